@@ -1,0 +1,1 @@
+//! The one configuration file all binaries read: as written, checked, and every problem reported at once.

@@ -1,0 +1,1 @@
+//! What any process needs: logs, TLS with reload, named tasks, drain.

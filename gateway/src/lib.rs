@@ -1,0 +1,1 @@
+//! Where clients arrive: HTTP, TLS and the OCI distribution API over any registry.

@@ -1,0 +1,1 @@
+//! The storage engine over two ports, blobs and metadata.

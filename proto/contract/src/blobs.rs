@@ -1,0 +1,57 @@
+//! The role that has blobs.
+
+use bytes::Bytes;
+use futures::stream::BoxStream;
+use zot_oci::{ByteRange, Digest, RepositoryName};
+
+use crate::{Context, Error, Result};
+
+/// Reads, mounts and deletes blobs.
+///
+/// # Contract
+/// - Whether a blob exists is a fact of one repository, even where bytes are shared: nothing here tells what other repositories have.
+/// - The bytes read under a digest hash to it, or the stream ends in an error before its last byte.
+/// - A manifest of the repository can also be read as a blob, by its digest.
+#[async_trait::async_trait]
+pub trait Blobs: Send + Sync {
+    /// What is known of a blob without reading it.
+    async fn stat_blob(&self, cx: &Context, repository: &RepositoryName, digest: &Digest) -> Result<BlobInfo>;
+
+    /// Reads a blob, or a part of it.
+    ///
+    /// `range` must lie within the blob: resolve it against [`Blobs::stat_blob`] first.
+    async fn read_blob(&self, cx: &Context, repository: &RepositoryName, digest: &Digest, range: Option<ByteRange>) -> Result<BlobBody>;
+
+    /// Makes a blob of the repository `from` a blob of `repository` too, without moving bytes.
+    ///
+    /// Returns whether it is one now. `false` says no more than "upload it": the source may lack it, or not share. The caller has checked that
+    /// the subject may read `from`.
+    async fn mount_blob(&self, cx: &Context, repository: &RepositoryName, digest: &Digest, from: &RepositoryName) -> Result<bool>;
+
+    /// Takes a blob out of the repository. Refused with [`Error::BlobReferenced`] while a manifest of the repository needs it.
+    async fn delete_blob(&self, cx: &Context, repository: &RepositoryName, digest: &Digest) -> Result<()>;
+}
+
+/// What is known of a blob.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BlobInfo {
+    /// Its size in bytes.
+    pub size: u64,
+}
+
+/// The bytes of a blob, in order, in pieces of at most a few hundred KiB.
+pub type BlobStream = BoxStream<'static, std::result::Result<Bytes, Error>>;
+
+/// A blob that is being read.
+pub struct BlobBody {
+    /// The size of the whole blob in bytes, whatever part is read.
+    pub size: u64,
+    /// The bytes asked for.
+    pub stream: BlobStream,
+}
+
+impl std::fmt::Debug for BlobBody {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("BlobBody").field("size", &self.size).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,69 @@
+//! Who asks, and in which request.
+
+use std::{fmt, sync::Arc};
+
+/// Travels with every call, first parameter everywhere.
+#[derive(Debug, Clone)]
+pub struct Context {
+    /// On whose behalf the call is made.
+    pub subject: Subject,
+    /// The request that the call belongs to, for logs and traces.
+    pub request: RequestId,
+}
+
+impl Context {
+    /// The context of a call made by `subject` within `request`.
+    pub fn new(subject: Subject, request: RequestId) -> Self {
+        Self { subject, request }
+    }
+
+    /// The context of work that no client asked for.
+    pub fn internal() -> Self {
+        Self::new(Subject::Anonymous, RequestId::new("internal"))
+    }
+}
+
+/// An authenticated identity, or nobody.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Subject {
+    /// Nobody in particular.
+    Anonymous,
+    /// A user, by name.
+    User(Arc<str>),
+}
+
+impl Subject {
+    /// The user's name, empty for [`Subject::Anonymous`].
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Anonymous => "",
+            Self::User(name) => name,
+        }
+    }
+
+    /// The subject of that name; the empty name is [`Subject::Anonymous`].
+    pub fn of_name(name: &str) -> Self {
+        if name.is_empty() {
+            Self::Anonymous
+        } else {
+            Self::User(name.into())
+        }
+    }
+}
+
+/// Identifies a request across processes.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct RequestId(Arc<str>);
+
+impl RequestId {
+    /// The request identified by `text`.
+    pub fn new(text: &str) -> Self {
+        Self(text.into())
+    }
+}
+
+impl fmt::Display for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}

@@ -1,0 +1,38 @@
+//! What a registry promises, whoever holds it: a storage engine on this machine, a node across the network, a cluster, or memory.
+//!
+//! [`Registry`] is the sum of four roles: [`Blobs`], [`Uploads`], [`Manifests`] and [`Catalog`]. Whoever serves clients holds an
+//! `Arc<dyn Registry>` and cannot tell what is behind it. The contract in the traits' prose is checked by one [`suite`] that every holder and
+//! every decorator runs; [`MemoryRegistry`] is the shortest program that keeps it.
+//!
+//! # What holds for every method
+//! - **Three answers.** A lookup finds, does not find ([`Error::BlobUnknown`] and its like), or fails ([`Error::Unavailable`],
+//!   [`Error::Internal`]). A failure is never told as "not found".
+//! - **Acknowledged is durable.** When a method that changes something returns `Ok`, the change survives a crash of any process.
+//! - **Linearizable.** A change is visible to every call that starts after it returned.
+
+mod blobs;
+mod catalog;
+mod context;
+mod error;
+mod manifests;
+#[cfg(any(test, feature = "testing"))]
+mod memory;
+#[cfg(any(test, feature = "testing"))]
+pub mod suite;
+mod uploads;
+
+use std::fmt::Debug;
+
+pub use blobs::{BlobBody, BlobInfo, BlobStream, Blobs};
+pub use catalog::{Catalog, PAGE_ENTRIES_MAX, Page, PageRequest, Referrers};
+pub use context::{Context, RequestId, Subject};
+pub use error::{BoxError, Error, Result};
+pub use manifests::{ManifestInfo, ManifestPush, Manifests, PushedManifest, StoredManifest};
+#[cfg(any(test, feature = "testing"))]
+pub use memory::MemoryRegistry;
+pub use uploads::{Chunk, UploadId, UploadStatus, Uploads};
+
+/// A whole registry.
+pub trait Registry: Blobs + Uploads + Manifests + Catalog + Debug {}
+
+impl<R: Blobs + Uploads + Manifests + Catalog + Debug + ?Sized> Registry for R {}

@@ -1,0 +1,114 @@
+//! Hashing while bytes stream by, with a state that can be stored and taken up again.
+
+use sha2::{
+    Digest as _, Sha256, Sha384, Sha512,
+    digest::common::hazmat::{SerializableState, SerializedState},
+};
+
+use crate::{Algorithm, Digest};
+
+/// Computes a [`Digest`] piece by piece. Its state can leave the process, so that an upload goes on without reading its bytes again.
+#[derive(Clone)]
+pub struct Hasher(State);
+
+#[derive(Clone)]
+enum State {
+    Sha256(Sha256),
+    Sha384(Sha384),
+    Sha512(Sha512),
+}
+
+/// A stored hash state cannot be taken up again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("stored {algorithm} state is not valid")]
+pub struct InvalidHashState {
+    algorithm: Algorithm,
+}
+
+impl Hasher {
+    /// A hasher that has seen nothing yet.
+    pub fn new(algorithm: Algorithm) -> Self {
+        Self(match algorithm {
+            Algorithm::Sha256 => State::Sha256(Sha256::new()),
+            Algorithm::Sha384 => State::Sha384(Sha384::new()),
+            Algorithm::Sha512 => State::Sha512(Sha512::new()),
+        })
+    }
+
+    /// Takes up the state that [`Hasher::state`] returned.
+    pub fn resume(algorithm: Algorithm, state: &[u8]) -> Result<Self, InvalidHashState> {
+        let invalid = || InvalidHashState { algorithm };
+        Ok(Self(match algorithm {
+            Algorithm::Sha256 => State::Sha256(restore(state).ok_or_else(invalid)?),
+            Algorithm::Sha384 => State::Sha384(restore(state).ok_or_else(invalid)?),
+            Algorithm::Sha512 => State::Sha512(restore(state).ok_or_else(invalid)?),
+        }))
+    }
+
+    /// The algorithm.
+    pub fn algorithm(&self) -> Algorithm {
+        match self.0 {
+            State::Sha256(_) => Algorithm::Sha256,
+            State::Sha384(_) => Algorithm::Sha384,
+            State::Sha512(_) => Algorithm::Sha512,
+        }
+    }
+
+    /// Hashes the next bytes.
+    pub fn update(&mut self, bytes: &[u8]) {
+        match &mut self.0 {
+            State::Sha256(hash) => hash.update(bytes),
+            State::Sha384(hash) => hash.update(bytes),
+            State::Sha512(hash) => hash.update(bytes),
+        }
+    }
+
+    /// The state so far, to be stored.
+    pub fn state(&self) -> Vec<u8> {
+        match &self.0 {
+            State::Sha256(hash) => hash.serialize().to_vec(),
+            State::Sha384(hash) => hash.serialize().to_vec(),
+            State::Sha512(hash) => hash.serialize().to_vec(),
+        }
+    }
+
+    /// The digest of all bytes seen.
+    pub fn finish(self) -> Digest {
+        let algorithm = self.algorithm();
+        let mut value = [0; 64];
+        let size = algorithm.size();
+        match self.0 {
+            State::Sha256(hash) => value[..size].copy_from_slice(&hash.finalize()),
+            State::Sha384(hash) => value[..size].copy_from_slice(&hash.finalize()),
+            State::Sha512(hash) => value[..size].copy_from_slice(&hash.finalize()),
+        }
+        Digest::padded(algorithm, value)
+    }
+}
+
+fn restore<H: SerializableState>(state: &[u8]) -> Option<H> {
+    let state = SerializedState::<H>::try_from(state).ok()?;
+    H::deserialize(&state).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stored_state_goes_on_where_it_stopped() {
+        for algorithm in Algorithm::ALL {
+            let mut first = Hasher::new(algorithm);
+            first.update(&[7; 1000]);
+            let mut second = Hasher::resume(algorithm, &first.state()).unwrap();
+            second.update(&[8; 77]);
+            let whole: Vec<u8> = [vec![7; 1000], vec![8; 77]].concat();
+            assert_eq!(second.finish(), Digest::of(algorithm, &whole));
+        }
+    }
+
+    #[test]
+    fn a_state_of_another_length_is_refused() {
+        assert!(Hasher::resume(Algorithm::Sha256, &[1, 2, 3]).is_err());
+    }
+}

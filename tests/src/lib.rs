@@ -1,0 +1,1 @@
+//! The sandbox that starts real registries for tests and benchmarks.
