@@ -1,6 +1,7 @@
 //! What was found wrong or worth a word, collected so that everything can be said at once.
 
 use std::cell::RefCell;
+use std::collections::HashSet;
 use std::fmt;
 
 use crate::key_path::KeyPath;
@@ -41,15 +42,21 @@ impl fmt::Display for Warning {
 #[derive(Debug, Default)]
 pub(crate) struct Report {
     problems: RefCell<Vec<Problem>>,
+    unreadable: RefCell<HashSet<KeyPath>>,
     warnings: RefCell<Vec<Warning>>,
 }
 
 impl Report {
-    /// Adds a problem, unless one is known for the same place: a second look at a bad value only repeats the first.
+    /// Adds the problem that a value is not of its type; from now on its default stands in for it.
+    pub(crate) fn unreadable(&self, path: &KeyPath, message: impl Into<String>) {
+        self.problem(path, message);
+        self.unreadable.borrow_mut().insert(path.clone());
+    }
+
+    /// Adds a problem, unless the value could not be read: what a rule then says is about the stand-in.
     pub(crate) fn problem(&self, path: &KeyPath, message: impl Into<String>) {
-        let mut problems = self.problems.borrow_mut();
-        if problems.iter().all(|known| known.path != *path) {
-            problems.push(Problem { path: path.clone(), message: message.into() });
+        if !self.unreadable.borrow().contains(path) {
+            self.problems.borrow_mut().push(Problem { path: path.clone(), message: message.into() });
         }
     }
 

@@ -10,7 +10,7 @@ use crate::{Context, Error, Result};
 ///
 /// # Contract
 /// - Whether a blob exists is a fact of one repository, even where bytes are shared: nothing here tells what other repositories have.
-/// - The bytes read under a digest hash to it, or the stream ends in an error before its last byte.
+/// - The bytes read under a digest are those that hashed to it when they came in, all of them, or the stream ends in an error.
 /// - A manifest of the repository can also be read as a blob, by its digest.
 #[async_trait::async_trait]
 pub trait Blobs: Send + Sync {
@@ -22,9 +22,9 @@ pub trait Blobs: Send + Sync {
     /// `range` must lie within the blob: resolve it against [`Blobs::stat_blob`] first.
     async fn read_blob(&self, cx: &Context, repository: &RepositoryName, digest: &Digest, range: Option<ByteRange>) -> Result<BlobBody>;
 
-    /// Makes a blob of the repository `from` a blob of `repository` too, without moving bytes.
+    /// Makes a blob of the repository `from` a blob of `repository` too.
     ///
-    /// Returns whether it is one now. `false` says no more than "upload it": the source may lack it, or not share. The caller has checked that
+    /// Returns whether it is one now. `false` says no more than "upload it": the source may lack it, or be out of reach. The caller has checked that
     /// the subject may read `from`.
     async fn mount_blob(&self, cx: &Context, repository: &RepositoryName, digest: &Digest, from: &RepositoryName) -> Result<bool>;
 

@@ -43,10 +43,7 @@ impl PageRequest {
 
     /// The `entries_max` entries that come after `entry`.
     pub fn after(entry: &str, entries_max: usize) -> Self {
-        Self {
-            after: Some(entry.into()),
-            entries_max,
-        }
+        Self { after: Some(entry.into()), entries_max }
     }
 }
 

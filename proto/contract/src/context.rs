@@ -43,11 +43,7 @@ impl Subject {
 
     /// The subject of that name; the empty name is [`Subject::Anonymous`].
     pub fn of_name(name: &str) -> Self {
-        if name.is_empty() {
-            Self::Anonymous
-        } else {
-            Self::User(name.into())
-        }
+        if name.is_empty() { Self::Anonymous } else { Self::User(name.into()) }
     }
 }
 

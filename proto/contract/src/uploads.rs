@@ -14,9 +14,10 @@ use crate::{BoxError, Context, Result};
 /// # Contract
 /// - An upload belongs to one repository and one subject: to anyone else it does not exist.
 /// - A blob is visible whole or not at all, also after a crash.
-/// - What [`Uploads::append`] acknowledged is kept over a crash of the process. An upload that has accepted no bytes yet may be forgotten.
+/// - What [`Uploads::append_upload`] acknowledged is kept over a crash of the process. An upload that has accepted no bytes yet may be forgotten.
 /// - Two writers on one upload: one wins, the other gets [`crate::Error::UploadBusy`] or [`crate::Error::UploadOffset`]; bytes never interleave.
-/// - A body that breaks off leaves the upload at what had arrived; a failure of storage leaves it where it was before the call.
+/// - A body that breaks off leaves the upload at what had arrived. A failure to store what arrives leaves it where it was before the call; a
+///   failure to make the whole durable ends it.
 /// - Content that does not match its digest is discarded together with the upload.
 #[async_trait::async_trait]
 pub trait Uploads: Send + Sync {
@@ -90,11 +91,7 @@ impl Chunk {
     pub fn of(bytes: impl Into<Bytes>) -> Self {
         let bytes = bytes.into();
         let length = Some(bytes.len() as u64);
-        Self {
-            at: None,
-            length,
-            stream: Box::pin(futures::stream::iter((!bytes.is_empty()).then_some(Ok(bytes)))),
-        }
+        Self { at: None, length, stream: Box::pin(futures::stream::iter((!bytes.is_empty()).then_some(Ok(bytes)))) }
     }
 
     /// A chunk without bytes.
@@ -110,9 +107,6 @@ impl Chunk {
 
 impl fmt::Debug for Chunk {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Chunk")
-            .field("at", &self.at)
-            .field("length", &self.length)
-            .finish_non_exhaustive()
+        f.debug_struct("Chunk").field("at", &self.at).field("length", &self.length).finish_non_exhaustive()
     }
 }

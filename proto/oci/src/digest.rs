@@ -175,10 +175,7 @@ mod tests {
 
     #[test]
     fn the_empty_content_has_its_well_known_digest() {
-        assert_eq!(
-            Digest::sha256(b"").to_string(),
-            "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
-        );
+        assert_eq!(Digest::sha256(b"").to_string(), "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
     }
 
     #[test]
@@ -186,17 +183,8 @@ mod tests {
         let upper = format!("sha256:{}", "A".repeat(64));
         let short = format!("sha256:{}", "a".repeat(63));
         let wide = format!("sha256:{}", "ä".repeat(32));
-        for text in [
-            "",
-            "sha256",
-            "sha256:",
-            ":",
-            "md5:d41d8cd98f00b204e9800998ecf8427e",
-            &upper,
-            &short,
-            &wide,
-            "sha256:../../etc/passwd",
-        ] {
+        for text in ["", "sha256", "sha256:", ":", "md5:d41d8cd98f00b204e9800998ecf8427e", &upper, &short, &wide, "sha256:../../etc/passwd"]
+        {
             assert!(text.parse::<Digest>().is_err(), "{text:?}");
         }
     }

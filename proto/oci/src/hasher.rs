@@ -39,9 +39,9 @@ impl Hasher {
     pub fn resume(algorithm: Algorithm, state: &[u8]) -> Result<Self, InvalidHashState> {
         let invalid = || InvalidHashState { algorithm };
         Ok(Self(match algorithm {
-            Algorithm::Sha256 => State::Sha256(restore(state).ok_or_else(invalid)?),
-            Algorithm::Sha384 => State::Sha384(restore(state).ok_or_else(invalid)?),
-            Algorithm::Sha512 => State::Sha512(restore(state).ok_or_else(invalid)?),
+            Algorithm::Sha256 => State::Sha256(restore(state, 32).ok_or_else(invalid)?),
+            Algorithm::Sha384 => State::Sha384(restore(state, 64).ok_or_else(invalid)?),
+            Algorithm::Sha512 => State::Sha512(restore(state, 64).ok_or_else(invalid)?),
         }))
     }
 
@@ -86,7 +86,15 @@ impl Hasher {
     }
 }
 
-fn restore<H: SerializableState>(state: &[u8]) -> Option<H> {
+/// Takes up a state that starts with `words` bytes of chaining value.
+///
+/// A little-endian count of blocks follows them, a quarter as long. Its two highest bytes are zero for all content there is; a damaged count
+/// would overflow when it is turned into bits.
+fn restore<H: SerializableState>(state: &[u8], words: usize) -> Option<H> {
+    let count = state.get(words..words + words / 4)?;
+    if !count.ends_with(&[0, 0]) {
+        return None;
+    }
     let state = SerializedState::<H>::try_from(state).ok()?;
     H::deserialize(&state).ok()
 }

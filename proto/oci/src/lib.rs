@@ -9,6 +9,8 @@ mod hasher;
 mod manifest;
 mod media_type;
 mod name;
+#[cfg(test)]
+mod properties;
 mod range;
 mod reference;
 mod tag;

@@ -46,15 +46,9 @@ impl FromStr for MediaType {
     /// Parses the value of a `Content-Type` header or a `mediaType` field; parameters such as `; charset=utf-8` are dropped.
     fn from_str(text: &str) -> Result<Self, InvalidMediaType> {
         let essence = text.split(';').next().unwrap_or_default().trim();
-        let invalid = || InvalidMediaType {
-            text: text.chars().take(255).collect::<String>().escape_debug().to_string(),
-        };
+        let invalid = || InvalidMediaType { text: text.chars().take(255).collect::<String>().escape_debug().to_string() };
         let (kind, subtype) = essence.split_once('/').ok_or_else(invalid)?;
-        if is_restricted_name(kind) && is_restricted_name(subtype) {
-            Ok(Self(essence.to_ascii_lowercase().into()))
-        } else {
-            Err(invalid())
-        }
+        if is_restricted_name(kind) && is_restricted_name(subtype) { Ok(Self(essence.to_ascii_lowercase().into())) } else { Err(invalid()) }
     }
 }
 
@@ -76,10 +70,7 @@ mod tests {
 
     #[test]
     fn parameters_and_case_do_not_matter() {
-        assert_eq!(
-            "Application/vnd.oci.image.index.v1+JSON; charset=utf-8".parse(),
-            Ok(media_types::OCI_INDEX)
-        );
+        assert_eq!("Application/vnd.oci.image.index.v1+JSON; charset=utf-8".parse(), Ok(media_types::OCI_INDEX));
     }
 
     #[test]

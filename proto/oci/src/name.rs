@@ -1,6 +1,6 @@
 //! Repository names: the `<name>` of the distribution specification.
 
-use std::{fmt, str::FromStr, sync::Arc};
+use std::{borrow::Borrow, fmt, str::FromStr, sync::Arc};
 
 /// The longest repository name accepted, in bytes.
 ///
@@ -25,6 +25,12 @@ pub enum InvalidName {
     TooLong {
         /// Its length in bytes.
         length: usize,
+    },
+    /// A path component that names a file of the OCI image layout, in which registries keep repositories as directories.
+    #[error("repository name has the component `{component}`, which is reserved for a file of the image layout")]
+    Reserved {
+        /// The component.
+        component: &'static str,
     },
     /// A path component breaks the grammar.
     #[error(
@@ -58,14 +64,18 @@ impl FromStr for RepositoryName {
         if text.len() > NAME_LENGTH_MAX {
             return Err(InvalidName::TooLong { length: text.len() });
         }
+        if let Some(component) = RESERVED.into_iter().find(|reserved| text.split('/').any(|component| component == *reserved)) {
+            return Err(InvalidName::Reserved { component });
+        }
         match text.split('/').find(|component| !is_component(component)) {
-            Some(component) => Err(InvalidName::Component {
-                component: component.escape_debug().to_string(),
-            }),
+            Some(component) => Err(InvalidName::Component { component: component.escape_debug().to_string() }),
             None => Ok(Self(text.into())),
         }
     }
 }
+
+/// Files of an image layout (image-spec, "Image Layout"): a repository `a/index.json` would stand where `a` has its index.
+const RESERVED: [&str; 2] = ["index.json", "oci-layout"];
 
 /// `[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*`
 fn is_component(component: &str) -> bool {
@@ -79,6 +89,13 @@ fn is_component(component: &str) -> bool {
 
 fn is_separator(between: &[u8]) -> bool {
     matches!(between, b"" | b"." | b"_" | b"__") || between.iter().all(|byte| *byte == b'-')
+}
+
+/// It is compared and hashed as its text, so a map can be asked by text.
+impl Borrow<str> for RepositoryName {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
 }
 
 impl fmt::Display for RepositoryName {
@@ -102,6 +119,13 @@ mod tests {
         for name in ["a", "library/alpine", "a.b_c__d-e---f/0", "a/b/c/d/e/f/g", "1.2.3"] {
             assert_eq!(name.parse::<RepositoryName>().map(|name| name.to_string()), Ok(name.to_owned()));
         }
+    }
+
+    #[test]
+    fn files_of_the_image_layout_are_no_names() {
+        assert_eq!("a/index.json".parse::<RepositoryName>(), Err(InvalidName::Reserved { component: "index.json" }));
+        assert!("oci-layout".parse::<RepositoryName>().is_err());
+        assert!("a/index.json.b".parse::<RepositoryName>().is_ok());
     }
 
     #[test]

@@ -89,11 +89,7 @@ impl RangeRequest {
                 _ => merged.push(range),
             }
         }
-        if merged.is_empty() {
-            Err(RangeError::Unsatisfiable)
-        } else {
-            Ok(merged)
-        }
+        if merged.is_empty() { Err(RangeError::Unsatisfiable) } else { Ok(merged) }
     }
 }
 
@@ -121,11 +117,7 @@ impl Spec {
 
 /// Digits only: `parse` alone would take a sign.
 fn offset(digits: &str) -> Result<u64, ParseIntError> {
-    if digits.bytes().all(|byte| byte.is_ascii_digit()) {
-        digits.parse()
-    } else {
-        "".parse()
-    }
+    if digits.bytes().all(|byte| byte.is_ascii_digit()) { digits.parse() } else { "".parse() }
 }
 
 #[cfg(test)]
@@ -157,17 +149,7 @@ mod tests {
 
     #[test]
     fn what_is_malformed() {
-        for header in [
-            "",
-            "=0",
-            "byte=0",
-            "bytes=",
-            "bytes=1",
-            "bytes=a-b",
-            "bytes=+1-2",
-            "bytes=--1",
-            "bytes=99999999999999999999-",
-        ] {
+        for header in ["", "=0", "byte=0", "bytes=", "bytes=1", "bytes=a-b", "bytes=+1-2", "bytes=--1", "bytes=99999999999999999999-"] {
             assert_eq!(resolve(header), Err(RangeError::Malformed), "{header}");
         }
         assert_eq!(resolve(&format!("bytes={}", "0-0,".repeat(17))), Err(RangeError::TooMany));

@@ -1,6 +1,6 @@
 //! Tags: human-readable pointers to manifests.
 
-use std::{fmt, str::FromStr, sync::Arc};
+use std::{borrow::Borrow, fmt, str::FromStr, sync::Arc};
 
 /// The longest tag, in characters (distribution-spec 1.1, "Pulling manifests").
 pub const TAG_LENGTH_MAX: usize = 128;
@@ -34,10 +34,15 @@ impl FromStr for Tag {
             Ok(Self(text.into()))
         } else {
             let shown: String = text.chars().take(TAG_LENGTH_MAX + 1).collect();
-            Err(InvalidTag {
-                text: shown.escape_debug().to_string(),
-            })
+            Err(InvalidTag { text: shown.escape_debug().to_string() })
         }
+    }
+}
+
+/// It is compared and hashed as its text, so a map can be asked by text.
+impl Borrow<str> for Tag {
+    fn borrow(&self) -> &str {
+        &self.0
     }
 }
 

@@ -8,6 +8,9 @@ use super::{Found, Setting};
 
 impl<T: Setting> Setting for Option<T> {
     fn read(found: &Found<'_>) -> Option<Self> {
+        if T::EMPTY_IS_ABSENT && found.value.as_str() == Some("") {
+            return Some(None);
+        }
         T::read(found).map(Some)
     }
 
@@ -40,9 +43,8 @@ impl<T: Setting> Setting for BTreeMap<String, T> {
             found.expected("an object");
             return None;
         };
-        let read = |(name, value): (&String, &Value)| {
-            Some((name.clone(), T::read(&Found { value, path: &found.path.entry(name), ..*found })?))
-        };
+        let read =
+            |(name, value): (&String, &Value)| Some((name.clone(), T::read(&Found { value, path: &found.path.entry(name), ..*found })?));
         let read: Vec<Option<(String, T)>> = entries.iter().filter(|(_, value)| !value.is_null()).map(read).collect();
         read.into_iter().collect()
     }

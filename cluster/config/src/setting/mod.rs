@@ -27,12 +27,15 @@ impl Found<'_> {
     }
 
     pub(crate) fn refuse(&self, message: impl Into<String>) {
-        self.report.problem(self.path, message);
+        self.report.unreadable(self.path, message);
     }
 }
 
 /// A type that a value of the file can become.
 pub(crate) trait Setting: Sized {
+    /// Whether empty text says the same as leaving an optional setting of this type out.
+    const EMPTY_IS_ABSENT: bool = false;
+
     /// Reads a value that is not null; `None` means that a problem was reported.
     fn read(found: &Found<'_>) -> Option<Self>;
 

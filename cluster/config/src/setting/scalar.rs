@@ -21,6 +21,8 @@ impl Setting for bool {
 }
 
 impl Setting for String {
+    const EMPTY_IS_ABSENT: bool = true;
+
     fn read(found: &Found<'_>) -> Option<Self> {
         match found.value {
             Value::String(text) => Some(text.clone()),
@@ -39,6 +41,8 @@ impl Setting for String {
 }
 
 impl Setting for PathBuf {
+    const EMPTY_IS_ABSENT: bool = true;
+
     fn read(found: &Found<'_>) -> Option<Self> {
         let text = String::read(found)?;
         if text.contains('\0') {

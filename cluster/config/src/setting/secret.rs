@@ -53,6 +53,8 @@ impl Serialize for Secret {
 }
 
 impl Setting for Secret {
+    const EMPTY_IS_ABSENT: bool = true;
+
     fn read(found: &Found<'_>) -> Option<Self> {
         match found.value {
             Value::String(text) => Some(Self(text.clone())),

@@ -45,6 +45,13 @@ impl<'a> Section<'a> {
         given.first().and_then(|value| T::read(&Found { value, path: &path, report: self.report })).unwrap_or(default)
     }
 
+    /// Accepts keys without a meaning.
+    pub(crate) fn ignore(&mut self, keys: &[&'static str]) {
+        for key in keys {
+            self.entries.remove(&fold(key));
+        }
+    }
+
     /// Reports every key that was not taken.
     pub(crate) fn finish(self) {
         for (key, _) in self.entries.values() {
@@ -52,14 +59,11 @@ impl<'a> Section<'a> {
         }
     }
 
-    /// Takes every key that is left: for free-form sections, which accept keys not known here.
-    pub(crate) fn take_rest(&mut self) -> Vec<(&'a str, &'a Value)> {
-        std::mem::take(&mut self.entries).into_values().collect()
-    }
-
-    /// The known key that `key` was probably meant to be.
-    pub(crate) fn nearest(&self, key: &str) -> Option<&'static str> {
-        nearest(key, &self.known)
+    /// Warns of every key that was not taken: some sections are handed to drivers, whose older keys may still stand there.
+    pub(crate) fn finish_leniently(self) {
+        for (key, _) in self.entries.values() {
+            self.report.warning(&self.path.key(key), format!("{}; it has no effect", unknown(key, &self.known)));
+        }
     }
 }
 

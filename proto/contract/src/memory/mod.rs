@@ -1,4 +1,88 @@
-//! The shortest program that keeps the contract.
+//! The shortest program that keeps the contract: maps behind one mutex. Whatever is looked up seldom is found by scanning.
+
+mod blobs;
+mod catalog;
+mod manifests;
+mod uploads;
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    fmt,
+};
+
+use bytes::Bytes;
+use parking_lot::Mutex;
+use zot_oci::{Digest, Manifest, MediaType, RepositoryName, Tag};
+
+use crate::{Error, Result, UploadId};
+
 /// A registry in memory.
-#[derive(Debug, Default)]
-pub struct MemoryRegistry;
+#[derive(Default)]
+pub struct MemoryRegistry {
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// Repositories that something was ever pushed to.
+    repositories: BTreeMap<RepositoryName, Repository>,
+    uploads: HashMap<UploadId, uploads::Upload>,
+}
+
+#[derive(Default)]
+struct Repository {
+    blobs: BTreeMap<Digest, Bytes>,
+    manifests: BTreeMap<Digest, Held>,
+    tags: BTreeMap<Tag, Digest>,
+    /// Whether it has ever had a manifest.
+    listed: bool,
+}
+
+/// A manifest that the registry has.
+struct Held {
+    media_type: MediaType,
+    bytes: Bytes,
+    content: Manifest,
+}
+
+impl State {
+    fn repository(&self, name: &RepositoryName) -> Result<&Repository> {
+        self.repositories.get(name).ok_or_else(|| name_unknown(name))
+    }
+
+    fn repository_mut(&mut self, name: &RepositoryName) -> Result<&mut Repository> {
+        self.repositories.get_mut(name).ok_or_else(|| name_unknown(name))
+    }
+}
+
+impl Repository {
+    /// The bytes of a blob, or of a manifest read as one.
+    fn content(&self, digest: &Digest) -> Option<&Bytes> {
+        self.blobs.get(digest).or_else(|| self.manifests.get(digest).map(|held| &held.bytes))
+    }
+}
+
+impl fmt::Debug for MemoryRegistry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MemoryRegistry").finish_non_exhaustive()
+    }
+}
+
+fn name_unknown(repository: &RepositoryName) -> Error {
+    Error::NameUnknown { repository: repository.clone() }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{MemoryRegistry, suite};
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn memory_keeps_the_contract() {
+        suite::registry_suite(async || suite::Fixture::new(MemoryRegistry::default())).await;
+    }
+
+    #[tokio::test]
+    async fn memory_keeps_the_contract_in_one_thread() {
+        suite::registry_suite(async || suite::Fixture::new(MemoryRegistry::default())).await;
+    }
+}

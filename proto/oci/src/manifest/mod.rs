@@ -94,9 +94,7 @@ struct Document {
 impl Manifest {
     /// Parses the bytes of a manifest that was sent as `media_type`.
     pub fn parse(media_type: &MediaType, bytes: &[u8]) -> Result<Self, InvalidManifest> {
-        let kind = ManifestKind::of(media_type).ok_or_else(|| InvalidManifest::MediaType {
-            media_type: media_type.to_string(),
-        })?;
+        let kind = ManifestKind::of(media_type).ok_or_else(|| InvalidManifest::MediaType { media_type: media_type.to_string() })?;
         check_depth(bytes)?;
         let document: Document = serde_json::from_slice(bytes).map_err(|error| InvalidManifest::Schema { reason: error.to_string() })?;
         document.check(kind, media_type)?;
@@ -111,10 +109,7 @@ impl Document {
         }
         let inside = self.media_type.as_deref().filter(|inside| !inside.is_empty());
         if let Some(inside) = inside.filter(|inside| inside.parse::<MediaType>().ok().as_ref() != Some(media_type)) {
-            return Err(InvalidManifest::MediaTypeMismatch {
-                inside: inside.to_owned(),
-                outside: media_type.to_string(),
-            });
+            return Err(InvalidManifest::MediaTypeMismatch { inside: inside.to_owned(), outside: media_type.to_string() });
         }
         match kind {
             ManifestKind::Image if self.manifests.is_some() => Err(InvalidManifest::Ambiguous { found: "manifests" }),
@@ -129,11 +124,7 @@ impl Document {
     fn into_manifest(self, kind: ManifestKind, media_type: &MediaType) -> Manifest {
         let config_type = self.config.as_ref().map(|config| config.media_type.clone());
         let is_oci = *media_type == media_types::OCI_MANIFEST || *media_type == media_types::OCI_INDEX;
-        let layers = self
-            .layers
-            .unwrap_or_default()
-            .into_iter()
-            .filter(|layer| is_distributable(&layer.media_type));
+        let layers = self.layers.unwrap_or_default().into_iter().filter(|layer| is_distributable(&layer.media_type));
         Manifest {
             kind,
             blobs: self.config.into_iter().chain(layers).collect(),

@@ -8,10 +8,7 @@ fn descriptor(media_type: &str) -> String {
 }
 
 fn image(fields: &str) -> String {
-    format!(
-        r#"{{"schemaVersion":2,"config":{}{fields}}}"#,
-        descriptor("application/vnd.oci.image.config.v1+json")
-    )
+    format!(r#"{{"schemaVersion":2,"config":{}{fields}}}"#, descriptor("application/vnd.oci.image.config.v1+json"))
 }
 
 fn parse_image(text: &str) -> Result<Manifest, InvalidManifest> {
@@ -41,15 +38,9 @@ fn artifact_type_goes_before_the_config() {
 
 #[test]
 fn a_document_of_both_kinds_is_refused() {
-    assert!(matches!(
-        parse_image(&image(r#","layers":[],"manifests":[]"#)),
-        Err(InvalidManifest::Ambiguous { .. })
-    ));
+    assert!(matches!(parse_image(&image(r#","layers":[],"manifests":[]"#)), Err(InvalidManifest::Ambiguous { .. })));
     let index = r#"{"schemaVersion":2,"manifests":[],"layers":[]}"#;
-    assert!(matches!(
-        Manifest::parse(&media_types::OCI_INDEX, index.as_bytes()),
-        Err(InvalidManifest::Ambiguous { .. })
-    ));
+    assert!(matches!(Manifest::parse(&media_types::OCI_INDEX, index.as_bytes()), Err(InvalidManifest::Ambiguous { .. })));
 }
 
 #[test]
@@ -60,17 +51,9 @@ fn the_two_media_types_must_agree() {
 
 #[test]
 fn only_oci_manifests_have_subjects() {
-    let text = image(&format!(
-        r#","subject":{}"#,
-        descriptor("application/vnd.oci.image.manifest.v1+json")
-    ));
+    let text = image(&format!(r#","subject":{}"#, descriptor("application/vnd.oci.image.manifest.v1+json")));
     assert!(parse_image(&text).unwrap().subject.is_some());
-    assert!(
-        Manifest::parse(&media_types::DOCKER_MANIFEST, text.as_bytes())
-            .unwrap()
-            .subject
-            .is_none()
-    );
+    assert!(Manifest::parse(&media_types::DOCKER_MANIFEST, text.as_bytes()).unwrap().subject.is_none());
 }
 
 #[test]
@@ -78,18 +61,7 @@ fn hostile_documents_are_refused_with_a_reason() {
     let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
     let bad_digest = r#"{"schemaVersion":2,"config":{"mediaType":"a/b","digest":"sha256:../x","size":1}}"#;
     let negative = r#"{"schemaVersion":2,"config":{"mediaType":"a/b","digest":"sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855","size":-1}}"#;
-    for text in [
-        "",
-        "null",
-        "{}",
-        "[]",
-        "\"x\"",
-        r#"{"schemaVersion":1}"#,
-        r#"{"schemaVersion":2}"#,
-        &deep,
-        bad_digest,
-        negative,
-    ] {
+    for text in ["", "null", "{}", "[]", "\"x\"", r#"{"schemaVersion":1}"#, r#"{"schemaVersion":2}"#, &deep, bad_digest, negative] {
         assert!(parse_image(text).is_err(), "{}", text.chars().take(40).collect::<String>());
     }
 }

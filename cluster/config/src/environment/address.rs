@@ -1,0 +1,56 @@
+//! Whether an address belongs to this machine.
+
+use std::io::ErrorKind;
+use std::net::{TcpListener, ToSocketAddrs};
+
+use crate::http::Http;
+use crate::key_path::KeyPath;
+use crate::report::Report;
+
+/// Reports an address that has no meaning here, or that cannot be listened on for another reason than being in use.
+pub(super) fn check(http: &Http, path: &KeyPath, report: &Report) {
+    let address = http.listen_address();
+    let addresses = match address.to_socket_addrs() {
+        Ok(addresses) => addresses.collect::<Vec<_>>(),
+        Err(error) => {
+            report.problem(&path.key("address"), format!("`{}` cannot be resolved: {error}", http.address));
+            return;
+        }
+    };
+    // The listener is closed at once; a port that was listened on without a connection is free again immediately.
+    match TcpListener::bind(addresses.as_slice()) {
+        Ok(_) => {}
+        Err(error) if error.kind() == ErrorKind::AddrInUse => {}
+        Err(error) => {
+            let key = if error.kind() == ErrorKind::PermissionDenied { "port" } else { "address" };
+            report.problem(&path.key(key), format!("cannot listen on {address}: {}", error.kind()));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn problems(address: &str, port: u16) -> Vec<String> {
+        let report = Report::default();
+        let http = Http { address: address.to_owned(), port, ..Http::default() };
+        check(&http, &KeyPath::of("http"), &report);
+        report.into_parts().0.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn an_address_of_this_machine_is_fine_even_in_use() {
+        let running = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = running.local_addr().unwrap().port();
+        assert_eq!(problems("127.0.0.1", port), Vec::<String>::new());
+        assert_eq!(problems("127.0.0.1", 0), Vec::<String>::new());
+    }
+
+    #[test]
+    fn an_address_of_another_machine_is_a_problem() {
+        // TEST-NET-1 belongs to nobody.
+        let said = problems("192.0.2.1", 0);
+        assert!(said[0].starts_with("http.address: cannot listen on 192.0.2.1:0: "), "{said:?}");
+    }
+}

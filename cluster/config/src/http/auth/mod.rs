@@ -1,0 +1,98 @@
+//! `http.auth`: the ways in which a client can prove who it is.
+
+pub(crate) mod bearer;
+pub(crate) mod ldap;
+pub(crate) mod mtls;
+pub(crate) mod openid;
+pub(crate) mod session;
+
+use std::path::PathBuf;
+
+pub use bearer::{AwsSecretsManager, Bearer, BearerOidc, ClaimMapping, ClaimValidation, ClaimVariable, UpstreamTokenEndpoint};
+pub use ldap::Ldap;
+pub use mtls::{IdentityAttribute, MutualTls};
+pub use openid::{OpenId, OpenIdClaims, OpenIdProvider};
+pub use session::SessionDriver;
+
+use super::Tls;
+use crate::key_path::KeyPath;
+use crate::report::Report;
+use crate::setting::section::section;
+
+section! {
+    /// The ways in which a client can prove who it is.
+    pub struct Auth {
+        /// Seconds that a refusal is held back; none if negative.
+        "failDelay" => fail_delay_seconds: i64 = 0;
+        /// A file of names and hashed passwords.
+        "htpasswd" => htpasswd: Option<Htpasswd> = None;
+        /// Whether users can make keys for their tools; OpenID turns it on.
+        "apikey" => api_key: bool = false;
+        /// Whether browsers send the session over TLS only; that is so whenever the registry itself speaks TLS.
+        "secureSession" => secure_session: Option<bool> = None;
+        /// File with the keys that sessions are signed and encrypted with.
+        "sessionKeysFile" => session_keys_file: Option<PathBuf> = None;
+        /// Where sessions are kept.
+        "sessionDriver" => session_driver: Option<SessionDriver> = None;
+        /// A directory of users.
+        "ldap" => ldap: Option<Ldap> = None;
+        /// Tokens of another party.
+        "bearer" => bearer: Option<Bearer> = None;
+        /// Logging in at another party in the browser.
+        "openid" => openid: Option<OpenId> = None;
+        /// Certificates of clients.
+        "mtls" => mtls: Option<MutualTls> = None;
+    }
+}
+
+section! {
+    /// A file of names and hashed passwords.
+    pub struct Htpasswd {
+        /// The file.
+        "path" => path: PathBuf = PathBuf::new();
+    }
+}
+
+impl Auth {
+    /// Whether users can make keys for their tools.
+    #[must_use]
+    pub fn makes_api_keys(&self) -> bool {
+        self.api_key || self.openid.is_some()
+    }
+
+    /// Whether any way of proving who one is has been chosen.
+    pub(crate) fn is_on(&self) -> bool {
+        let passwords = self.htpasswd.is_some() || self.ldap.is_some() || self.makes_api_keys();
+        passwords || self.mtls.is_some() || self.bearer.is_some()
+    }
+
+    pub(crate) fn check(&self, tls: Option<&Tls>, path: &KeyPath, report: &Report) {
+        if self.htpasswd.as_ref().is_some_and(|htpasswd| htpasswd.path.as_os_str().is_empty()) {
+            report.problem(&path.key("htpasswd").key("path"), "must name a file");
+        }
+        self.check_sessions(path, report);
+        if let Some(ldap) = &self.ldap {
+            ldap.check(&path.key("ldap"), report);
+        }
+        if let Some(bearer) = &self.bearer {
+            bearer.check(&path.key("bearer"), report);
+        }
+        if let Some(openid) = &self.openid {
+            openid.check(&path.key("openid"), report);
+        }
+        if let Some(mtls) = &self.mtls {
+            mtls.check(tls, &path.key("mtls"), report);
+        }
+    }
+
+    fn check_sessions(&self, path: &KeyPath, report: &Report) {
+        let Some(SessionDriver::Redis(redis)) = &self.session_driver else {
+            return;
+        };
+        redis.check(&path.key("sessionDriver"), report);
+        if self.session_keys_file.is_some() {
+            let message = "invalid server config: session keys not supported when redis session driver is used!";
+            report.problem(&path.key("sessionKeysFile"), message);
+        }
+    }
+}

@@ -1,0 +1,47 @@
+//! What this machine must have for a configuration to be used.
+
+use std::fs;
+use std::path::Path;
+
+use zot_config::Config;
+use zot_config::http::Tls;
+
+fn problems(config: &Config) -> Vec<String> {
+    config.check_environment().iter().map(ToString::to_string).collect()
+}
+
+/// All defaults below `room`, on a port of the system's choice.
+fn config(room: &Path) -> Config {
+    let mut config = Config::default_for(room.join("registry"));
+    config.http.port = 0;
+    config
+}
+
+#[test]
+fn a_fresh_machine_has_all_that_the_defaults_need_and_nothing_is_left_on_it() {
+    let room = tempfile::tempdir().unwrap();
+    let mut config = config(room.path());
+    config.log.output = Some(room.path().join("zot.log"));
+    config.log.audit = Some(room.path().join("audit.log"));
+    assert_eq!(problems(&config), Vec::<String>::new());
+    assert_eq!(fs::read_dir(room.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn everything_that_is_missing_is_told_at_once() {
+    let room = tempfile::tempdir().unwrap();
+    let mut config = config(room.path());
+    let [cert, key] = ["cert", "key"].map(|name| room.path().join(name));
+    fs::write(&cert, "certificate").unwrap();
+    config.http.tls = Some(Tls { cert: cert.clone(), key: key.clone(), cacert: Some(room.path().to_owned()) });
+    config.storage.default.root_directory = cert;
+    config.log.output = Some(room.path().join("missing/zot.log"));
+    config.http.address = "no-such-host.invalid".to_owned();
+    let said = problems(&config);
+    let expected = ["storage.rootDirectory: ", "log.output: ", "http.tls.key: ", "http.tls.cacert: ", "http.address: "];
+    assert_eq!(said.len(), expected.len(), "{said:?}");
+    for (problem, start) in said.iter().zip(expected) {
+        assert!(problem.starts_with(start), "{said:?}");
+    }
+    assert_eq!(said[2], format!("http.tls.key: file `{}` cannot be read: no such file or directory", key.display()));
+}

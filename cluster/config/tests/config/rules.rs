@@ -1,0 +1,277 @@
+//! Rules between keys, in sections that are built and in those that are not yet.
+
+use crate::{extensions, good, http, problems, storage};
+
+/// Asserts that there is exactly one problem, and that it is at `path` and holds `fragment`.
+#[track_caller]
+fn only_problem(text: &str, path: &str, fragment: &str) {
+    let said = problems(text);
+    assert_eq!(said.len(), 1, "{said:?} in {text}");
+    assert!(said[0].starts_with(&format!("{path}: ")) && said[0].contains(fragment), "{said:?}");
+}
+
+fn auth(section: &str) -> String {
+    http(&format!(r#"{{"auth": {section}}}"#))
+}
+
+#[test]
+fn roots_of_different_stores_must_not_overlap() {
+    let sub_paths = |entries: &str| storage(&format!(r#""subPaths": {{{entries}}}"#));
+    only_problem(
+        &sub_paths(r#""/a": {"rootDirectory": "/tmp/x/../ZOT/"}"#),
+        r#"storage.subPaths["/a"].rootDirectory"#,
+        "invalid storage config, default storage and substore (route: /a) cannot use the same root directory",
+    );
+    only_problem(
+        &sub_paths(r#""/a": {"rootDirectory": "/tmp/zot/a"}"#),
+        r#"storage.subPaths["/a"].rootDirectory"#,
+        "invalid storage config, substore (route: /a) root directory cannot be inside default storage root directory",
+    );
+    only_problem(
+        &sub_paths(r#""/a": {"rootDirectory": "/"}"#),
+        r#"storage.subPaths["/a"].rootDirectory"#,
+        "default storage root directory cannot be inside substore (route: /a) root directory",
+    );
+    only_problem(
+        &sub_paths(r#""/a": {"rootDirectory": "/tmp/s"}, "/b": {"rootDirectory": "/tmp/s", "dedupe": true}"#),
+        r#"storage.subPaths["/b"].rootDirectory"#,
+        "substore (route: /a) and substore (route: /b) cannot use the same root directory",
+    );
+    good(&sub_paths(r#""/a": {"rootDirectory": "/tmp/s"}, "/b": {"rootDirectory": "/tmp/s"}, "/c": {"rootDirectory": "/tmp/zot2"}"#));
+}
+
+#[test]
+fn a_root_directory_is_needed() {
+    only_problem(r#"{"http": {"port": 8080}}"#, "storage.rootDirectory", "no storage config provided");
+    only_problem(&storage(r#""subPaths": {"/a": {}}"#), r#"storage.subPaths["/a"].rootDirectory"#, "root directory is needed");
+}
+
+#[test]
+fn a_route_that_can_match_nothing_is_warned_of() {
+    let loaded = good(&storage(r#""subPaths": {"a": {"rootDirectory": "/tmp/a"}, "/b/c": {"rootDirectory": "/tmp/b"}}"#));
+    assert_eq!(loaded.warnings.len(), 2);
+}
+
+#[test]
+fn half_a_pair_for_tls_is_refused() {
+    only_problem(&http(r#"{"tls": {"cert": "/c"}}"#), "http.tls.key", "TLS needs both");
+    only_problem(&http(r#"{"tls": {"key": "/k", "cacert": "/ca"}}"#), "http.tls.cert", "TLS needs both");
+    assert!(good(&http(r#"{"tls": {"cert": "/c", "key": "/k", "cacert": ""}}"#)).config.http.tls.unwrap().cacert.is_none());
+}
+
+#[test]
+fn limits_of_nothing_are_refused() {
+    only_problem(&http(r#"{"limits": {"connectionsMax": 0}}"#), "http.limits.connectionsMax", "greater than zero");
+    only_problem(&storage(r#""uploadExpiry": "0s""#), "storage.uploadExpiry", "greater than zero");
+    only_problem(&storage(r#""gcDelay": "-1h""#), "storage.gcDelay", "must not be negative, is -1h");
+}
+
+#[test]
+fn an_address_is_no_url() {
+    only_problem(&http(r#"{"address": "http://0.0.0.0"}"#), "http.address", "expected a host name or an IP address");
+    for (address, listened) in [("[::1]", "[::1]:8080"), ("::1", "[::1]:8080"), ("", "0.0.0.0:8080"), ("localhost", "localhost:8080")] {
+        assert_eq!(good(&http(&format!(r#"{{"address": "{address}"}}"#))).config.http.listen_address(), listened);
+    }
+}
+
+#[test]
+fn sessions_are_kept_where_they_can_be() {
+    only_problem(
+        &auth(r#"{"sessionDriver": {}}"#),
+        "http.auth.sessionDriver.name",
+        "invalid server config: must provide session driver name!",
+    );
+    only_problem(
+        &auth(r#"{"sessionDriver": {"name": "badDriver"}}"#),
+        "http.auth.sessionDriver.name",
+        "invalid server config: session store driver badDriver is not allowed!",
+    );
+    only_problem(
+        &auth(r#"{"sessionDriver": {"name": "redis", "url": "redis://localhost"}, "sessionKeysFile": "/k.json"}"#),
+        "http.auth.sessionKeysFile",
+        "invalid server config: session keys not supported when redis session driver is used!",
+    );
+}
+
+#[test]
+fn a_directory_of_users_needs_its_keys() {
+    let said = problems(&auth(r#"{"ldap": {"port": 389}}"#));
+    for name in ["userAttribute", "address", "basedn"] {
+        let fragment = format!("invalid LDAP configuration, missing mandatory key: {name}");
+        assert!(said.iter().any(|problem| problem.ends_with(&fragment)), "{said:?}");
+    }
+    let ldap =
+        |more: &str| auth(&format!(r#"{{"ldap": {{"address": "l", "port": 389, "baseDN": "dc=x", "userAttribute": "uid", {more}}}}}"#));
+    assert_eq!(problems(&ldap(r#""bindDN": "cn=x", "bindPassword": "y""#)), Vec::<String>::new());
+    assert_eq!(problems(&ldap(r#""credentialsFile": "/c.json""#)), Vec::<String>::new());
+    only_problem(&ldap(r#""bindDN": "cn=x""#), "http.auth.ldap.bindDN", "belong together");
+    only_problem(
+        &ldap(r#""bindDN": "cn=x", "bindPassword": "y", "credentialsFile": "/c.json""#),
+        "http.auth.ldap.credentialsFile",
+        "exclusive",
+    );
+}
+
+#[test]
+fn tokens_that_nobody_would_check_are_refused() {
+    let bearer = |section: &str| auth(&format!(r#"{{"bearer": {section}}}"#));
+    only_problem(&bearer(r#"{"realm": "https://a/token", "service": "s"}"#), "http.auth.bearer", "no token would be checked");
+    only_problem(&bearer(r#"{"oidc": [{"issuer": "https://i"}]}"#), "http.auth.bearer.oidc[0].audiences", "no token would be checked");
+    only_problem(
+        &bearer(r#"{"realm": "https://a", "service": "s", "cert": "/c", "upstreamTokenEndpoint": {"realm": "http://u", "service": "s"}}"#),
+        "http.auth.bearer.upstreamTokenEndpoint.realm",
+        "must be an `https` URL",
+    );
+    assert_eq!(problems(&bearer(r#"{"realm": "https://a", "service": "s", "cert": "/c"}"#)), Vec::<String>::new());
+    assert_eq!(problems(&bearer(r#"{"realm": "zot", "oidc": [{"issuer": "https://i", "audiences": "zot"}]}"#)), Vec::<String>::new());
+}
+
+#[test]
+fn parties_to_log_in_at_need_their_keys() {
+    let provider = |name: &str, section: &str| auth(&format!(r#"{{"openid": {{"providers": {{"{name}": {section}}}}}}}"#));
+    only_problem(&provider("myidp", "{}"), r#"http.auth.openid.providers["myidp"]"#, "unsupported openid/oauth2 provider");
+    only_problem(
+        &provider("oidc", r#"{"clientid": "x", "scopes": ["openid"]}"#),
+        r#"http.auth.openid.providers["oidc"]"#,
+        "OpenID provider config requires clientid, issuer and scopes parameters",
+    );
+    only_problem(
+        &provider("github", r#"{"credentialsFile": "/c.json"}"#),
+        r#"http.auth.openid.providers["github"]"#,
+        "OAuth2 provider config requires clientid and scopes parameters",
+    );
+    assert_eq!(problems(&provider("github", r#"{"clientid": "x", "clientsecret": "y", "scopes": "read:org"}"#)), Vec::<String>::new());
+}
+
+#[test]
+fn certificates_of_users_need_an_authority() {
+    only_problem(&auth(r#"{"mtls": {}}"#), "http.auth.mtls", "mTLS configuration requires TLS to be enabled with CA certificate");
+    let mtls =
+        |section: &str| http(&format!(r#"{{"tls": {{"cert": "/c", "key": "/k", "cacert": "/ca"}}, "auth": {{"mtls": {section}}}}}"#));
+    assert_eq!(problems(&mtls(r#"{"identityAttributes": [" cn", "DNS"], "dnsSanIndex": 1}"#)), Vec::<String>::new());
+    only_problem(
+        &mtls(r#"{"identityAttributes": ["name"]}"#),
+        "http.auth.mtls.identityAttributes[0]",
+        "unsupported identity attribute: name",
+    );
+    only_problem(&mtls(r#"{"uriSanIndex": 1}"#), "http.auth.mtls.uriSanIndex", "is only supported with");
+    only_problem(
+        &mtls(r#"{"identityAttributes": ["URI"], "uriSanPattern": "("}"#),
+        "http.auth.mtls.uriSanPattern",
+        "invalid regular expression",
+    );
+}
+
+#[test]
+fn rules_about_users_need_a_way_to_tell_users_apart() {
+    let access = |section: &str| http(&format!(r#"{{"accessControl": {section}}}"#));
+    let needed = "access control config requires one of htpasswd, ldap, openid or mTLS authentication";
+    only_problem(&access(r#"{"repositories": {"**": {"defaultPolicy": ["read"]}}}"#), "http.accessControl", needed);
+    only_problem(&access(r#"{"adminPolicy": {"users": ["admin"], "actions": ["read"]}}"#), "http.accessControl", needed);
+    only_problem(&access("{}"), "http.accessControl", needed);
+    assert_eq!(problems(&access(r#"{"repositories": {"**": {"anonymousPolicy": ["read"]}, "secret/**": {}}}"#)), Vec::<String>::new());
+    assert_eq!(problems(&access(r#"{"metrics": {"anonymousPolicy": ["read"]}}"#)), Vec::<String>::new());
+}
+
+#[test]
+fn actions_and_patterns_are_checked() {
+    let access = |repositories: &str| {
+        http(&format!(r#"{{"auth": {{"htpasswd": {{"path": "/h"}}}}, "accessControl": {{"repositories": {repositories}}}}}"#))
+    };
+    only_problem(
+        &access(r#"{"**": {"policies": [{"users": ["u"], "actions": ["read", "push"]}]}}"#),
+        r#"http.accessControl.repositories["**"].policies[0].actions[1]"#,
+        "expected one of `read` `create` `update` `delete` `detectManifestCollision`, found the string \"push\"",
+    );
+    only_problem(&access(r#"{"[a": {}}"#), r#"http.accessControl.repositories["[a"]"#, "syntax error in pattern");
+}
+
+#[test]
+fn remote_storage_has_its_rules() {
+    let remote = r#""storageDriver": {"name": "s3", "bucket": "b"}"#;
+    only_problem(&storage(remote), "storage.cacheDriver", "no remote database configured");
+    only_problem(&storage(r#""storageDriver": {"name": "swift"}"#), "storage.storageDriver.name", "unsupported storage driver");
+    only_problem(
+        &storage(r#""remoteCache": true, "cacheDriver": {"name": "dynamodb"}"#),
+        "storage.cacheDriver",
+        "cannot have local storage driver",
+    );
+    only_problem(
+        &storage(r#""remoteCache": true, "cacheDriver": {"name": "etcd"}"#),
+        "storage.cacheDriver.name",
+        "unsupported database driver",
+    );
+    only_problem(&storage(r#""redirectBlobURL": true"#), "storage.redirectBlobURL", "is supported only for s3/gcs/azure storage");
+    let redis = r#""cacheDriver": {"name": "redis", "url": "redis://localhost:6379"}"#;
+    assert_eq!(problems(&storage(&format!("{remote}, {redis}"))), Vec::<String>::new());
+    let beside = format!(r#""subPaths": {{"/a": {{"rootDirectory": "/tmp/a", "dedupe": true, {remote}, {redis}}}}}"#);
+    only_problem(&storage(&beside), r#"storage.subPaths["/a"].cacheDriver.name"#, "unsupported database driver");
+}
+
+#[test]
+fn retention_is_read_in_the_words_of_every_release() {
+    let retention = |policy: &str| storage(&format!(r#""retention": {{"delay": "24h", "policies": [{policy}]}}"#));
+    let old = retention(r#"{"repoNames": ["infra/*"], "KeepTags": [{"patterns": ["v2.*"], "pulledWithin": "168h"}]}"#);
+    let new = retention(r#"{"repositories": ["infra/*"], "keepUntagged": {"mostRecentlyPushedCount": 3}}"#);
+    assert_eq!(problems(&old), Vec::<String>::new());
+    assert_eq!(problems(&new), Vec::<String>::new());
+    only_problem(
+        &retention(r#"{"repoNames": ["a"], "repositories": ["b"]}"#),
+        "storage.retention.policies[0].repositories",
+        "given more than once",
+    );
+    only_problem(
+        &retention(r#"{"repositories": ["**"], "keepTags": [{"patterns": ["(v"]}]}"#),
+        "storage.retention.policies[0].keepTags[0].patterns[0]",
+        "invalid regular expression",
+    );
+}
+
+#[test]
+fn extensions_have_their_rules() {
+    only_problem(&extensions(r#"{"ui": {}}"#), "extensions.ui", "failed to enable ui, search extension must be enabled");
+    for (path, fragment) in [("metrics", "must start with /"), ("/v2", "is disallowed"), ("/a/../b", "invalid metrics path")] {
+        let text = extensions(&format!(r#"{{"metrics": {{"enable": "true", "prometheus": {{"path": "{path}"}}}}}}"#));
+        only_problem(&text, "extensions.metrics.prometheus.path", fragment);
+    }
+    only_problem(
+        &extensions(r#"{"events": {"enable": true, "sinks": [{"type": "generic", "address": "x"}]}}"#),
+        "extensions.events.sinks[0].type",
+        "event sink is not supported",
+    );
+}
+
+#[test]
+fn copying_has_its_rules() {
+    let registry = |section: &str| extensions(&format!(r#"{{"sync": {{"registries": [{{"urls": ["https://r"], {section}}}]}}}}"#));
+    let at = "extensions.sync.registries[0]";
+    only_problem(&registry(r#""manifestCheckInterval": "1h""#), &format!("{at}.manifestCheckInterval"), "needs `onDemand`");
+    only_problem(&registry(r#""maxRetries": 3"#), &format!("{at}.maxRetries"), "needs `retryDelay`");
+    only_problem(&registry(r#""retryDelay": "2m", "maxRetryDelay": "1m""#), &format!("{at}.maxRetryDelay"), "must not be less");
+    only_problem(&registry(r#""reqConcurrent": 0"#), &format!("{at}.reqConcurrent"), "greater than zero");
+    only_problem(&registry(r#""reqPerSec": "NaN""#), &format!("{at}.reqPerSec"), "expected a finite number");
+    only_problem(&registry(r#""preserveDigest": true"#), &format!("{at}.preserveDigest"), "needs `http.compat`");
+    only_problem(
+        &registry(r#""content": [{"prefix": "a", "destination": "/", "stripPrefix": true}]"#),
+        &format!("{at}.content[0].stripPrefix"),
+        "nothing would be left",
+    );
+    only_problem(
+        &registry(r#""credentialHelper": "oauth2", "oauth2CredentialHelper": {"tokenURL": "https://t"}"#),
+        &format!("{at}.oauth2CredentialHelper"),
+        "exactly one of",
+    );
+    assert_eq!(problems(&registry(r#""onDemand": true, "maxRetries": 3, "retryDelay": "10m", "reqPerSec": 2"#)), Vec::<String>::new());
+}
+
+#[test]
+fn a_cluster_needs_members_and_a_key() {
+    let cluster = |section: &str| format!(r#"{{"storage": {{"rootDirectory": "/d"}}, "cluster": {section}}}"#);
+    only_problem(
+        &cluster(r#"{"members": [], "hashKey": "loremipsumdolors"}"#),
+        "cluster.members",
+        "cannot have 0 members in a scale out cluster",
+    );
+    only_problem(&cluster(r#"{"members": ["a:1"], "hashKey": "short"}"#), "cluster.hashKey", "must have 16 characters");
+    only_problem(&cluster(r#"{"members": ["a"], "hashKey": "loremipsumdolors"}"#), "cluster.members[0]", "expected `host:port`");
+}

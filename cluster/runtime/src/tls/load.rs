@@ -1,0 +1,75 @@
+//! From PEM files to a rustls configuration; every error names its file.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+use std::sync::Arc;
+
+use rustls::crypto::{CryptoProvider, aws_lc_rs};
+use rustls::server::WebPkiClientVerifier;
+use rustls::server::danger::ClientCertVerifier;
+use rustls::version::{TLS12, TLS13};
+use rustls::{RootCertStore, ServerConfig};
+use rustls_pki_types::pem::{self, PemObject};
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+
+use super::{PEM_BYTES_MAX, TlsError, TlsFiles};
+
+/// Reads the files and builds the configuration: TLS 1.2 and 1.3, HTTP/2 preferred to HTTP/1.1.
+pub(super) fn server_config(files: &TlsFiles) -> Result<ServerConfig, TlsError> {
+    let provider = Arc::new(aws_lc_rs::default_provider());
+    let chain = certificates(&files.cert)?;
+    let key = private_key(&files.key)?;
+    let verifier = client_verifier(files.client_ca.as_deref(), &provider)?;
+    let mut config = ServerConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[&TLS13, &TLS12])
+        .map_err(TlsError::Versions)?
+        .with_client_cert_verifier(verifier)
+        .with_single_cert(chain, key)
+        .map_err(|source| TlsError::Pair { cert: files.cert.clone(), key: files.key.clone(), source })?;
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    Ok(config)
+}
+
+fn client_verifier(client_ca: Option<&Path>, provider: &Arc<CryptoProvider>) -> Result<Arc<dyn ClientCertVerifier>, TlsError> {
+    let Some(path) = client_ca else {
+        return Ok(WebPkiClientVerifier::no_client_auth());
+    };
+    let refused = |source: Box<dyn std::error::Error + Send + Sync>| TlsError::ClientCa { path: path.into(), source };
+    let mut roots = RootCertStore::empty();
+    for certificate in certificates(path)? {
+        roots.add(certificate).map_err(|source| refused(source.into()))?;
+    }
+    WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider))
+        .allow_unauthenticated()
+        .build()
+        .map_err(|source| refused(source.into()))
+}
+
+fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    let pem = read(path)?;
+    let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
+    let chain = chain.map_err(|source| TlsError::Pem { path: path.into(), source })?;
+    if chain.is_empty() {
+        return Err(TlsError::Missing { path: path.into(), wanted: "certificate" });
+    }
+    Ok(chain)
+}
+
+fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
+    PrivateKeyDer::from_pem_slice(&read(path)?).map_err(|source| match source {
+        pem::Error::NoItemsFound => TlsError::Missing { path: path.into(), wanted: "private key" },
+        source => TlsError::Pem { path: path.into(), source },
+    })
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, TlsError> {
+    let failed = |source| TlsError::Read { path: path.into(), source };
+    let mut pem = Vec::new();
+    let file = File::open(path).map_err(failed)?;
+    let read = file.take(PEM_BYTES_MAX + 1).read_to_end(&mut pem).map_err(failed)?;
+    if u64::try_from(read).is_ok_and(|read| read > PEM_BYTES_MAX) {
+        return Err(TlsError::TooLarge { path: path.into() });
+    }
+    Ok(pem)
+}

@@ -1,0 +1,83 @@
+//! What is wrong with requests themselves, before any registry is asked.
+
+use axum::http::{HeaderValue, Method, StatusCode, header};
+use zot_oci::{ErrorCode, InvalidDigest, RangeError};
+
+use super::Refusal;
+use crate::http::{
+    percent::InvalidEscape,
+    query::Repeated,
+    route::{Route, Unroutable},
+};
+
+impl Refusal {
+    /// A path that names nothing. What it was meant for depends on the method too: a tag that no manifest can have is not found, but also
+    /// cannot be pushed.
+    pub(crate) fn unroutable(reason: Unroutable, method: &Method) -> Self {
+        let (status, code) = match &reason {
+            Unroutable::Unknown => (StatusCode::NOT_FOUND, ErrorCode::Unsupported),
+            Unroutable::Escape(_) | Unroutable::Name(_) => (StatusCode::BAD_REQUEST, ErrorCode::NameInvalid),
+            Unroutable::Digest(_) => (StatusCode::BAD_REQUEST, ErrorCode::DigestInvalid),
+            Unroutable::Tag(_) if *method == Method::PUT => (StatusCode::BAD_REQUEST, ErrorCode::ManifestInvalid),
+            Unroutable::Tag(_) => (StatusCode::NOT_FOUND, ErrorCode::ManifestUnknown),
+            Unroutable::Upload => (StatusCode::NOT_FOUND, ErrorCode::BlobUploadUnknown),
+        };
+        Self::new(status, code).detail("reason", reason)
+    }
+
+    /// A method that the endpoint does not have.
+    pub(crate) fn method(route: &Route) -> Self {
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, ErrorCode::Unsupported)
+            .detail("allow", route.allow())
+            .header(header::ALLOW, HeaderValue::from_static(route.allow()))
+    }
+
+    /// Something in the request cannot be understood.
+    pub(crate) fn bad_request(code: ErrorCode, reason: impl ToString) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, code).detail("reason", reason)
+    }
+
+    /// A `Range` that cannot be answered for content of `size` bytes.
+    pub(crate) fn range(reason: RangeError, size: u64) -> Self {
+        Self::new(StatusCode::RANGE_NOT_SATISFIABLE, ErrorCode::SizeInvalid)
+            .detail("reason", reason)
+            .header(header::CONTENT_RANGE, crate::http::header::value(format!("bytes */{size}")))
+    }
+
+    /// A manifest larger than the limit.
+    pub(crate) fn manifest_too_large(bytes_max: u64) -> Self {
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, ErrorCode::ManifestInvalid)
+            .detail("reason", format_args!("manifest is larger than {bytes_max} bytes"))
+    }
+
+    /// A manifest of a type that is not accepted.
+    pub(crate) fn manifest_type(media_type: &str) -> Self {
+        Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, ErrorCode::ManifestInvalid)
+            .detail("mediaType", media_type)
+            .detail("reason", "manifests of this media type are not accepted")
+    }
+
+    /// More tags with one manifest than the limit.
+    pub(crate) fn too_many_tags(tags_max: usize) -> Self {
+        Self::new(StatusCode::URI_TOO_LONG, ErrorCode::ManifestInvalid)
+            .detail("reason", format_args!("more than {tags_max} tags in one request"))
+    }
+}
+
+impl From<InvalidEscape> for Refusal {
+    fn from(reason: InvalidEscape) -> Self {
+        Self::bad_request(ErrorCode::Unsupported, reason)
+    }
+}
+
+impl From<Repeated> for Refusal {
+    fn from(reason: Repeated) -> Self {
+        Self::bad_request(ErrorCode::Unsupported, reason)
+    }
+}
+
+impl From<InvalidDigest> for Refusal {
+    fn from(reason: InvalidDigest) -> Self {
+        Self::bad_request(ErrorCode::DigestInvalid, reason)
+    }
+}

@@ -1,0 +1,148 @@
+//! The OCI distribution API over any registry: from a request to its response, its log lines and its audit line.
+
+mod call;
+mod condition;
+mod content_range;
+mod cors;
+mod dispatch;
+mod error;
+mod exact_body;
+mod header;
+mod health;
+mod oci;
+mod options;
+mod percent;
+mod query;
+mod render;
+mod report;
+mod request_body;
+mod request_id;
+mod route;
+
+use std::{
+    any::Any,
+    net::SocketAddr,
+    panic::AssertUnwindSafe,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use axum::{
+    extract::Request,
+    http::{HeaderValue, Method, StatusCode, header::CONNECTION, header::CONTENT_LENGTH},
+    response::Response,
+};
+use futures::FutureExt as _;
+use http_body::Body as _;
+use zot_contract::{Context, Registry, Subject};
+use zot_runtime::telemetry::{AccessLog, AuditLog, chain};
+
+use self::{call::Call, error::Refusal, report::Report, request_body::RequestBody, request_id::RequestIds, route::Route};
+
+pub use self::{
+    health::{Health, Stage},
+    options::Options,
+    report::Reported,
+};
+
+/// Answers requests by asking a registry.
+pub struct Gateway {
+    registry: Arc<dyn Registry>,
+    options: Options,
+    health: Health,
+    logs: Logs,
+    ids: RequestIds,
+    panics: AtomicU64,
+}
+
+/// Where requests are written down.
+pub struct Logs {
+    /// One line for every request.
+    pub access: AccessLog,
+    /// One line for every change and every denial, if wanted.
+    pub audit: Option<AuditLog>,
+}
+
+impl Gateway {
+    /// A gateway to `registry`. `health` is what it tells to those who ask.
+    pub fn new(registry: Arc<dyn Registry>, options: Options, health: Health, logs: Logs) -> Self {
+        Self { registry, options, health, logs, ids: RequestIds::default(), panics: AtomicU64::new(0) }
+    }
+
+    /// What it tells of this process.
+    pub fn health(&self) -> &Health {
+        &self.health
+    }
+
+    /// How many requests panicked. Each was answered with 500 and is in the log.
+    pub fn panics(&self) -> u64 {
+        self.panics.load(Ordering::Relaxed)
+    }
+
+    /// Answers one request that came from `peer`. It is written down when the response's body has been sent or is dropped.
+    pub async fn respond(self: &Arc<Self>, peer: SocketAddr, request: Request) -> Response<Reported> {
+        let (head, body) = request.into_parts();
+        let cx = Context::new(Subject::Anonymous, self.ids.of(&head.headers));
+        let head = Arc::new(head);
+        let mut report = Report::begin(Arc::clone(self), peer, cx.request.clone(), Arc::clone(&head));
+        let body = RequestBody::new(&head, body, self.options.body_progress);
+        let continued = body.continued();
+        let call = Call { registry: &self.registry, options: &self.options, cx: &cx, head: &head };
+        let answered = AssertUnwindSafe(dispatch::dispatch(&call, &self.health, body)).catch_unwind().await;
+        let mut response = match answered {
+            Ok(Ok(response)) => response,
+            Ok(Err(refusal)) => refuse(refusal, &call),
+            Err(panic) => refuse(self.panicked(&*panic, &call), &call),
+        };
+        if head.method == Method::HEAD {
+            drop_body(&mut response);
+        }
+        if continued.is_awaited() {
+            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        response.headers_mut().insert(header::REQUEST_ID, header::value(cx.request.to_string()));
+        report.answered(response.status());
+        response.map(|body| Reported::new(body, report))
+    }
+
+    fn panicked(&self, panic: &(dyn Any + Send), call: &Call<'_>) -> Refusal {
+        self.panics.fetch_add(1, Ordering::Relaxed);
+        let text = panic.downcast_ref::<&str>().copied();
+        let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("unknown panic");
+        tracing::error!(request = %call.cx.request, method = %call.method(), path = call.head.uri.path(), error = text, "request panicked");
+        Refusal::panicked()
+    }
+}
+
+/// Faults are logged here and nowhere else: the client is not told what they are.
+fn refuse(refusal: Refusal, call: &Call<'_>) -> Response {
+    if let Some(fault) = refusal.fault() {
+        let (request, method, path, error) = (&call.cx.request, call.method(), call.head.uri.path(), chain(fault));
+        if refusal.status() == StatusCode::SERVICE_UNAVAILABLE {
+            tracing::warn!(%request, %method, path, %error, "request could not be answered for now");
+        } else {
+            tracing::error!(%request, %method, path, %error, "request failed");
+        }
+    }
+    refusal.render(&call.cx.request)
+}
+
+/// A response to HEAD has the headers of the one to GET, and no body (RFC 9110 section 9.3.2).
+fn drop_body(response: &mut Response) {
+    let body = std::mem::take(response.body_mut());
+    let length = body.size_hint().exact().filter(|length| *length > 0);
+    if let Some(length) = length.filter(|_| !response.headers().contains_key(CONTENT_LENGTH)) {
+        response.headers_mut().insert(CONTENT_LENGTH, length.into());
+    }
+}
+
+impl std::fmt::Debug for Gateway {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Gateway").field("registry", &self.registry).field("options", &self.options).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,164 @@
+//! Writes a request down when it is over: one access line for every request, one audit line for every change and every denial.
+
+use std::{
+    net::SocketAddr,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+    time::Instant,
+};
+
+use axum::{
+    body::Body,
+    http::{Method, StatusCode, request::Parts},
+};
+use bytes::Bytes;
+use http_body::{Frame, SizeHint};
+use zot_contract::{BoxError, RequestId};
+use zot_runtime::telemetry::{AccessLine, AuditLine, chain};
+
+use super::Gateway;
+
+/// A request that is being answered. Dropped, it is over.
+pub(super) struct Report {
+    gateway: Arc<Gateway>,
+    peer: SocketAddr,
+    request: RequestId,
+    head: Arc<Parts>,
+    began: Instant,
+    /// 0 for a request that was given up before it was answered.
+    status: u16,
+    body_bytes: u64,
+}
+
+impl Report {
+    pub(super) fn begin(gateway: Arc<Gateway>, peer: SocketAddr, request: RequestId, head: Arc<Parts>) -> Self {
+        Self { gateway, peer, request, head, began: Instant::now(), status: 0, body_bytes: 0 }
+    }
+
+    pub(super) fn answered(&mut self, status: StatusCode) {
+        self.status = status.as_u16();
+    }
+
+    fn target(&self) -> &str {
+        self.head.uri.path_and_query().map_or("*", |target| target.as_str())
+    }
+
+    fn write_access(&self, request: &str) {
+        let line = AccessLine {
+            username: None,
+            client_ip: &self.peer,
+            method: self.head.method.as_str(),
+            path: self.target(),
+            status: self.status,
+            latency: self.began.elapsed(),
+            body_size: self.body_bytes,
+            request_id: Some(request),
+        };
+        let headers = self.head.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
+        self.gateway.logs.access.record(&line, headers);
+    }
+
+    fn write_audit(&self, request: &str) {
+        if let Some(audit) = &self.gateway.logs.audit {
+            audit.record(&AuditLine {
+                client_ip: &self.peer,
+                subject: None,
+                action: self.head.method.as_str(),
+                object: self.target(),
+                status: self.status,
+                request_id: Some(request),
+            });
+        }
+    }
+}
+
+impl Drop for Report {
+    fn drop(&mut self) {
+        let logs = &self.gateway.logs;
+        if logs.access.is_enabled() {
+            self.write_access(&self.request.to_string());
+        }
+        if logs.audit.is_some() && is_audited(&self.head.method, self.status) {
+            self.write_audit(&self.request.to_string());
+        }
+    }
+}
+
+/// What changes something and was done, or was given up half-way and may have been; and what was denied.
+fn is_audited(method: &Method, status: u16) -> bool {
+    let changes = [Method::POST, Method::PUT, Method::PATCH, Method::DELETE].contains(method);
+    match status {
+        401 | 403 => true,
+        0 | 200..300 | 405 => changes,
+        _ => false,
+    }
+}
+
+/// The body of a response, with the report of its request.
+pub struct Reported {
+    body: Body,
+    report: Report,
+}
+
+impl Reported {
+    pub(super) fn new(body: Body, report: Report) -> Self {
+        Self { body, report }
+    }
+
+    fn failed(&self, error: axum::Error) -> BoxError {
+        let error = error.into_inner();
+        tracing::error!(
+            request = %self.report.request,
+            path = self.report.head.uri.path(),
+            error = %chain(&*error),
+            "response broke off after {} bytes of its body",
+            self.report.body_bytes
+        );
+        error
+    }
+}
+
+impl http_body::Body for Reported {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
+        if let Some(Ok(frame)) = &frame {
+            self.report.body_bytes += frame.data_ref().map_or(0, |bytes| bytes.len() as u64);
+        }
+        Poll::Ready(frame.map(|frame| frame.map_err(|error| self.failed(error))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn changes_and_denials_are_audited() {
+        for (method, status) in [
+            (Method::PUT, 201),
+            (Method::PATCH, 202),
+            (Method::DELETE, 204),
+            (Method::DELETE, 405),
+            (Method::PUT, 0),
+            (Method::GET, 401),
+            (Method::HEAD, 403),
+        ] {
+            assert!(is_audited(&method, status), "{method} {status}");
+        }
+        for (method, status) in [(Method::GET, 200), (Method::PUT, 400), (Method::GET, 405), (Method::POST, 500), (Method::GET, 0)] {
+            assert!(!is_audited(&method, status), "{method} {status}");
+        }
+    }
+}

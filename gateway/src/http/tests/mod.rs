@@ -1,0 +1,10 @@
+//! The API from outside, over real connections.
+
+mod base;
+mod blobs;
+mod hostile;
+mod lists;
+mod logs;
+mod manifests;
+mod referrers;
+mod uploads;

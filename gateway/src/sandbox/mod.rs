@@ -1,0 +1,166 @@
+//! A real server on a port of its own over a registry in memory, and a small client: what this crate's tests run in.
+
+mod reply;
+mod scripted;
+pub(crate) mod wire;
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use axum::{
+    body::Body,
+    http::{Method, Request, request::Builder},
+};
+use http_body_util::BodyExt as _;
+use hyper_util::{
+    client::legacy::{Client, connect::HttpConnector},
+    rt::TokioExecutor,
+};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use zot_contract::{MemoryRegistry, Registry};
+use zot_oci::Digest;
+use zot_runtime::telemetry::AccessLog;
+
+pub(crate) use self::{
+    reply::Reply,
+    scripted::{Fault, Scripted},
+};
+use crate::{
+    http::{Gateway, Health, Logs, Options},
+    server::{Drained, Server, ServerOptions},
+};
+
+/// The longest that a test waits for anything.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+
+/// How a sandbox is set up.
+pub(crate) struct Setup {
+    pub(crate) registry: Arc<dyn Registry>,
+    pub(crate) options: Options,
+    pub(crate) server: ServerOptions,
+    pub(crate) logs: Logs,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Self {
+            registry: Arc::new(MemoryRegistry::default()),
+            options: Options::default(),
+            server: ServerOptions::default(),
+            logs: Logs { access: AccessLog::disabled(), audit: None },
+        }
+    }
+}
+
+/// A server under test, and a client of it.
+pub(crate) struct Sandbox {
+    pub(crate) address: SocketAddr,
+    pub(crate) gateway: Arc<Gateway>,
+    client: Client<HttpConnector, Body>,
+    stop: CancellationToken,
+    served: JoinHandle<Drained>,
+}
+
+impl Sandbox {
+    pub(crate) async fn start() -> Self {
+        Self::with(Setup::default()).await
+    }
+
+    pub(crate) async fn over(registry: impl Registry + 'static) -> Self {
+        Self::with(Setup { registry: Arc::new(registry), ..Setup::default() }).await
+    }
+
+    pub(crate) async fn with(setup: Setup) -> Self {
+        let gateway = Arc::new(Gateway::new(setup.registry, setup.options, Health::new(), setup.logs));
+        let server = Server::bind("127.0.0.1:0", None, Arc::clone(&gateway), &setup.server).await.unwrap();
+        let stop = CancellationToken::new();
+        Self {
+            address: server.address(),
+            gateway,
+            client: Client::builder(TokioExecutor::new()).build_http(),
+            served: tokio::spawn(server.serve(stop.clone())),
+            stop,
+        }
+    }
+
+    /// The same, but its client speaks HTTP/2 from the first byte.
+    pub(crate) fn over_http2(mut self) -> Self {
+        self.client = Client::builder(TokioExecutor::new()).http2_only(true).build_http();
+        self
+    }
+
+    pub(crate) fn request(&self, method: &str, path: &str) -> Builder {
+        let method: Method = method.parse().unwrap();
+        Request::builder().method(method).uri(format!("http://{}{path}", self.address))
+    }
+
+    pub(crate) async fn send(&self, request: Request<Body>) -> Reply {
+        let response = tokio::time::timeout(PATIENCE, self.client.request(request)).await.unwrap().unwrap();
+        let (head, body) = response.into_parts();
+        let body = tokio::time::timeout(PATIENCE, body.collect()).await.unwrap().unwrap();
+        Reply::new(head, body.to_bytes())
+    }
+
+    pub(crate) async fn call(&self, method: &str, path: &str) -> Reply {
+        self.send(self.request(method, path).body(Body::empty()).unwrap()).await
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Reply {
+        self.call("GET", path).await
+    }
+
+    pub(crate) async fn get_with(&self, path: &str, header: &str, value: &str) -> Reply {
+        self.send(self.request("GET", path).header(header, value).body(Body::empty()).unwrap()).await
+    }
+
+    /// Pushes a blob in one request.
+    pub(crate) async fn push_blob(&self, name: &str, content: &'static str) -> Digest {
+        let digest = Digest::sha256(content.as_bytes());
+        let path = format!("/v2/{name}/blobs/uploads/?digest={digest}");
+        let reply = self.send(self.request("POST", &path).body(content.into()).unwrap()).await;
+        assert_eq!(reply.status, 201, "{reply:?}");
+        digest
+    }
+
+    /// Pushes a manifest as an OCI image manifest.
+    pub(crate) async fn push_manifest(&self, name: &str, reference: &str, content: &str) -> Reply {
+        let request = self.request("PUT", &format!("/v2/{name}/manifests/{reference}"));
+        let request = request.header("content-type", "application/vnd.oci.image.manifest.v1+json");
+        self.send(request.body(content.to_owned().into()).unwrap()).await
+    }
+
+    /// Pushes a small image under a tag, and returns its manifest.
+    pub(crate) async fn push_image(&self, name: &str, tag: &str) -> String {
+        let config = self.push_blob(name, "{}").await;
+        let manifest = image(&config, "");
+        let reply = self.push_manifest(name, tag, &manifest).await;
+        assert_eq!(reply.status, 201, "{reply:?}");
+        manifest
+    }
+
+    /// Opens an upload and returns its location.
+    pub(crate) async fn open_upload(&self, name: &str) -> String {
+        let reply = self.call("POST", &format!("/v2/{name}/blobs/uploads/")).await;
+        assert_eq!(reply.status, 202, "{reply:?}");
+        reply.header("location").to_owned()
+    }
+
+    /// Tells the server to stop, without waiting.
+    pub(crate) fn stop(&self) {
+        self.stop.cancel();
+    }
+
+    /// Stops the server and tells how it ended.
+    pub(crate) async fn stopped(self) -> Drained {
+        self.stop.cancel();
+        drop(self.client);
+        tokio::time::timeout(PATIENCE, self.served).await.unwrap().unwrap()
+    }
+}
+
+/// An image manifest with a config of two bytes, no layers, and more `fields`.
+pub(crate) fn image(config: &Digest, fields: &str) -> String {
+    format!(
+        r#"{{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json","config":{{"mediaType":"application/vnd.oci.image.config.v1+json","digest":"{config}","size":2}},"layers":[]{fields}}}"#
+    )
+}

@@ -1,0 +1,152 @@
+//! A registry that does one thing wrong, and everything else as the one in memory.
+
+use bytes::Bytes;
+use futures::{StreamExt as _, stream};
+use std::time::Duration;
+use tokio::sync::Notify;
+use zot_contract::{
+    BlobBody, BlobInfo, Blobs, Catalog, Chunk, Context, Error, ManifestInfo, ManifestPush, Manifests, MemoryRegistry, Page, PageRequest,
+    PushedManifest, Referrers, Result, StoredManifest, UploadId, UploadStatus, Uploads,
+};
+use zot_oci::{Algorithm, ByteRange, Digest, Reference, RepositoryName, Tag};
+
+/// What goes wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// Looking at a manifest panics.
+    Panic,
+    /// Looking at a manifest fails.
+    Internal,
+    /// Looking at a manifest fails for now.
+    Unavailable,
+    /// Blobs end before their end.
+    ShortBlobs,
+    /// Blobs never go on after their first bytes.
+    StuckBlobs,
+    /// Looking at a manifest waits until it is let go.
+    Held,
+}
+
+/// The registry.
+#[derive(Debug)]
+pub(crate) struct Scripted {
+    memory: MemoryRegistry,
+    fault: Fault,
+    /// What a held call waits for.
+    pub(crate) entered: std::sync::Arc<Notify>,
+    pub(crate) released: std::sync::Arc<Notify>,
+}
+
+impl Scripted {
+    pub(crate) fn new(fault: Fault) -> Self {
+        Self { memory: MemoryRegistry::default(), fault, entered: std::sync::Arc::default(), released: std::sync::Arc::default() }
+    }
+
+    async fn look(&self) -> Result<()> {
+        match self.fault {
+            Fault::Panic => panic!("scripted"),
+            Fault::Internal => Err(Error::internal("scripted secret")),
+            Fault::Unavailable => {
+                Err(Error::Unavailable { what: "storage", retry_after: Duration::from_secs(3), source: "scripted secret".into() })
+            }
+            Fault::Held => {
+                self.entered.notify_one();
+                self.released.notified().await;
+                Ok(())
+            }
+            Fault::ShortBlobs | Fault::StuckBlobs => Ok(()),
+        }
+    }
+}
+
+#[async_trait::async_trait]
+impl Blobs for Scripted {
+    async fn stat_blob(&self, cx: &Context, repository: &RepositoryName, digest: &Digest) -> Result<BlobInfo> {
+        self.memory.stat_blob(cx, repository, digest).await
+    }
+
+    async fn read_blob(&self, cx: &Context, repository: &RepositoryName, digest: &Digest, range: Option<ByteRange>) -> Result<BlobBody> {
+        let blob = self.memory.read_blob(cx, repository, digest, range).await?;
+        let first = stream::iter([Ok(Bytes::from_static(b"x"))]);
+        let stream = match self.fault {
+            Fault::ShortBlobs => first.boxed(),
+            Fault::StuckBlobs => first.chain(stream::pending()).boxed(),
+            _ => blob.stream,
+        };
+        Ok(BlobBody { size: blob.size, stream })
+    }
+
+    async fn mount_blob(&self, cx: &Context, repository: &RepositoryName, digest: &Digest, from: &RepositoryName) -> Result<bool> {
+        self.memory.mount_blob(cx, repository, digest, from).await
+    }
+
+    async fn delete_blob(&self, cx: &Context, repository: &RepositoryName, digest: &Digest) -> Result<()> {
+        self.memory.delete_blob(cx, repository, digest).await
+    }
+}
+
+#[async_trait::async_trait]
+impl Uploads for Scripted {
+    async fn open_upload(&self, cx: &Context, repository: &RepositoryName, algorithm: Algorithm) -> Result<UploadId> {
+        self.memory.open_upload(cx, repository, algorithm).await
+    }
+
+    async fn upload_status(&self, cx: &Context, repository: &RepositoryName, upload: UploadId) -> Result<UploadStatus> {
+        self.memory.upload_status(cx, repository, upload).await
+    }
+
+    async fn append_upload(&self, cx: &Context, repository: &RepositoryName, upload: UploadId, chunk: Chunk) -> Result<UploadStatus> {
+        self.memory.append_upload(cx, repository, upload, chunk).await
+    }
+
+    async fn finish_upload(
+        &self,
+        cx: &Context,
+        repository: &RepositoryName,
+        upload: UploadId,
+        chunk: Chunk,
+        digest: &Digest,
+    ) -> Result<()> {
+        self.memory.finish_upload(cx, repository, upload, chunk, digest).await
+    }
+
+    async fn cancel_upload(&self, cx: &Context, repository: &RepositoryName, upload: UploadId) -> Result<()> {
+        self.memory.cancel_upload(cx, repository, upload).await
+    }
+}
+
+#[async_trait::async_trait]
+impl Manifests for Scripted {
+    async fn stat_manifest(&self, cx: &Context, repository: &RepositoryName, reference: &Reference) -> Result<ManifestInfo> {
+        self.look().await?;
+        self.memory.stat_manifest(cx, repository, reference).await
+    }
+
+    async fn get_manifest(&self, cx: &Context, repository: &RepositoryName, reference: &Reference) -> Result<StoredManifest> {
+        self.look().await?;
+        self.memory.get_manifest(cx, repository, reference).await
+    }
+
+    async fn put_manifest(&self, cx: &Context, repository: &RepositoryName, push: ManifestPush) -> Result<PushedManifest> {
+        self.memory.put_manifest(cx, repository, push).await
+    }
+
+    async fn delete_manifest(&self, cx: &Context, repository: &RepositoryName, reference: &Reference) -> Result<()> {
+        self.memory.delete_manifest(cx, repository, reference).await
+    }
+}
+
+#[async_trait::async_trait]
+impl Catalog for Scripted {
+    async fn list_repositories(&self, cx: &Context, page: &PageRequest) -> Result<Page<RepositoryName>> {
+        self.memory.list_repositories(cx, page).await
+    }
+
+    async fn list_tags(&self, cx: &Context, repository: &RepositoryName, page: &PageRequest) -> Result<Page<Tag>> {
+        self.memory.list_tags(cx, repository, page).await
+    }
+
+    async fn list_referrers(&self, cx: &Context, repository: &RepositoryName, subject: &Digest) -> Result<Referrers> {
+        self.memory.list_referrers(cx, repository, subject).await
+    }
+}

@@ -1,0 +1,47 @@
+//! A client that sends what it is told byte by byte, well-formed or not.
+
+use std::net::SocketAddr;
+
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+    time::timeout,
+};
+
+use super::PATIENCE;
+
+/// An open connection.
+pub(crate) struct Wire(TcpStream);
+
+impl Wire {
+    pub(crate) async fn connect(address: SocketAddr) -> Self {
+        Self(TcpStream::connect(address).await.unwrap())
+    }
+
+    /// Sends bytes; the other end may have gone already.
+    pub(crate) async fn send(&mut self, bytes: impl AsRef<[u8]>) {
+        let _ = timeout(PATIENCE, self.0.write_all(bytes.as_ref())).await.unwrap();
+    }
+
+    /// Reads until `end` has come.
+    pub(crate) async fn read_until(&mut self, end: &str) -> String {
+        let mut read = Vec::new();
+        while !read.ends_with(end.as_bytes()) {
+            let byte = timeout(PATIENCE, self.0.read_u8()).await.unwrap();
+            read.push(byte.unwrap_or_else(|error| panic!("{error} after {:?}", String::from_utf8_lossy(&read))));
+        }
+        String::from_utf8(read).unwrap()
+    }
+
+    /// Reads the head of a response.
+    pub(crate) async fn read_head(&mut self) -> String {
+        self.read_until("\r\n\r\n").await.to_ascii_lowercase()
+    }
+
+    /// Reads until the server closes or resets the connection.
+    pub(crate) async fn read_to_end(&mut self) -> Vec<u8> {
+        let mut read = Vec::new();
+        let _ = timeout(PATIENCE, self.0.read_to_end(&mut read)).await.unwrap();
+        read
+    }
+}

@@ -1,0 +1,182 @@
+//! One connection from its first byte to its last.
+
+use std::{convert::Infallible, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
+
+use http::Request;
+use hyper::{
+    body::Incoming,
+    server::conn::{http1, http2},
+    service::{Service, service_fn},
+};
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo, TokioTimer},
+    server::graceful::GracefulConnection,
+};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
+};
+use tokio_util::sync::CancellationToken;
+use zot_runtime::{progress::ProgressIo, tls::TlsSource};
+
+use super::{
+    ServerOptions,
+    activity::{Activity, Verdict},
+    exchange::{Exchange, Watched, answer},
+    io::WatchedIo,
+};
+use crate::http::{Gateway, Health};
+
+/// The most bytes of a request's head: a path of the longest name and tags, and a token.
+const HEAD_BYTES_MAX: usize = 32 * 1024;
+/// The most bytes read ahead or buffered to be written on a connection of HTTP/1. Uploads arrive in pieces of at most this size.
+const BUFFER_BYTES_MAX: usize = 256 * 1024;
+/// The most bytes that a client may send ahead on one stream of HTTP/2, and on all of a connection together.
+const STREAM_WINDOW_BYTES: u32 = 1024 * 1024;
+const CONNECTION_WINDOW_BYTES: u32 = 4 * 1024 * 1024;
+/// The largest frame of HTTP/2: larger ones save headers, smaller ones let streams take turns.
+const FRAME_BYTES_MAX: u32 = 256 * 1024;
+/// The most requests at a time on one connection of HTTP/2.
+const STREAMS_MAX: u32 = 128;
+/// How often a silent connection of HTTP/2 is asked whether its client still lives.
+const PING_INTERVAL: Duration = Duration::from_secs(30);
+
+/// What all connections of a server share.
+pub(super) struct Connections {
+    gateway: Arc<Gateway>,
+    tls: Option<Arc<TlsSource>>,
+    options: ServerOptions,
+    http1: http1::Builder,
+    http2: http2::Builder<TokioExecutor>,
+    drain: CancellationToken,
+    cut: CancellationToken,
+}
+
+impl Connections {
+    pub(super) fn new(gateway: Arc<Gateway>, tls: Option<Arc<TlsSource>>, options: &ServerOptions) -> Self {
+        Self {
+            gateway,
+            tls,
+            options: options.clone(),
+            http1: http1(),
+            http2: http2(),
+            drain: CancellationToken::new(),
+            cut: CancellationToken::new(),
+        }
+    }
+
+    pub(super) fn health(&self) -> &Health {
+        self.gateway.health()
+    }
+
+    /// Lets every connection finish what it has, and take no more.
+    pub(super) fn drain(&self) {
+        self.drain.cancel();
+    }
+
+    /// Ends every connection at once.
+    pub(super) fn cut(&self) {
+        self.cut.cancel();
+    }
+
+    /// Serves one connection until it ends.
+    pub(super) async fn serve(&self, stream: TcpStream, peer: SocketAddr) {
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%peer, %error, "could not switch off Nagle's algorithm");
+        }
+        let stream = ProgressIo::new(stream, self.options.write_progress);
+        let Some(tls) = &self.tls else {
+            return self.serve_stream(stream, peer).await;
+        };
+        let handshake = tokio::time::timeout(self.options.header_read_timeout, tls.acceptor().accept(stream));
+        match self.drain.run_until_cancelled(handshake).await {
+            Some(Ok(Ok(stream))) => self.serve_stream(stream, peer).await,
+            Some(Ok(Err(error))) => tracing::debug!(%peer, %error, "tls handshake failed"),
+            Some(Err(_)) => tracing::debug!(%peer, "tls handshake took too long"),
+            None => {}
+        }
+    }
+
+    async fn serve_stream<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(&self, stream: S, peer: SocketAddr) {
+        let activity = Arc::new(Activity::new());
+        let first = tokio::time::timeout(self.options.header_read_timeout, WatchedIo::begin(stream, Arc::clone(&activity)));
+        let Some(Ok(Ok(io))) = self.drain.run_until_cancelled(first).await else {
+            return;
+        };
+        let service = self.service(peer, &activity);
+        if io.speaks_http2() {
+            activity.is_shared();
+            let connection = self.http2.serve_connection(TokioIo::new(io), service);
+            self.supervise(connection, &activity, peer).await;
+        } else {
+            let connection = self.http1.serve_connection(TokioIo::new(io), service);
+            self.supervise(connection, &activity, peer).await;
+        }
+    }
+
+    fn service(
+        &self,
+        peer: SocketAddr,
+        activity: &Arc<Activity>,
+    ) -> impl Service<Request<Incoming>, Response = http::Response<Watched>, Error = Infallible, Future: Send> + use<> {
+        let (gateway, activity) = (Arc::clone(&self.gateway), Arc::clone(activity));
+        service_fn(move |request| {
+            let answer = answer(Arc::clone(&gateway), peer, Exchange::begin(&activity), request);
+            async move { Ok(answer.await) }
+        })
+    }
+
+    async fn supervise<C: GracefulConnection<Error = hyper::Error>>(&self, connection: C, activity: &Activity, peer: SocketAddr) {
+        let mut connection = pin!(connection);
+        let mut look = pin!(tokio::time::sleep(self.options.header_read_timeout));
+        let mut draining = false;
+        loop {
+            tokio::select! {
+                ended = connection.as_mut() => {
+                    if let Err(error) = ended {
+                        tracing::debug!(%peer, %error, "connection broke");
+                    }
+                    return;
+                }
+                () = self.drain.cancelled(), if !draining => {
+                    draining = true;
+                    connection.as_mut().graceful_shutdown();
+                }
+                () = self.cut.cancelled(), if draining => return,
+                () = look.as_mut() => match activity.verdict(&self.options) {
+                    Verdict::Wait(time) => look.as_mut().reset(tokio::time::Instant::now() + time),
+                    Verdict::Cut(reason) => return tracing::debug!(%peer, reason, "cut a connection"),
+                    Verdict::Close => {
+                        connection.as_mut().graceful_shutdown();
+                        look.as_mut().reset(tokio::time::Instant::now() + self.options.header_read_timeout);
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn http1() -> http1::Builder {
+    let mut builder = http1::Builder::new();
+    builder
+        .timer(TokioTimer::new())
+        // Activity judges heads and idleness; hyper's timer would be set anew for every request.
+        .header_read_timeout(None)
+        .max_header_size(HEAD_BYTES_MAX)
+        .max_buf_size(BUFFER_BYTES_MAX);
+    builder
+}
+
+fn http2() -> http2::Builder<TokioExecutor> {
+    let mut builder = http2::Builder::new(TokioExecutor::new());
+    builder
+        .timer(TokioTimer::new())
+        .initial_stream_window_size(STREAM_WINDOW_BYTES)
+        .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
+        .max_frame_size(FRAME_BYTES_MAX)
+        .max_send_buf_size(BUFFER_BYTES_MAX)
+        .max_concurrent_streams(STREAMS_MAX)
+        .max_header_list_size(HEAD_BYTES_MAX as u32)
+        .keep_alive_interval(PING_INTERVAL);
+    builder
+}

@@ -1,0 +1,6 @@
+//! The server loop from outside: how it waits, when it stops waiting, and how it ends.
+
+mod drain;
+mod expect;
+mod tls;
+mod waiting;

@@ -1,0 +1,120 @@
+//! Clients that make the server wait.
+
+use std::time::Duration;
+
+use crate::{
+    http::Options,
+    sandbox::{Fault, Sandbox, Scripted, Setup, wire::Wire},
+    server::ServerOptions,
+};
+
+const SHORT: Duration = Duration::from_millis(100);
+
+fn impatient() -> Setup {
+    Setup {
+        options: Options { body_progress: SHORT, ..Options::default() },
+        server: ServerOptions { header_read_timeout: SHORT, write_progress: SHORT, ..ServerOptions::default() },
+        ..Setup::default()
+    }
+}
+
+#[tokio::test]
+async fn a_connection_without_a_request_is_cut() {
+    let sandbox = Sandbox::with(impatient()).await;
+    for silence in ["", "GE", "GET /v2/ HTTP/1.1\r\nHost: x\r\nX-Slow:"] {
+        let mut wire = Wire::connect(sandbox.address).await;
+        wire.send(silence).await;
+        assert!(wire.read_to_end().await.is_empty(), "{silence:?}");
+    }
+    let mut wire = Wire::connect(sandbox.address).await;
+    wire.send("PRI * HTTP/2.0\r\n").await;
+    wire.read_to_end().await;
+}
+
+#[tokio::test]
+async fn a_second_request_must_complete_its_head_too() {
+    let sandbox = Sandbox::with(impatient()).await;
+    let mut wire = Wire::connect(sandbox.address).await;
+    wire.send("GET /livez HTTP/1.1\r\nHost: x\r\n\r\n").await;
+    assert!(wire.read_until("ok").await.starts_with("HTTP/1.1 200"));
+    wire.send("GET /livez HTTP/1.1\r\n").await;
+    assert!(wire.read_to_end().await.is_empty());
+}
+
+#[tokio::test]
+async fn an_idle_connection_is_closed_after_its_time() {
+    let mut setup = impatient();
+    setup.server.keep_alive_timeout = SHORT;
+    let sandbox = Sandbox::with(setup).await;
+    let mut wire = Wire::connect(sandbox.address).await;
+    wire.send("GET /livez HTTP/1.1\r\nHost: x\r\n\r\n").await;
+    assert!(wire.read_until("ok").await.starts_with("HTTP/1.1 200"));
+    assert!(wire.read_to_end().await.is_empty());
+}
+
+#[tokio::test]
+async fn a_body_that_stands_still_is_given_up_and_what_came_is_kept() {
+    let sandbox = Sandbox::with(impatient()).await;
+    let upload = sandbox.open_upload("a").await;
+    let mut wire = Wire::connect(sandbox.address).await;
+    wire.send(format!("PATCH {upload} HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n01234")).await;
+    let answer = String::from_utf8(wire.read_to_end().await).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 408"), "{answer}");
+    assert!(answer.to_ascii_lowercase().contains("connection: close"), "{answer}");
+    assert_eq!(sandbox.get(&upload).await.header("range"), "0-4");
+}
+
+#[tokio::test]
+async fn a_slow_body_may_take_as_long_as_it_moves() {
+    let sandbox = Sandbox::with(impatient()).await;
+    let upload = sandbox.open_upload("a").await;
+    let mut wire = Wire::connect(sandbox.address).await;
+    wire.send(format!("PATCH {upload} HTTP/1.1\r\nHost: x\r\nContent-Length: 20\r\n\r\n")).await;
+    // In all twice as long as one wait may last.
+    for _ in 0..20 {
+        wire.send("x").await;
+        tokio::time::sleep(SHORT / 10).await;
+    }
+    let head = wire.read_head().await;
+    assert!(head.starts_with("http/1.1 202"), "{head}");
+}
+
+#[tokio::test]
+async fn a_response_that_nobody_takes_is_cut() {
+    let sandbox = Sandbox::with(impatient()).await;
+    let content: &'static str = Box::leak("x".repeat(64 * 1024 * 1024).into_boxed_str());
+    let digest = sandbox.push_blob("a", content).await;
+    let mut wire = Wire::connect(sandbox.address).await;
+    wire.send(format!("GET /v2/a/blobs/{digest} HTTP/1.1\r\nHost: x\r\n\r\n")).await;
+    wire.read_head().await;
+    tokio::time::sleep(5 * SHORT).await;
+    assert!(wire.read_to_end().await.len() < content.len());
+}
+
+#[tokio::test]
+async fn a_response_that_takes_long_to_make_is_waited_for() {
+    let mut setup = impatient();
+    setup.registry = std::sync::Arc::new(Scripted::new(Fault::StuckBlobs));
+    let sandbox = Sandbox::with(setup).await;
+    let digest = sandbox.push_blob("a", "content").await;
+    let mut wire = Wire::connect(sandbox.address).await;
+    wire.send(format!("GET /v2/a/blobs/{digest} HTTP/1.1\r\nHost: x\r\n\r\n")).await;
+    assert!(wire.read_until("\r\n\r\nx").await.starts_with("HTTP/1.1 200"));
+    let cut = tokio::time::timeout(5 * SHORT, wire.read_to_end()).await;
+    assert!(cut.is_err(), "the storage is slow, not the client");
+}
+
+#[tokio::test]
+async fn connections_beyond_the_limit_wait_for_their_turn() {
+    let mut setup = Setup::default();
+    setup.server.connections_max = 1;
+    let sandbox = Sandbox::with(setup).await;
+    let mut first = Wire::connect(sandbox.address).await;
+    let mut second = Wire::connect(sandbox.address).await;
+    first.send("GET /livez HTTP/1.1\r\nHost: x\r\n\r\n").await;
+    first.read_until("ok").await;
+    second.send("GET /livez HTTP/1.1\r\nHost: x\r\n\r\n").await;
+    assert!(tokio::time::timeout(SHORT, second.read_head()).await.is_err());
+    drop(first);
+    assert!(second.read_until("ok").await.contains("200"));
+}

@@ -1,0 +1,83 @@
+//! Reading files in pieces, off the asynchronous threads.
+
+use std::{
+    fs::File,
+    io::{Read, Seek, SeekFrom},
+    path::{Path, PathBuf},
+};
+
+use bytes::Bytes;
+use futures::{StreamExt, stream};
+use zot_oci::ByteRange;
+
+use crate::{
+    Error, Result,
+    blobs::{PIECE_BYTES, Pieces},
+    error::blocking,
+};
+
+/// A file that is being read from its position on.
+struct Reading {
+    file: File,
+    path: PathBuf,
+    left: u64,
+}
+
+/// Reads `range` of the file at `path`, which must have `size` bytes. The first piece is read before this returns.
+pub(super) async fn read(path: PathBuf, size: u64, range: ByteRange) -> Result<Pieces> {
+    let (first, rest) = blocking(move || {
+        let mut reading = Reading::open(path, size, range)?;
+        let first = reading.piece()?;
+        Ok((first, reading))
+    })
+    .await?;
+    let first = stream::iter([Ok(first)]);
+    Ok(if rest.left == 0 { first.boxed() } else { first.chain(pieces(rest)).boxed() })
+}
+
+/// Reads everything in `file`, from its start.
+pub(super) fn whole(file: File, path: &Path) -> Result<Pieces> {
+    let left = file.metadata().map_err(Error::file("stat", path))?.len();
+    let mut reading = Reading { file, path: path.to_owned(), left };
+    reading.file.rewind().map_err(Error::file("seek in", path))?;
+    Ok(pieces(reading).boxed())
+}
+
+fn pieces(reading: Reading) -> impl futures::Stream<Item = Result<Bytes>> + Send {
+    stream::try_unfold(reading, |mut reading| async {
+        if reading.left == 0 {
+            return Ok(None);
+        }
+        let next = blocking(move || {
+            let piece = reading.piece()?;
+            Ok((piece, reading))
+        });
+        next.await.map(Some)
+    })
+}
+
+impl Reading {
+    fn open(path: PathBuf, size: u64, range: ByteRange) -> Result<Self> {
+        let mut file = File::open(&path).map_err(Error::file("open", &path))?;
+        let found = file.metadata().map_err(Error::file("stat", &path))?.len();
+        if found != size {
+            return Err(Error::damaged(format!("file `{}`", path.display()), format!("it has {found} bytes, {size} were stored")));
+        }
+        if range.first() > 0 {
+            file.seek(SeekFrom::Start(range.first())).map_err(Error::file("seek in", &path))?;
+        }
+        Ok(Self { file, path, left: range.length() })
+    }
+
+    /// The next piece, never empty: a file that ends early is an error.
+    fn piece(&mut self) -> Result<Bytes> {
+        let length = self.left.min(PIECE_BYTES as u64);
+        let mut piece = Vec::with_capacity(length as usize);
+        let read = (&self.file).take(length).read_to_end(&mut piece).map_err(Error::file("read", &self.path))?;
+        if read as u64 != length {
+            return Err(Error::damaged(format!("file `{}`", self.path.display()), "it ends before its size"));
+        }
+        self.left -= length;
+        Ok(piece.into())
+    }
+}

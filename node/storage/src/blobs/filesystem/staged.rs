@@ -1,0 +1,115 @@
+//! The file of an upload in progress. One write runs in the background while the caller hashes what comes next.
+
+use std::{
+    fs::{File, OpenOptions},
+    io::{self, IoSlice, Seek, SeekFrom, Write},
+    path::Path,
+};
+
+use bytes::Bytes;
+use tokio::task::JoinHandle;
+use zot_contract::UploadId;
+
+use super::{FilesystemBlobs, read};
+use crate::{
+    BlobKey, Error, Result,
+    blobs::{Pieces, Staged},
+    error::blocking,
+};
+
+#[derive(Debug)]
+pub(super) struct FileStaged {
+    store: FilesystemBlobs,
+    upload: UploadId,
+    file: std::sync::Arc<File>,
+    writing: Option<JoinHandle<io::Result<()>>>,
+}
+
+/// Opens what was flushed, cut to `size` bytes; nothing if there is less than that.
+pub(super) fn open(path: &Path, size: u64) -> Result<Option<File>> {
+    let file = match OpenOptions::new().read(true).write(true).open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(Error::file("open", path)(error)),
+    };
+    if file.metadata().map_err(Error::file("stat", path))?.len() < size {
+        return Ok(None);
+    }
+    cut(&file, size).map_err(Error::file("truncate", path))?;
+    Ok(Some(file))
+}
+
+fn cut(mut file: &File, size: u64) -> io::Result<()> {
+    file.set_len(size)?;
+    file.seek(SeekFrom::Start(size)).map(drop)
+}
+
+impl FileStaged {
+    pub(super) fn new(store: FilesystemBlobs, upload: UploadId, file: File) -> Self {
+        Self { store, upload, file: file.into(), writing: None }
+    }
+
+    fn path(&self) -> std::path::PathBuf {
+        self.store.layout.upload(self.upload)
+    }
+
+    /// Waits for the write in the background, if there is one.
+    async fn settle(&mut self) -> Result<()> {
+        let Some(writing) = self.writing.take() else { return Ok(()) };
+        let written = writing.await.map_err(|error| Error::Interrupted(error.into()))?;
+        written.map_err(Error::file("write", self.path()))
+    }
+}
+
+fn write_all(mut file: &File, pieces: &[Bytes]) -> io::Result<()> {
+    let mut slices: Vec<IoSlice<'_>> = pieces.iter().map(|piece| IoSlice::new(piece)).collect();
+    let mut left = slices.as_mut_slice();
+    // Drops leading empty pieces, which would look like a write of nothing.
+    IoSlice::advance_slices(&mut left, 0);
+    while !left.is_empty() {
+        match file.write_vectored(left) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(written) => IoSlice::advance_slices(&mut left, written),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+#[async_trait::async_trait]
+impl Staged for FileStaged {
+    async fn write(&mut self, pieces: Vec<Bytes>) -> Result<()> {
+        self.settle().await?;
+        let file = self.file.clone();
+        self.writing = Some(tokio::task::spawn_blocking(move || write_all(&file, &pieces)));
+        Ok(())
+    }
+
+    async fn flush(&mut self) -> Result<()> {
+        self.settle().await
+    }
+
+    async fn truncate(&mut self, size: u64) -> Result<()> {
+        // A write that failed is what the caller wants to get rid of.
+        self.settle().await.ok();
+        let (file, path) = (self.file.clone(), self.path());
+        blocking(move || cut(&file, size).map_err(Error::file("truncate", path))).await
+    }
+
+    async fn read_back(&mut self) -> Result<Pieces> {
+        self.settle().await?;
+        let path = self.path();
+        blocking(move || {
+            let file = File::open(&path).map_err(Error::file("open", &path))?;
+            read::whole(file, &path)
+        })
+        .await
+    }
+
+    async fn commit(mut self: Box<Self>, key: &BlobKey) -> Result<()> {
+        self.settle().await?;
+        let target = self.store.layout.blob(key);
+        blocking(move || self.store.durability.publish(&self.file, &self.path(), &target)).await
+    }
+}

@@ -1,0 +1,176 @@
+//! Blobs: read through the repository's link to them, which also says where the bytes are.
+
+use bytes::Bytes;
+use futures::{StreamExt, stream};
+use prost::Message;
+use zot_contract::{BlobBody, BlobInfo, Blobs, Context, Error, Result, UploadId};
+use zot_oci::{ByteRange, Digest, RepositoryName};
+
+use super::{Engine, content::Stored};
+use crate::{
+    BlobKey,
+    blobs::Pieces,
+    metadata::{
+        Expect, Key, Outcome, Row, Scan, Transaction,
+        rows::{BlobRow, LinkRow, Location, ManifestRow, now_unix_ms},
+    },
+};
+
+#[async_trait::async_trait]
+impl Blobs for Engine {
+    async fn stat_blob(&self, _cx: &Context, repository: &RepositoryName, digest: &Digest) -> Result<BlobInfo> {
+        if let Some(link) = self.link(repository, digest).await? {
+            return Ok(BlobInfo { size: link.size });
+        }
+        match self.manifest_row(repository, digest).await? {
+            Some((manifest, _)) => Ok(BlobInfo { size: manifest.size }),
+            None => Err(self.blob_unknown(repository, digest).await?),
+        }
+    }
+
+    async fn read_blob(&self, _cx: &Context, repository: &RepositoryName, digest: &Digest, range: Option<ByteRange>) -> Result<BlobBody> {
+        if let Some(link) = self.link(repository, digest).await? {
+            let pieces = self.read_linked(repository, digest, &link, range).await?;
+            return Ok(body(link.size, pieces));
+        }
+        match self.manifest_row(repository, digest).await? {
+            Some((manifest, _)) => {
+                let bytes = self.manifest_bytes(repository, digest, &manifest).await?;
+                Ok(body(manifest.size, part(bytes, range)))
+            }
+            None => Err(self.blob_unknown(repository, digest).await?),
+        }
+    }
+
+    async fn mount_blob(&self, _cx: &Context, repository: &RepositoryName, digest: &Digest, from: &RepositoryName) -> Result<bool> {
+        if self.link(repository, digest).await?.is_some() {
+            return Ok(true);
+        }
+        let Some(source) = self.link(from, digest).await? else {
+            return Ok(false);
+        };
+        if !self.dedupe || source.location() == Location::Own {
+            self.copy_blob(repository, digest, from, &source).await?;
+            return Ok(true);
+        }
+        let link = LinkRow { touched_unix_ms: now_unix_ms(), ..source };
+        let mut transaction = Transaction::new();
+        transaction.put(Key::Link(repository.clone(), *digest), Expect::Anything, link.encode_to_vec());
+        Ok(self.metadata.commit(transaction).await? == Outcome::Committed)
+    }
+
+    async fn delete_blob(&self, _cx: &Context, repository: &RepositoryName, digest: &Digest) -> Result<()> {
+        let key = Key::Link(repository.clone(), *digest);
+        loop {
+            let Some(Row { version, .. }) = self.metadata.get(&key).await? else {
+                return Err(self.blob_unknown(repository, digest).await?);
+            };
+            if let Some(manifest) = self.referencing_manifest(repository, digest).await? {
+                return Err(Error::BlobReferenced { repository: repository.clone(), digest: *digest, manifest });
+            }
+            // A manifest that takes up the blob now writes the link, so that this version is gone.
+            let mut transaction = Transaction::new();
+            transaction.delete(key.clone(), Expect::Version(version));
+            if self.metadata.commit(transaction).await? == Outcome::Committed {
+                return Ok(());
+            }
+        }
+    }
+}
+
+impl Engine {
+    pub(super) async fn link(&self, repository: &RepositoryName, digest: &Digest) -> crate::Result<Option<LinkRow>> {
+        let key = Key::Link(repository.clone(), *digest);
+        self.metadata.get(&key).await?.map(|row| row.read(&key)).transpose()
+    }
+
+    /// A manifest of the repository that needs the blob or lists the manifest `digest`.
+    pub(super) async fn referencing_manifest(&self, repository: &RepositoryName, digest: &Digest) -> crate::Result<Option<Digest>> {
+        let rows = self.metadata.scan(&Scan::References(repository.clone(), *digest), 1).await?;
+        Ok(rows.into_iter().find_map(|(key, _)| match key {
+            Key::Reference(_, _, manifest) => Some(manifest),
+            _ => None,
+        }))
+    }
+
+    async fn read_linked(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+        link: &LinkRow,
+        range: Option<ByteRange>,
+    ) -> crate::Result<Pieces> {
+        let key = match link.location() {
+            Location::Inline => return Ok(part(self.inline_blob(digest).await?, range)),
+            Location::Shared => BlobKey::shared(digest),
+            Location::Own => BlobKey::own(repository, digest),
+        };
+        match range.or_else(|| ByteRange::whole(link.size)) {
+            Some(range) => self.blobs.read(&key, link.size, range).await,
+            None => Ok(stream::empty().boxed()),
+        }
+    }
+
+    pub(crate) async fn inline_blob(&self, digest: &Digest) -> crate::Result<Bytes> {
+        let key = Key::Blob(*digest);
+        let row = self.metadata.get(&key).await?;
+        let row = row.ok_or_else(|| crate::Error::damaged(format!("blob {digest}"), "a repository links to it but it is not there"))?;
+        Ok(row.read::<BlobRow>(&key)?.inline)
+    }
+
+    /// Gives the repository bytes of its own, where bytes are not shared.
+    async fn copy_blob(&self, repository: &RepositoryName, digest: &Digest, from: &RepositoryName, source: &LinkRow) -> crate::Result<()> {
+        let upload = UploadId::random();
+        let mut staged = self.blobs.stage(upload).await?;
+        let mut pieces = self.read_linked(from, digest, source, None).await?;
+        while let Some(piece) = pieces.next().await {
+            staged.write(vec![piece?]).await?;
+        }
+        let copied = self.publish_blob(repository, digest, source.size, &mut Some(Stored::Staged(staged))).await;
+        self.blobs.discard(upload).await?;
+        copied
+    }
+
+    /// The error for a blob that is not there: the repository may not be there either.
+    async fn blob_unknown(&self, repository: &RepositoryName, digest: &Digest) -> crate::Result<Error> {
+        let repository = repository.clone();
+        Ok(if self.repository_exists(&repository).await? {
+            Error::BlobUnknown { repository, digest: *digest }
+        } else {
+            Error::NameUnknown { repository }
+        })
+    }
+
+    /// Whether anything was ever pushed to the repository.
+    pub(super) async fn repository_exists(&self, repository: &RepositoryName) -> crate::Result<bool> {
+        if self.metadata.get(&Key::Repository(repository.clone())).await?.is_some() {
+            return Ok(true);
+        }
+        let links = self.metadata.scan(&Scan::Links(repository.clone(), None), 1).await?;
+        Ok(!links.is_empty())
+    }
+
+    pub(super) async fn manifest_row(&self, repository: &RepositoryName, digest: &Digest) -> crate::Result<Option<(ManifestRow, u64)>> {
+        let key = Key::Manifest(repository.clone(), *digest);
+        let Some(row) = self.metadata.get(&key).await? else {
+            return Ok(None);
+        };
+        Ok(Some((row.read(&key)?, row.version)))
+    }
+}
+
+fn body(size: u64, pieces: Pieces) -> BlobBody {
+    BlobBody { size, stream: pieces.map(|piece| piece.map_err(Into::into)).boxed() }
+}
+
+/// A part of bytes that are at hand.
+fn part(bytes: Bytes, range: Option<ByteRange>) -> Pieces {
+    let part = match range {
+        Some(range) => {
+            let end = bytes.len().min(usize::try_from(range.last()).unwrap_or(usize::MAX).saturating_add(1));
+            bytes.slice(end.min(range.first() as usize)..end)
+        }
+        None => bytes,
+    };
+    stream::iter((!part.is_empty()).then_some(Ok(part))).boxed()
+}

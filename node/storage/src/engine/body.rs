@@ -1,0 +1,49 @@
+//! The body of a request as the engine reads it: it ends in an error, never early, when the request goes away or sends less than it announced.
+
+use std::{
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use futures::{Stream, stream::BoxStream};
+use tokio::sync::oneshot;
+use zot_contract::{BoxError, Chunk};
+
+/// A body whose request may be dropped while another task reads it.
+pub(super) struct Body {
+    stream: BoxStream<'static, Result<Bytes, BoxError>>,
+    /// Resolves when the request is dropped.
+    dropped: oneshot::Receiver<()>,
+    announced: Option<u64>,
+    received: u64,
+}
+
+/// Held by the request; dropping it breaks off the body.
+pub(super) struct Wanted(#[expect(dead_code, reason = "it is there to be dropped")] oneshot::Sender<()>);
+
+impl Body {
+    pub(super) fn of(chunk: Chunk) -> (Self, Wanted) {
+        let (wanted, dropped) = oneshot::channel();
+        (Self { stream: chunk.stream, dropped, announced: chunk.length, received: 0 }, Wanted(wanted))
+    }
+}
+
+impl Stream for Body {
+    type Item = Result<Bytes, BoxError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        if Pin::new(&mut self.dropped).poll(cx).is_ready() {
+            return Poll::Ready(Some(Err("the request went away".into())));
+        }
+        let item = std::task::ready!(self.stream.as_mut().poll_next(cx));
+        Poll::Ready(match item {
+            Some(Ok(piece)) => {
+                self.received += piece.len() as u64;
+                Some(Ok(piece))
+            }
+            None if self.announced.is_some_and(|announced| self.received < announced) => Some(Err("it ended before its length".into())),
+            other => other,
+        })
+    }
+}

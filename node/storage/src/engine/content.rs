@@ -1,0 +1,216 @@
+//! The content of an upload while it streams in: hashed once, kept in memory while small, staged in the blob store otherwise.
+
+use bytes::{Bytes, BytesMut};
+use futures::{Stream, StreamExt};
+use zot_contract::{BoxError, UploadId};
+use zot_oci::{Algorithm, Digest, Hasher};
+
+use super::INLINE_BYTES_MAX;
+use crate::{
+    Error, Result,
+    blobs::{BlobStore, Staged},
+    sessions::SessionRecord,
+};
+
+/// How many bytes are gathered before they are handed to the blob store.
+const WRITE_BYTES: usize = 512 << 10;
+
+/// The content of an upload so far.
+#[derive(Debug)]
+pub(super) struct Content {
+    hasher: HasherState,
+    offset: u64,
+    pub(super) bytes: Stored,
+}
+
+/// Where the bytes are.
+#[derive(Debug)]
+pub(super) enum Stored {
+    Inline(BytesMut),
+    Staged(Box<dyn Staged>),
+}
+
+struct HasherState(Hasher);
+
+impl std::fmt::Debug for HasherState {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Hasher({})", self.0.algorithm())
+    }
+}
+
+/// Why content was not taken in to its end.
+pub(super) enum TakeError {
+    /// The sender broke off. What arrived is part of the content.
+    Body(BoxError),
+    /// It could not be stored. The content is as it was before.
+    Store(Error),
+}
+
+/// A point to go back to.
+struct Mark {
+    hasher: Hasher,
+    offset: u64,
+}
+
+impl Content {
+    pub(super) fn new(algorithm: Algorithm) -> Self {
+        Self { hasher: HasherState(Hasher::new(algorithm)), offset: 0, bytes: Stored::Inline(BytesMut::new()) }
+    }
+
+    /// Takes up saved content. The bytes are hashed again and must come to the saved state: after a power cut they may not be what they were.
+    pub(super) async fn resume(upload: UploadId, saved: &SessionRecord, blobs: &dyn BlobStore) -> Result<Option<Self>> {
+        let Ok(algorithm) = saved.algorithm.parse() else { return Ok(None) };
+        let bytes = if saved.staged {
+            let Some(staged) = blobs.resume(upload, saved.offset).await? else {
+                return Ok(None);
+            };
+            Stored::Staged(staged)
+        } else {
+            Stored::Inline(BytesMut::from(saved.inline.as_ref()))
+        };
+        let mut content = Self { hasher: HasherState(Hasher::new(algorithm)), offset: saved.offset, bytes };
+        content.rehash(algorithm).await?;
+        Ok((content.hasher.0.state() == saved.hash_state).then_some(content))
+    }
+
+    pub(super) fn offset(&self) -> u64 {
+        self.offset
+    }
+
+    /// What to save so that [`Content::resume`] can take it up; the caller fills in whose it is.
+    pub(super) fn record(&self) -> SessionRecord {
+        let (inline, staged) = match &self.bytes {
+            Stored::Inline(bytes) => (Bytes::copy_from_slice(bytes), false),
+            Stored::Staged(_) => (Bytes::new(), true),
+        };
+        let algorithm = self.hasher.0.algorithm().to_string();
+        SessionRecord { algorithm, hash_state: self.hasher.0.state(), offset: self.offset, inline, staged, ..Default::default() }
+    }
+
+    /// Hashes with another algorithm from now on. Bytes that are there already are read once more.
+    pub(super) async fn use_algorithm(&mut self, algorithm: Algorithm) -> Result<()> {
+        if self.hasher.0.algorithm() == algorithm {
+            return Ok(());
+        }
+        self.rehash(algorithm).await
+    }
+
+    async fn rehash(&mut self, algorithm: Algorithm) -> Result<()> {
+        let mut hasher = Hasher::new(algorithm);
+        match &mut self.bytes {
+            Stored::Inline(bytes) => hasher.update(bytes),
+            Stored::Staged(staged) => {
+                let mut pieces = staged.read_back().await?;
+                while let Some(piece) = pieces.next().await {
+                    hasher.update(&piece?);
+                }
+            }
+        }
+        self.hasher = HasherState(hasher);
+        Ok(())
+    }
+
+    /// The digest of everything so far.
+    pub(super) fn digest(&self) -> Digest {
+        self.hasher.0.clone().finish()
+    }
+
+    /// Appends a stream to its end and waits until it is with the store.
+    pub(super) async fn take_in(
+        &mut self,
+        upload: UploadId,
+        blobs: &dyn BlobStore,
+        stream: impl Stream<Item = std::result::Result<Bytes, BoxError>> + Unpin,
+    ) -> std::result::Result<(), TakeError> {
+        let mark = Mark { hasher: self.hasher.0.clone(), offset: self.offset };
+        let broken = match self.take_pieces(upload, blobs, stream).await {
+            Ok(broken) => broken,
+            Err(error) => {
+                self.go_back(mark).await;
+                return Err(TakeError::Store(error));
+            }
+        };
+        broken.map_or(Ok(()), |error| Err(TakeError::Body(error)))
+    }
+
+    /// Returns why the stream broke off, if it did.
+    async fn take_pieces(
+        &mut self,
+        upload: UploadId,
+        blobs: &dyn BlobStore,
+        mut stream: impl Stream<Item = std::result::Result<Bytes, BoxError>> + Unpin,
+    ) -> Result<Option<BoxError>> {
+        let mut gathered = Gathered::default();
+        let mut broken = None;
+        while let Some(piece) = stream.next().await {
+            let piece = match piece {
+                Ok(piece) => piece,
+                Err(error) => {
+                    broken = Some(error);
+                    break;
+                }
+            };
+            self.hasher.0.update(&piece);
+            self.offset += piece.len() as u64;
+            gathered.push(piece);
+            if gathered.length >= WRITE_BYTES {
+                self.store(upload, blobs, std::mem::take(&mut gathered)).await?;
+            }
+        }
+        self.store(upload, blobs, gathered).await?;
+        if let Stored::Staged(staged) = &mut self.bytes {
+            staged.flush().await?;
+        }
+        Ok(broken)
+    }
+
+    async fn store(&mut self, upload: UploadId, blobs: &dyn BlobStore, gathered: Gathered) -> Result<()> {
+        if gathered.length == 0 {
+            return Ok(());
+        }
+        match &mut self.bytes {
+            Stored::Inline(bytes) if bytes.len() + gathered.length <= INLINE_BYTES_MAX => {
+                gathered.pieces.iter().for_each(|piece| bytes.extend_from_slice(piece));
+                Ok(())
+            }
+            Stored::Inline(bytes) => {
+                let before = std::iter::once(bytes.clone().freeze()).filter(|before| !before.is_empty());
+                let pieces = before.chain(gathered.pieces).collect();
+                let mut staged = blobs.stage(upload).await?;
+                staged.write(pieces).await?;
+                self.bytes = Stored::Staged(staged);
+                Ok(())
+            }
+            Stored::Staged(staged) => staged.write(gathered.pieces).await,
+        }
+    }
+
+    /// Undoes everything since `mark`.
+    async fn go_back(&mut self, mark: Mark) {
+        self.hasher = HasherState(mark.hasher);
+        self.offset = mark.offset;
+        match &mut self.bytes {
+            Stored::Inline(bytes) => bytes.truncate(mark.offset as usize),
+            Stored::Staged(staged) => {
+                // If even that fails, the digest will not match at the end and the upload is refused.
+                if let Err(error) = staged.truncate(mark.offset).await {
+                    tracing::warn!(error = %crate::error::chain(&error), "could not undo a failed write to an upload");
+                }
+            }
+        }
+    }
+}
+
+/// Pieces that wait to be written together.
+#[derive(Default)]
+struct Gathered {
+    pieces: Vec<Bytes>,
+    length: usize,
+}
+
+impl Gathered {
+    fn push(&mut self, piece: Bytes) {
+        self.length += piece.len();
+        self.pieces.push(piece);
+    }
+}

@@ -1,0 +1,92 @@
+//! The engine: a [`zot_contract::Registry`] over the ports. Every rule about images is here, and written once.
+
+mod blobs;
+mod body;
+mod catalog;
+mod content;
+mod manifests;
+mod open_uploads;
+mod publish;
+mod uploads;
+
+use std::{sync::Arc, time::Duration};
+
+use crate::{
+    Result,
+    blobs::{BlobStore, MemoryBlobs},
+    metadata::{MemoryMetadata, Metadata},
+    projection::Projector,
+    sessions::{MemorySessions, Sessions},
+};
+pub(crate) use manifests::put_manifest_rows;
+use open_uploads::OpenUploads;
+
+/// The most bytes of a blob or manifest that are kept in its metadata row instead of the blob store.
+///
+/// A row is read in microseconds and made durable together with everybody else's; a file costs two `fsync` of its own.
+pub(crate) const INLINE_BYTES_MAX: usize = 16 << 10;
+
+/// A registry over a store of bytes, a store of rows and a store of upload sessions.
+///
+/// A clone is another handle on the same registry.
+#[derive(Debug, Clone)]
+pub struct Engine {
+    pub(crate) metadata: Arc<dyn Metadata>,
+    pub(crate) blobs: Arc<dyn BlobStore>,
+    sessions: Arc<dyn Sessions>,
+    uploads: Arc<OpenUploads>,
+    projector: Option<Arc<Projector>>,
+    dedupe: bool,
+}
+
+impl Engine {
+    /// An engine over the given stores. With `dedupe`, repositories share the bytes of blobs they both have.
+    pub fn new(metadata: Arc<dyn Metadata>, blobs: Arc<dyn BlobStore>, sessions: Arc<dyn Sessions>, dedupe: bool) -> Self {
+        Self { metadata, blobs, sessions, uploads: Arc::default(), projector: None, dedupe }
+    }
+
+    /// An engine that forgets everything when it is dropped.
+    pub fn in_memory() -> Self {
+        Self::new(Arc::<MemoryMetadata>::default(), Arc::<MemoryBlobs>::default(), Arc::<MemorySessions>::default(), true)
+    }
+
+    /// Keeps image layouts current with what the engine stores.
+    pub(crate) fn with_projector(self, projector: Arc<Projector>) -> Self {
+        Self { projector: Some(projector), ..self }
+    }
+
+    /// Ends uploads that nobody has written to for `idle`, and drops their bytes. Returns how many.
+    pub async fn reap_uploads(&self, idle: Duration) -> Result<usize> {
+        uploads::reap(self, idle).await
+    }
+
+    /// Brings image layouts up to date with all acknowledged changes.
+    pub async fn project(&self) -> Result<()> {
+        match &self.projector {
+            Some(projector) => projector.project_all().await,
+            None => Ok(()),
+        }
+    }
+
+    /// Keeps image layouts current, for as long as the future is polled.
+    pub async fn keep_projecting(&self) {
+        match &self.projector {
+            Some(projector) => projector.run().await,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Saves what is only in memory, brings image layouts up to date and releases the stores. Nothing may be called afterwards.
+    pub async fn close(&self) -> Result<()> {
+        uploads::save_all(self).await?;
+        self.project().await?;
+        self.metadata.close().await
+    }
+
+    /// Lets the projector know that manifests changed.
+    fn manifests_changed(&self) {
+        if let Some(projector) = &self.projector {
+            projector.wake();
+        }
+    }
+}

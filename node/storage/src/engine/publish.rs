@@ -1,0 +1,81 @@
+//! Making uploaded bytes a blob of a repository: bytes first, then the rows that speak of them.
+
+use zot_oci::{Digest, RepositoryName};
+
+use super::{Engine, content::Stored};
+use crate::{
+    BlobKey, Result,
+    metadata::{
+        Expect, Key, Outcome, Transaction,
+        rows::{BlobRow, LinkRow, Location, now_unix_ms},
+    },
+};
+use prost::Message;
+
+impl Engine {
+    /// Stores content that hashes to `digest` and links it into the repository. Takes `bytes` only if they are not there yet.
+    pub(super) async fn publish_blob(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+        size: u64,
+        bytes: &mut Option<Stored>,
+    ) -> Result<()> {
+        let mut placed = None;
+        loop {
+            let shared = if self.dedupe { self.shared_blob(digest, size).await? } else { None };
+            let known = shared.is_some();
+            let blob = match (shared, &placed) {
+                (Some(blob), _) => blob,
+                (None, Some(blob)) => Clone::clone(blob),
+                (None, None) => self.place(repository, digest, size, bytes.take()).await?,
+            };
+            let mut transaction = Transaction::new();
+            let link = LinkRow { size, location: blob.location, touched_unix_ms: now_unix_ms() };
+            transaction.put(Key::Link(repository.clone(), *digest), Expect::Anything, link.encode_to_vec());
+            if self.dedupe && !known {
+                transaction.put(Key::Blob(*digest), Expect::Absent, blob.encode_to_vec());
+            }
+            if self.metadata.commit(transaction).await? == Outcome::Committed {
+                return Ok(());
+            }
+            // Somebody else stored the same blob at the same time: use theirs.
+            placed = Some(blob);
+        }
+    }
+
+    /// The row of a shared blob, if its bytes are there.
+    ///
+    /// Bytes that got lost or cut are replaced: whoever pushes a blob again repairs it for everybody.
+    async fn shared_blob(&self, digest: &Digest, size: u64) -> Result<Option<BlobRow>> {
+        let key = Key::Blob(*digest);
+        let Some(row) = self.metadata.get(&key).await? else {
+            return Ok(None);
+        };
+        let blob: BlobRow = row.read(&key)?;
+        if blob.location() == Location::Inline || self.blobs.size(&BlobKey::shared(digest)).await? == Some(size) {
+            return Ok(Some(blob));
+        }
+        tracing::warn!(%digest, "bytes of a blob are missing or cut, storing them again");
+        let mut transaction = Transaction::new();
+        transaction.delete(key, Expect::Version(row.version));
+        self.metadata.commit(transaction).await?;
+        Ok(None)
+    }
+
+    async fn place(&self, repository: &RepositoryName, digest: &Digest, size: u64, bytes: Option<Stored>) -> Result<BlobRow> {
+        let (key, location) =
+            if self.dedupe { (BlobKey::shared(digest), Location::Shared) } else { (BlobKey::own(repository, digest), Location::Own) };
+        let row = BlobRow { size, location: location.into(), inline: Default::default() };
+        match bytes {
+            Some(Stored::Inline(bytes)) if self.dedupe => {
+                return Ok(BlobRow { location: Location::Inline.into(), inline: bytes.freeze(), ..row });
+            }
+            Some(Stored::Inline(bytes)) => self.blobs.put(&key, bytes.freeze()).await?,
+            Some(Stored::Staged(staged)) => staged.commit(&key).await?,
+            // They were placed in an earlier round of the caller.
+            None => {}
+        }
+        Ok(row)
+    }
+}

@@ -1,0 +1,104 @@
+//! What can go wrong below the contract, and the one place where it becomes an error of the contract.
+
+use std::{io, path::PathBuf, time::Duration};
+
+use zot_contract::BoxError;
+
+/// When a client should try again after storage refused.
+const RETRY_AFTER: Duration = Duration::from_secs(10);
+
+/// An error of a port.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A file could not be read, written, named or removed.
+    #[error("{action} `{path}`", path = path.display())]
+    File {
+        /// What was being done, as a verb.
+        action: &'static str,
+        /// The file or directory.
+        path: PathBuf,
+        /// Why it failed.
+        #[source]
+        source: io::Error,
+    },
+    /// The metadata store failed.
+    #[error("{action} metadata")]
+    Metadata {
+        /// What was being done, as a verb.
+        action: &'static str,
+        /// Why it failed.
+        #[source]
+        source: BoxError,
+    },
+    /// The metadata store is being opened again after a failure, or is shut down.
+    #[error("metadata store is closed")]
+    MetadataClosed,
+    /// A stored record or file is not what was written.
+    #[error("{what} is damaged")]
+    Damaged {
+        /// The record or file.
+        what: String,
+        /// In what way.
+        #[source]
+        source: BoxError,
+    },
+    /// Another process works on the same directory.
+    #[error("`{path}` is in use by another process", path = path.display())]
+    InUse {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// A task that was doing the work ended early.
+    #[error("work on storage was interrupted")]
+    Interrupted(#[source] BoxError),
+}
+
+/// The result of every method of a port.
+pub type Result<T> = std::result::Result<T, Error>;
+
+impl Error {
+    /// Wraps the failure of `action` on `path`; for `map_err`.
+    pub(crate) fn file(action: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
+        let path = path.into();
+        move |source| Self::File { action, path, source }
+    }
+
+    /// Wraps the failure of `action` on the metadata store; for `map_err`.
+    pub(crate) fn metadata<E: Into<BoxError>>(action: &'static str) -> impl FnOnce(E) -> Self {
+        move |source| Self::Metadata { action, source: source.into() }
+    }
+
+    /// A stored thing is not what was written.
+    pub(crate) fn damaged(what: impl Into<String>, source: impl Into<BoxError>) -> Self {
+        Self::Damaged { what: what.into(), source: source.into() }
+    }
+}
+
+impl From<Error> for zot_contract::Error {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Damaged { .. } => Self::internal(error),
+            // Full disks, I/O errors and a store that is being reopened pass.
+            Error::File { .. } | Error::Metadata { .. } | Error::MetadataClosed | Error::InUse { .. } | Error::Interrupted(_) => {
+                Self::Unavailable { what: "storage", retry_after: RETRY_AFTER, source: error.into() }
+            }
+        }
+    }
+}
+
+/// Runs blocking work off the asynchronous threads.
+pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    tokio::task::spawn_blocking(work).await.map_err(|error| Error::Interrupted(error.into()))?
+}
+
+/// An error with everything that caused it, as one line.
+pub(crate) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        next = cause.source();
+    }
+    text
+}

@@ -1,0 +1,99 @@
+//! Where everything lies: every path and key, drawn once.
+//!
+//! ```text
+//! <root>/_zot/lock                          held while a process works here
+//! <root>/_zot/metadata.redb                 the metadata store
+//! <root>/_uploads/<id>                      bytes of an upload in progress
+//! <root>/_uploads/<id>.session              how far it is
+//! <root>/_blobs/<algorithm>/<hh>/<hex>      a blob's bytes, once (hh: the first two characters of hex)
+//! <root>/<repository>/oci-layout            the repository as an OCI image layout that other tools can read:
+//! <root>/<repository>/index.json              its manifests and tags,
+//! <root>/<repository>/blobs/<algorithm>/<hex> its content, by hard link to _blobs (or the only copy, without dedupe)
+//! ```
+//!
+//! No repository name has a component that starts with `_`, so nothing here collides.
+
+use std::path::{Path, PathBuf};
+
+use zot_contract::UploadId;
+use zot_oci::{Algorithm, Digest, RepositoryName};
+
+/// The name of the marker file of an OCI image layout (image-spec, "oci-layout file").
+pub(crate) const OCI_LAYOUT_FILE: &str = "oci-layout";
+/// The name of the index of an OCI image layout.
+pub(crate) const INDEX_FILE: &str = "index.json";
+
+/// Where a blob's bytes are in a [`crate::blobs::BlobStore`], as a relative path.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct BlobKey(String);
+
+impl BlobKey {
+    /// The place that all repositories share.
+    pub(crate) fn shared(digest: &Digest) -> Self {
+        let hex = digest.hex();
+        let (first, _) = hex.split_at(2);
+        Self(format!("_blobs/{}/{first}/{hex}", digest.algorithm()))
+    }
+
+    /// The place of one repository's own copy, which is also its place in the repository's image layout.
+    pub(crate) fn own(repository: &RepositoryName, digest: &Digest) -> Self {
+        Self(format!("{repository}/blobs/{}/{}", digest.algorithm(), digest.hex()))
+    }
+
+    /// The key as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// The paths of a root directory.
+#[derive(Debug, Clone)]
+pub(crate) struct Layout {
+    root: PathBuf,
+}
+
+impl Layout {
+    pub(crate) fn new(root: impl Into<PathBuf>) -> Self {
+        Self { root: root.into() }
+    }
+
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    pub(crate) fn lock(&self) -> PathBuf {
+        self.root.join("_zot/lock")
+    }
+
+    pub(crate) fn metadata(&self) -> PathBuf {
+        self.root.join("_zot/metadata.redb")
+    }
+
+    pub(crate) fn uploads(&self) -> PathBuf {
+        self.root.join("_uploads")
+    }
+
+    pub(crate) fn upload(&self, id: UploadId) -> PathBuf {
+        self.root.join(format!("_uploads/{id}"))
+    }
+
+    pub(crate) fn session(&self, id: UploadId) -> PathBuf {
+        self.root.join(format!("_uploads/{id}.session"))
+    }
+
+    pub(crate) fn blob(&self, key: &BlobKey) -> PathBuf {
+        self.root.join(key.as_str())
+    }
+
+    pub(crate) fn repository(&self, repository: &RepositoryName) -> PathBuf {
+        self.root.join(repository.as_str())
+    }
+
+    pub(crate) fn repository_blobs(&self, repository: &RepositoryName, algorithm: Algorithm) -> PathBuf {
+        self.root.join(format!("{repository}/blobs/{algorithm}"))
+    }
+
+    pub(crate) fn repository_blob(&self, repository: &RepositoryName, digest: &Digest) -> PathBuf {
+        self.blob(&BlobKey::own(repository, digest))
+    }
+}

@@ -1,0 +1,117 @@
+//! An engine on a local directory: every port below one root, one process at a time.
+
+use std::{
+    fs::{File, OpenOptions, TryLockError},
+    os::unix::fs::OpenOptionsExt,
+    path::PathBuf,
+    sync::Arc,
+};
+
+use prost::Message;
+
+use crate::{
+    Engine, Error, Progress, Rebuilt, Result,
+    blobs::{
+        BlobStore, FilesystemBlobs,
+        filesystem::{Durability, remove},
+    },
+    layout::Layout,
+    metadata::{
+        Expect, Key, Metadata, Transaction,
+        redb::RedbMetadata,
+        rows::{SCHEMA_VERSION, SchemaRow},
+    },
+    projection::{LayoutDirectory, Projector},
+    rebuild::rebuild,
+    sessions::{FilesystemSessions, Sessions},
+};
+
+/// How a local directory is used.
+#[derive(Debug, Clone)]
+pub struct LocalOptions {
+    /// The root directory (`storage.rootDirectory`).
+    pub root: PathBuf,
+    /// Whether acknowledged changes are on the disk (`storage.commit`).
+    pub durable: bool,
+    /// Whether repositories share bytes (`storage.dedupe`).
+    pub dedupe: bool,
+}
+
+/// An engine on a local directory, which stays locked for as long as this lives.
+#[derive(Debug)]
+pub struct Local {
+    /// The engine.
+    pub engine: Engine,
+    /// What was adopted, if the directory had no metadata yet.
+    pub adopted: Option<Rebuilt>,
+    _lock: File,
+}
+
+impl Local {
+    /// Opens a directory, creating it when absent. If it has image layouts but no metadata, these are read first.
+    pub async fn open(options: &LocalOptions, progress: Progress<'_>) -> Result<Self> {
+        let layout = Layout::new(&options.root);
+        let lock = lock(&layout)?;
+        let metadata: Arc<dyn Metadata> = Arc::new(RedbMetadata::open(&layout.metadata(), options.durable)?);
+        let blobs: Arc<dyn BlobStore> = Arc::new(FilesystemBlobs::open(&options.root, options.durable)?);
+        let sessions: Arc<dyn Sessions> = Arc::new(FilesystemSessions::open(&options.root)?);
+        remove_leftovers(blobs.as_ref(), sessions.as_ref()).await?;
+        let directory = LayoutDirectory::new(layout, options.durable);
+        let adopted = adopt(&directory, &metadata, options.dedupe, progress).await?;
+        let projector = Arc::new(Projector::new(metadata.clone(), blobs.clone(), directory));
+        let engine = Engine::new(metadata, blobs, sessions, options.dedupe).with_projector(projector);
+        Ok(Self { engine, adopted, _lock: lock })
+    }
+
+    /// Throws the metadata of a directory away and reads it anew from the image layouts.
+    pub async fn rebuild(options: &LocalOptions, progress: Progress<'_>) -> Result<Rebuilt> {
+        let layout = Layout::new(&options.root);
+        let lock = lock(&layout)?;
+        remove(&layout.metadata())?;
+        drop(lock);
+        let local = Self::open(options, progress).await?;
+        local.engine.close().await?;
+        Ok(local.adopted.unwrap_or_default())
+    }
+}
+
+fn lock(layout: &Layout) -> Result<File> {
+    let path = layout.lock();
+    if let Some(parent) = path.parent() {
+        Durability::new(true).create_directory(parent)?;
+    }
+    let opened = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path);
+    let file = opened.map_err(Error::file("open", &path))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(Error::InUse { path: layout.root().to_owned() }),
+        Err(TryLockError::Error(error)) => Err(Error::file("lock", &path)(error)),
+    }
+}
+
+/// Drops staged bytes that no session speaks of: what a process that was killed had not acknowledged.
+async fn remove_leftovers(blobs: &dyn BlobStore, sessions: &dyn Sessions) -> Result<()> {
+    for upload in blobs.staged().await? {
+        if sessions.load(upload).await?.is_none() {
+            blobs.discard(upload).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Reads image layouts into a store that is not complete: a new one, or one whose first start was interrupted.
+async fn adopt(directory: &LayoutDirectory, metadata: &Arc<dyn Metadata>, dedupe: bool, progress: Progress<'_>) -> Result<Option<Rebuilt>> {
+    if let Some(row) = metadata.get(&Key::Schema).await? {
+        let version = row.read::<SchemaRow>(&Key::Schema)?.version;
+        return if version <= SCHEMA_VERSION {
+            Ok(None)
+        } else {
+            Err(Error::metadata("read")(format!("its schema is version {version}, this release knows {SCHEMA_VERSION}")))
+        };
+    }
+    let rebuilt = rebuild(directory, metadata, dedupe, progress).await?;
+    let mut transaction = Transaction::new();
+    transaction.put(Key::Schema, Expect::Anything, SchemaRow { version: SCHEMA_VERSION }.encode_to_vec());
+    metadata.commit(transaction).await?;
+    Ok(Some(rebuilt))
+}

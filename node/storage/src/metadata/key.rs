@@ -1,0 +1,248 @@
+//! Keys of rows and the scans over them, with the one encoding whose byte order is the order of listings.
+
+use std::ops::Bound;
+
+use zot_oci::{Algorithm, Digest, RepositoryName, Tag};
+
+use crate::{Error, Result};
+
+/// Names a row.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Key {
+    /// The version of the rows' schema; present once the store is complete.
+    Schema,
+    /// A repository that has had a manifest.
+    Repository(RepositoryName),
+    /// A tag.
+    Tag(RepositoryName, Tag),
+    /// A manifest.
+    Manifest(RepositoryName, Digest),
+    /// A manifest (last) as a referrer of its subject.
+    Referrer(RepositoryName, Digest, Digest),
+    /// That a manifest (last) needs a blob or lists a manifest.
+    Reference(RepositoryName, Digest, Digest),
+    /// That a repository has a blob.
+    Link(RepositoryName, Digest),
+    /// A blob that repositories share.
+    Blob(Digest),
+    /// That a manifest was changed and the repository's image layout does not show it yet.
+    Unprojected(RepositoryName, Digest),
+}
+
+/// A range of rows of one kind.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Scan {
+    /// Repositories, those after a text.
+    Repositories(Option<String>),
+    /// Tags of a repository, those after a text.
+    Tags(RepositoryName, Option<String>),
+    /// Manifests of a repository, those after a digest.
+    Manifests(RepositoryName, Option<Digest>),
+    /// Referrers of a subject, those after a digest.
+    Referrers(RepositoryName, Digest, Option<Digest>),
+    /// Manifests that need a blob or list a manifest.
+    References(RepositoryName, Digest),
+    /// Blobs of a repository, those after a digest.
+    Links(RepositoryName, Option<Digest>),
+    /// Changes that image layouts do not show yet.
+    Unprojected,
+}
+
+const SCHEMA: u8 = 0;
+const REPOSITORY: u8 = 1;
+const TAG: u8 = 2;
+const MANIFEST: u8 = 3;
+const REFERRER: u8 = 4;
+const REFERENCE: u8 = 5;
+const LINK: u8 = 6;
+const BLOB: u8 = 7;
+const UNPROJECTED: u8 = 8;
+
+/// Ends a name. No name or tag contains it, and it sorts before every character that may follow.
+const END: u8 = 0;
+
+/// The kind, then names ended by [`END`] and digests as an algorithm byte with the raw hash value, so that byte order is name order.
+struct Encoder(Vec<u8>);
+
+impl Encoder {
+    fn kind(kind: u8) -> Self {
+        let mut bytes = Vec::with_capacity(96);
+        bytes.push(kind);
+        Self(bytes)
+    }
+
+    fn text(mut self, text: &str) -> Self {
+        self.0.extend_from_slice(text.as_bytes());
+        self
+    }
+
+    fn name(mut self, repository: &RepositoryName) -> Self {
+        self = self.text(repository.as_str());
+        self.0.push(END);
+        self
+    }
+
+    fn digest(mut self, digest: &Digest) -> Self {
+        self.0.push(digest.algorithm() as u8);
+        self.0.extend_from_slice(digest.value());
+        self
+    }
+
+    /// Every key that starts like this, after the one that goes on with `after`.
+    fn range(self, after: Option<Self>) -> (Bound<Vec<u8>>, Bound<Vec<u8>>) {
+        let mut end = self.0.clone();
+        // The last byte is a kind, an END or part of a digest; only the last can be 0xff, and carrying into the byte before it is right then too.
+        while end.pop_if(|byte| *byte == u8::MAX).is_some() {}
+        if let Some(last) = end.last_mut() {
+            *last += 1;
+        }
+        let start = after.map_or_else(|| Bound::Included(self.0), |after| Bound::Excluded(after.0));
+        (start, Bound::Excluded(end))
+    }
+}
+
+impl Key {
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        let encoder = match self {
+            Self::Schema => Encoder::kind(SCHEMA),
+            Self::Repository(name) => Encoder::kind(REPOSITORY).text(name.as_str()),
+            Self::Tag(name, tag) => Encoder::kind(TAG).name(name).text(tag.as_str()),
+            Self::Manifest(name, digest) => Encoder::kind(MANIFEST).name(name).digest(digest),
+            Self::Referrer(name, subject, digest) => Encoder::kind(REFERRER).name(name).digest(subject).digest(digest),
+            Self::Reference(name, target, digest) => Encoder::kind(REFERENCE).name(name).digest(target).digest(digest),
+            Self::Link(name, digest) => Encoder::kind(LINK).name(name).digest(digest),
+            Self::Blob(digest) => Encoder::kind(BLOB).digest(digest),
+            Self::Unprojected(name, digest) => Encoder::kind(UNPROJECTED).name(name).digest(digest),
+        };
+        encoder.0
+    }
+
+    pub(crate) fn decode(bytes: &[u8]) -> Result<Self> {
+        Decoder(bytes).key().ok_or_else(|| Error::damaged(format!("key {}", bytes.escape_ascii()), "it names no row"))
+    }
+}
+
+impl Scan {
+    pub(crate) fn range(&self) -> (Bound<Vec<u8>>, Bound<Vec<u8>>) {
+        match self {
+            Self::Repositories(after) => text_range(|| Encoder::kind(REPOSITORY), after.as_deref()),
+            Self::Tags(name, after) => text_range(|| Encoder::kind(TAG).name(name), after.as_deref()),
+            Self::Manifests(name, after) => digest_range(|| Encoder::kind(MANIFEST).name(name), after.as_ref()),
+            Self::Referrers(name, subject, after) => digest_range(|| Encoder::kind(REFERRER).name(name).digest(subject), after.as_ref()),
+            Self::References(name, target) => digest_range(|| Encoder::kind(REFERENCE).name(name).digest(target), None),
+            Self::Links(name, after) => digest_range(|| Encoder::kind(LINK).name(name), after.as_ref()),
+            Self::Unprojected => digest_range(|| Encoder::kind(UNPROJECTED), None),
+        }
+    }
+}
+
+fn text_range(start: impl Fn() -> Encoder, after: Option<&str>) -> (Bound<Vec<u8>>, Bound<Vec<u8>>) {
+    start().range(after.map(|after| start().text(after)))
+}
+
+fn digest_range(start: impl Fn() -> Encoder, after: Option<&Digest>) -> (Bound<Vec<u8>>, Bound<Vec<u8>>) {
+    start().range(after.map(|after| start().digest(after)))
+}
+
+struct Decoder<'a>(&'a [u8]);
+
+impl Decoder<'_> {
+    fn key(mut self) -> Option<Key> {
+        let key = match self.byte()? {
+            SCHEMA => Key::Schema,
+            REPOSITORY => Key::Repository(self.rest()?.parse().ok()?),
+            TAG => Key::Tag(self.name()?, self.rest()?.parse().ok()?),
+            MANIFEST => Key::Manifest(self.name()?, self.digest()?),
+            REFERRER => Key::Referrer(self.name()?, self.digest()?, self.digest()?),
+            REFERENCE => Key::Reference(self.name()?, self.digest()?, self.digest()?),
+            LINK => Key::Link(self.name()?, self.digest()?),
+            BLOB => Key::Blob(self.digest()?),
+            UNPROJECTED => Key::Unprojected(self.name()?, self.digest()?),
+            _ => return None,
+        };
+        self.0.is_empty().then_some(key)
+    }
+
+    fn byte(&mut self) -> Option<u8> {
+        let (first, rest) = self.0.split_first()?;
+        self.0 = rest;
+        Some(*first)
+    }
+
+    fn rest(&mut self) -> Option<String> {
+        let text = std::str::from_utf8(std::mem::take(&mut self.0)).ok()?;
+        Some(text.to_owned())
+    }
+
+    fn name(&mut self) -> Option<RepositoryName> {
+        let end = self.0.iter().position(|byte| *byte == END)?;
+        let (name, rest) = self.0.split_at(end);
+        self.0 = rest.get(1..)?;
+        std::str::from_utf8(name).ok()?.parse().ok()
+    }
+
+    fn digest(&mut self) -> Option<Digest> {
+        let code = self.byte()?;
+        let algorithm = Algorithm::ALL.into_iter().find(|algorithm| *algorithm as u8 == code)?;
+        let (value, rest) = self.0.split_at_checked(algorithm.size())?;
+        self.0 = rest;
+        Digest::from_value(algorithm, value)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name(text: &str) -> RepositoryName {
+        text.parse().unwrap()
+    }
+
+    fn every_kind() -> Vec<Key> {
+        let (a, b) = (Digest::sha256(b"a"), Digest::of(Algorithm::Sha512, b"b"));
+        vec![
+            Key::Schema,
+            Key::Repository(name("a/b")),
+            Key::Tag(name("a/b"), "v1".parse().unwrap()),
+            Key::Manifest(name("a"), a),
+            Key::Referrer(name("a"), a, b),
+            Key::Reference(name("a"), b, a),
+            Key::Link(name("a"), b),
+            Key::Blob(a),
+            Key::Unprojected(name("a"), a),
+        ]
+    }
+
+    #[test]
+    fn every_key_comes_back() {
+        for key in every_kind() {
+            assert_eq!(Key::decode(&key.encode()).unwrap(), key);
+        }
+    }
+
+    #[test]
+    fn damaged_keys_are_errors() {
+        for bytes in [&b""[..], b"\xff", b"\x02a", b"\x03a\0\0short", b"\x07\x09"] {
+            assert!(Key::decode(bytes).is_err());
+        }
+    }
+
+    #[test]
+    fn the_order_of_keys_is_the_order_of_names() {
+        let mut names = ["a", "a-b", "a.b", "a/b", "a0", "a_b", "ab", "b"].map(|text| Key::Repository(name(text)).encode());
+        let sorted = names.clone();
+        names.sort();
+        assert_eq!(names, sorted);
+    }
+
+    #[test]
+    fn a_scan_holds_the_rows_of_its_repository_only() {
+        let range = Scan::Tags(name("a"), None).range();
+        let key = |repository: &str| Key::Tag(name(repository), "v".parse().unwrap()).encode();
+        use std::ops::RangeBounds;
+        assert!(range.contains(&key("a")));
+        for other in ["a-b", "a/b", "aa", "b"] {
+            assert!(!range.contains(&key(other)), "{other}");
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! The port for metadata: rows with versions, changed by conditional transactions.
+//!
+//! The port knows nothing of images. What rows mean and which rows change together is the engine's knowledge, written once above it.
+
+mod key;
+mod memory;
+pub mod redb;
+pub(crate) mod rows;
+#[cfg(test)]
+mod suite;
+
+use std::fmt::Debug;
+
+use bytes::Bytes;
+
+use crate::Result;
+pub use key::{Key, Scan};
+pub use memory::MemoryMetadata;
+
+/// A store of rows.
+///
+/// # Contract
+/// - A transaction is applied whole, if all its conditions hold at one instant, or not at all.
+/// - When [`Metadata::commit`] returns [`Outcome::Committed`], the rows are durable and every later read sees them.
+/// - A row gets a new version with each write; no version is ever used twice for one key.
+/// - A failed read is an error, never an absent row.
+#[async_trait::async_trait]
+pub trait Metadata: Debug + Send + Sync {
+    /// A row, if it is there.
+    async fn get(&self, key: &Key) -> Result<Option<Row>>;
+
+    /// Several rows, in the order of the keys.
+    async fn get_many(&self, keys: &[Key]) -> Result<Vec<Option<Row>>>;
+
+    /// The first `limit` rows of a scan, in the order of their keys.
+    async fn scan(&self, scan: &Scan, limit: usize) -> Result<Vec<(Key, Row)>>;
+
+    /// Applies a transaction.
+    async fn commit(&self, transaction: Transaction) -> Result<Outcome>;
+
+    /// Finishes what is under way and releases the store.
+    async fn close(&self) -> Result<()>;
+}
+
+/// A stored row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Row {
+    /// What was written.
+    pub value: Bytes,
+    /// Differs after each write of the row.
+    pub version: u64,
+}
+
+/// Rows to change together.
+#[derive(Debug, Default, Clone)]
+pub struct Transaction {
+    pub(crate) changes: Vec<Change>,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct Change {
+    pub(crate) key: Key,
+    pub(crate) expect: Expect,
+    pub(crate) write: Write,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) enum Write {
+    Put(Bytes),
+    Delete,
+}
+
+/// What a row must be for a transaction to be applied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Expect {
+    /// Whatever it is.
+    Anything,
+    /// Not there.
+    Absent,
+    /// There, in any version.
+    Present,
+    /// There, in this version.
+    Version(u64),
+}
+
+impl Expect {
+    /// Whether a row of `version` is as expected.
+    pub(crate) fn holds(self, version: Option<u64>) -> bool {
+        match self {
+            Self::Anything => true,
+            Self::Absent => version.is_none(),
+            Self::Present => version.is_some(),
+            Self::Version(expected) => version == Some(expected),
+        }
+    }
+}
+
+/// What became of a transaction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// It was applied.
+    Committed,
+    /// A row was not as expected; nothing was changed. Read again and decide anew.
+    Conflict,
+}
+
+impl Transaction {
+    /// An empty transaction.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Writes a row.
+    pub fn put(&mut self, key: Key, expect: Expect, value: impl Into<Bytes>) {
+        self.changes.push(Change { key, expect, write: Write::Put(value.into()) });
+    }
+
+    /// Removes a row.
+    pub fn delete(&mut self, key: Key, expect: Expect) {
+        self.changes.push(Change { key, expect, write: Write::Delete });
+    }
+
+    /// How many rows it changes.
+    pub fn len(&self) -> usize {
+        self.changes.len()
+    }
+
+    /// Whether it changes nothing.
+    pub fn is_empty(&self) -> bool {
+        self.changes.is_empty()
+    }
+}

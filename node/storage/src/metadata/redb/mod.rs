@@ -1,0 +1,140 @@
+//! Metadata in one file on this machine, with redb.
+//!
+//! Readers never wait: each takes a snapshot. One thread writes, and commits all transactions that wait at that moment together, so that a
+//! commit's `fsync` is shared by everybody who pushes at the same time.
+
+mod file;
+mod writer;
+
+use std::{path::Path, sync::Arc};
+
+use ::redb::{Database, ReadableDatabase, TableDefinition, TableError};
+use parking_lot::RwLock;
+use tokio::sync::{mpsc, oneshot};
+
+use super::{Key, Metadata, Outcome, Row, Scan, Transaction};
+use crate::{Error, Result, error::blocking};
+use file::MetadataFile;
+use writer::{Job, Writer};
+
+/// All rows: the encoded key, and the value behind its version.
+const ROWS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("rows");
+
+/// The memory that redb may use to cache pages, in bytes.
+const CACHE_BYTES: usize = 32 << 20;
+
+/// Transactions that may wait for the writer; more callers wait for room.
+const QUEUE_LENGTH: usize = 1024;
+
+/// A scan of more rows than this leaves the asynchronous threads.
+const INLINE_SCAN_ROWS: usize = 256;
+
+/// Metadata in a redb file.
+#[derive(Debug)]
+pub struct RedbMetadata {
+    database: Arc<Shared>,
+    queue: mpsc::Sender<Job>,
+}
+
+/// The database, absent while it is opened again after an I/O error: redb refuses everything from then on until it is.
+#[derive(Debug)]
+struct Shared {
+    file: MetadataFile,
+    database: RwLock<Option<Arc<Database>>>,
+}
+
+impl RedbMetadata {
+    /// Opens the file at `path`, creating it when absent. With `durable`, a commit returns when it is on the disk.
+    pub fn open(path: &Path, durable: bool) -> Result<Self> {
+        let file = MetadataFile::new(path, durable);
+        let database = file.open()?;
+        let shared = Arc::new(Shared { file, database: RwLock::new(Some(Arc::new(database))) });
+        let (queue, jobs) = mpsc::channel(QUEUE_LENGTH);
+        let writer = Writer::new(shared.clone(), jobs);
+        std::thread::Builder::new()
+            .name("metadata-writer".to_owned())
+            .spawn(move || writer.run())
+            .map_err(Error::file("start the writer of", path))?;
+        Ok(Self { database: shared, queue })
+    }
+
+    async fn submit<T>(&self, job: impl FnOnce(oneshot::Sender<T>) -> Job) -> Result<T> {
+        let (reply, answer) = oneshot::channel();
+        self.queue.send(job(reply)).await.map_err(|_| Error::MetadataClosed)?;
+        answer.await.map_err(|_| Error::MetadataClosed)
+    }
+}
+
+impl Shared {
+    fn get(&self) -> Result<Arc<Database>> {
+        self.database.read().clone().ok_or(Error::MetadataClosed)
+    }
+
+    /// Runs `read` on a snapshot of the rows; on none if nothing was ever written.
+    fn read<T>(&self, read: impl FnOnce(Option<&Rows>) -> Result<T>) -> Result<T> {
+        let transaction = self.get()?.begin_read().map_err(Error::metadata("read"))?;
+        match transaction.open_table(ROWS) {
+            Ok(rows) => read(Some(&rows)),
+            Err(TableError::TableDoesNotExist(_)) => read(None),
+            Err(error) => Err(Error::metadata("read")(error)),
+        }
+    }
+
+    fn scan(&self, scan: &Scan, limit: usize) -> Result<Vec<(Key, Row)>> {
+        self.read(|rows| {
+            let Some(rows) = rows else { return Ok(Vec::new()) };
+            let (start, end) = scan.range();
+            let range = (start.as_ref().map(Vec::as_slice), end.as_ref().map(Vec::as_slice));
+            let found = rows.range::<&[u8]>(range).map_err(Error::metadata("scan"))?;
+            let decode = |entry: std::result::Result<(_, _), _>| {
+                let (key, value): Entry<'_> = entry.map_err(Error::metadata("scan"))?;
+                Ok((Key::decode(key.value())?, row(value.value())?))
+            };
+            found.take(limit).map(decode).collect()
+        })
+    }
+}
+
+type Rows = ::redb::ReadOnlyTable<&'static [u8], &'static [u8]>;
+type Entry<'a> = (::redb::AccessGuard<'a, &'static [u8]>, ::redb::AccessGuard<'a, &'static [u8]>);
+
+fn get(rows: &Rows, key: &Key) -> Result<Option<Row>> {
+    let found = rows.get(key.encode().as_slice()).map_err(Error::metadata("read"))?;
+    found.map(|value| row(value.value())).transpose()
+}
+
+/// Splits a stored value into version and content.
+fn row(stored: &[u8]) -> Result<Row> {
+    let (version, value) = stored.split_first_chunk().ok_or_else(|| Error::damaged("a metadata row", "it is shorter than its version"))?;
+    Ok(Row { version: u64::from_le_bytes(*version), value: value.to_vec().into() })
+}
+
+#[async_trait::async_trait]
+impl Metadata for RedbMetadata {
+    async fn get(&self, key: &Key) -> Result<Option<Row>> {
+        self.database.read(|rows| rows.map_or(Ok(None), |rows| get(rows, key)))
+    }
+
+    async fn get_many(&self, keys: &[Key]) -> Result<Vec<Option<Row>>> {
+        self.database.read(|rows| keys.iter().map(|key| rows.map_or(Ok(None), |rows| get(rows, key))).collect())
+    }
+
+    async fn scan(&self, scan: &Scan, limit: usize) -> Result<Vec<(Key, Row)>> {
+        if limit <= INLINE_SCAN_ROWS {
+            return self.database.scan(scan, limit);
+        }
+        let (database, scan) = (self.database.clone(), scan.clone());
+        blocking(move || database.scan(&scan, limit)).await
+    }
+
+    async fn commit(&self, transaction: Transaction) -> Result<Outcome> {
+        self.submit(|reply| Job::Commit { transaction, reply }).await?
+    }
+
+    async fn close(&self) -> Result<()> {
+        self.submit(Job::Close).await
+    }
+}
+
+#[cfg(test)]
+mod tests;

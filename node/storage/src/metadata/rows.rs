@@ -1,0 +1,144 @@
+//! What rows hold: protobuf messages, so that a release can read the rows of the one before and of the one after.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use bytes::Bytes;
+use prost::Message;
+use zot_contract::ManifestInfo;
+use zot_oci::{Algorithm, Digest, MediaType};
+
+use super::{Key, Row};
+use crate::{Error, Result};
+
+/// The version of the rows' schema that this release writes.
+pub(crate) const SCHEMA_VERSION: u32 = 1;
+
+/// Row of [`Key::Schema`].
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct SchemaRow {
+    #[prost(uint32, tag = "1")]
+    pub(crate) version: u32,
+}
+
+/// Row of [`Key::Repository`].
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct RepositoryRow {
+    #[prost(uint64, tag = "1")]
+    pub(crate) created_unix_ms: u64,
+}
+
+/// Row of [`Key::Tag`].
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct TagRow {
+    #[prost(message, required, tag = "1")]
+    pub(crate) digest: DigestField,
+    #[prost(uint64, tag = "2")]
+    pub(crate) pushed_unix_ms: u64,
+}
+
+/// Row of [`Key::Manifest`].
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct ManifestRow {
+    #[prost(string, tag = "1")]
+    pub(crate) media_type: String,
+    #[prost(uint64, tag = "2")]
+    pub(crate) size: u64,
+    #[prost(uint64, tag = "3")]
+    pub(crate) pushed_unix_ms: u64,
+    #[prost(string, tag = "4")]
+    pub(crate) pushed_by: String,
+    #[prost(message, optional, tag = "5")]
+    pub(crate) subject: Option<DigestField>,
+    #[prost(enumeration = "Location", tag = "6")]
+    pub(crate) location: i32,
+    /// The manifest itself, where `location` is inline.
+    #[prost(bytes = "bytes", tag = "7")]
+    pub(crate) inline: Bytes,
+}
+
+/// Row of [`Key::Link`].
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct LinkRow {
+    #[prost(uint64, tag = "1")]
+    pub(crate) size: u64,
+    #[prost(enumeration = "Location", tag = "2")]
+    pub(crate) location: i32,
+    /// When the repository last took up the blob or a manifest that needs it.
+    #[prost(uint64, tag = "3")]
+    pub(crate) touched_unix_ms: u64,
+}
+
+/// Row of [`Key::Blob`].
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct BlobRow {
+    #[prost(uint64, tag = "1")]
+    pub(crate) size: u64,
+    #[prost(enumeration = "Location", tag = "2")]
+    pub(crate) location: i32,
+    /// The bytes themselves, where `location` is inline.
+    #[prost(bytes = "bytes", tag = "3")]
+    pub(crate) inline: Bytes,
+}
+
+/// Where bytes are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, prost::Enumeration)]
+#[repr(i32)]
+pub(crate) enum Location {
+    /// In the place that all repositories share.
+    Shared = 0,
+    /// In a metadata row: the manifest's, or the shared blob's.
+    Inline = 1,
+    /// In the repository's own place.
+    Own = 2,
+}
+
+/// A digest within a row.
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct DigestField {
+    #[prost(uint32, tag = "1")]
+    algorithm: u32,
+    #[prost(bytes = "vec", tag = "2")]
+    value: Vec<u8>,
+}
+
+impl From<&Digest> for DigestField {
+    fn from(digest: &Digest) -> Self {
+        Self { algorithm: digest.algorithm() as u32, value: digest.value().to_vec() }
+    }
+}
+
+impl TryFrom<&DigestField> for Digest {
+    type Error = Error;
+
+    fn try_from(field: &DigestField) -> Result<Self> {
+        let algorithm = Algorithm::ALL.into_iter().find(|algorithm| *algorithm as u32 == field.algorithm);
+        let digest = algorithm.and_then(|algorithm| Self::from_value(algorithm, &field.value));
+        digest.ok_or_else(|| Error::damaged("digest in a metadata row", "its algorithm or length is unknown"))
+    }
+}
+
+impl ManifestRow {
+    /// What the row says of the manifest `digest`.
+    pub(crate) fn info(&self, digest: Digest) -> Result<ManifestInfo> {
+        let media_type: MediaType = self.media_type.parse().map_err(|error| Error::damaged(format!("row of manifest {digest}"), error))?;
+        Ok(ManifestInfo { digest, media_type, size: self.size })
+    }
+}
+
+impl Row {
+    /// Reads the row of `key` as a message.
+    pub(crate) fn read<M: Message + Default>(&self, key: &Key) -> Result<M> {
+        M::decode(self.value.clone()).map_err(|error| Error::damaged(format!("row of {key:?}"), error))
+    }
+}
+
+/// A time as milliseconds since the Unix epoch.
+pub(crate) fn unix_ms(time: SystemTime) -> u64 {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// The present, as milliseconds since the Unix epoch.
+pub(crate) fn now_unix_ms() -> u64 {
+    unix_ms(SystemTime::now())
+}
