@@ -1,1 +1,7 @@
-//! Where data lives: assembles the storage engine, its decorators and its jobs from the configuration.
+//! Where data lives: opens the stores that a configuration names, puts what belongs around them, and runs their jobs.
+
+mod assembly;
+mod jobs;
+mod routed;
+
+pub use assembly::{Node, OpenError, rebuild};

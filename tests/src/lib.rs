@@ -1,1 +1,19 @@
-//! The sandbox that starts real registries for tests and benchmarks.
+//! What end-to-end tests share: a sandbox that runs the real `zot` binary, a client that shows what the wire says, content to push, and named skips.
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "test support: a failure here is a failed test, and should say where it happened"
+)]
+
+pub mod client;
+pub mod content;
+pub mod sandbox;
+pub mod skip;
+pub mod wait;
+
+pub use crate::{
+    client::{Client, Reply},
+    content::{Image, Manifest, digest_of},
+    sandbox::Sandbox,
+};

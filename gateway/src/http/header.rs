@@ -1,6 +1,7 @@
 //! Names and values of headers, made once where they are constant.
 
 use axum::http::{HeaderName, HeaderValue};
+use bytes::Bytes;
 use zot_contract::UploadId;
 use zot_oci::{Digest, MediaType, media_types};
 
@@ -32,9 +33,11 @@ pub(crate) const NOSNIFF: HeaderValue = HeaderValue::from_static("nosniff");
 /// Ranges are in bytes.
 pub(crate) const BYTES: HeaderValue = HeaderValue::from_static("bytes");
 
+const NOTHING: HeaderValue = HeaderValue::from_static("");
+
 /// The value of a header whose text is made of names, digests and numbers, none of which a header could not hold.
 pub(crate) fn value(text: String) -> HeaderValue {
-    HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static(""))
+    HeaderValue::try_from(text).unwrap_or(NOTHING)
 }
 
 /// A digest as a value.
@@ -42,9 +45,15 @@ pub(crate) fn digest(digest: &Digest) -> HeaderValue {
     value(digest.to_string())
 }
 
-/// A digest as a strong entity tag (RFC 9110 section 8.8.3): content under a digest never changes.
-pub(crate) fn etag(digest: &Digest) -> HeaderValue {
-    value(format!("\"{digest}\""))
+/// A digest as a strong entity tag (RFC 9110 section 8.8.3), for content under a digest never changes; and the digest as a value.
+pub(crate) fn etag_and_digest(digest: &Digest) -> (HeaderValue, HeaderValue) {
+    let quoted = Bytes::from(format!("\"{digest}\""));
+    let bare = quoted.slice(1..quoted.len() - 1);
+    (shared(quoted), shared(bare))
+}
+
+fn shared(bytes: Bytes) -> HeaderValue {
+    HeaderValue::from_maybe_shared(bytes).unwrap_or(NOTHING)
 }
 
 /// An upload as a value.

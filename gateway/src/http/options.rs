@@ -5,9 +5,6 @@ use std::time::Duration;
 use axum::http::HeaderValue;
 use zot_contract::PAGE_ENTRIES_MAX;
 
-/// As good as for ever: what a timeout that is switched off waits.
-pub(crate) const FOREVER: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
-
 /// What a gateway accepts.
 #[derive(Debug, Clone)]
 pub struct Options {

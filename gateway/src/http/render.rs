@@ -8,7 +8,7 @@ use axum::{
 use zot_oci::Digest;
 
 use super::{
-    header::{DOCKER_CONTENT_DIGEST, digest, etag, value},
+    header::{DOCKER_CONTENT_DIGEST, digest, etag_and_digest, value},
     route::Route,
 };
 
@@ -52,6 +52,7 @@ pub(crate) fn created(place: &Route, content: &Digest) -> Response {
 
 /// Says which content a response is about.
 pub(crate) fn identify(headers: &mut HeaderMap, content: &Digest) {
-    headers.insert(DOCKER_CONTENT_DIGEST, digest(content));
-    headers.insert(header::ETAG, etag(content));
+    let (etag, digest) = etag_and_digest(content);
+    headers.insert(header::ETAG, etag);
+    headers.insert(DOCKER_CONTENT_DIGEST, digest);
 }

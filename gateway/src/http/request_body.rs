@@ -12,7 +12,7 @@ use std::{
 
 use axum::{
     body::Body,
-    http::{Version, header, request::Parts},
+    http::{header, request::Parts},
 };
 use bytes::{Bytes, BytesMut};
 use futures::{Stream, StreamExt as _};
@@ -32,15 +32,17 @@ const UNWANTED_TIME_MAX: Duration = Duration::from_secs(5);
 
 /// The body of a request.
 pub(crate) struct RequestBody {
-    body: Body,
-    progress: Duration,
+    pieces: ProgressTimeout<Pieces>,
     /// How many bytes must still come, where a header says so.
     expected: Option<u64>,
     continued: Continued,
-    /// Where the rest is read and dropped. HTTP/2 resets a single stream instead.
+    /// Where the rest is read and dropped.
     linger: Option<Handle>,
     ended: bool,
 }
+
+/// The data of a body; trailers are of no use here.
+struct Pieces(Body);
 
 /// Whether a client that asked (`Expect: 100-continue`) has been told to send its body.
 #[derive(Clone)]
@@ -71,10 +73,9 @@ impl RequestBody {
         let ended = body.is_end_stream();
         Self {
             expected: body.size_hint().exact(),
-            body,
-            progress,
+            pieces: ProgressTimeout::new(Pieces(body), progress),
             continued: Continued::of(head),
-            linger: (!ended && head.version < Version::HTTP_2).then(Handle::current),
+            linger: (!ended).then(Handle::current),
             ended,
         }
     }
@@ -91,7 +92,7 @@ impl RequestBody {
 
     /// The body as a chunk for the end of an upload.
     pub(crate) fn into_chunk(self) -> Chunk {
-        Chunk { at: None, length: self.expected, stream: self.timed().boxed() }
+        Chunk { at: None, length: self.expected, stream: self.boxed() }
     }
 
     /// The body as the chunk that covers `range`; a body of another length breaks off.
@@ -101,13 +102,12 @@ impl RequestBody {
     }
 
     /// The whole body, or [`Refusal::manifest_too_large`] as soon as it is known to have more than `bytes_max` bytes.
-    pub(crate) async fn collect(self, bytes_max: u64) -> Result<Bytes, Refusal> {
+    pub(crate) async fn collect(mut self, bytes_max: u64) -> Result<Bytes, Refusal> {
         if self.expected.is_some_and(|expected| expected > bytes_max) {
             return Err(Refusal::manifest_too_large(bytes_max));
         }
         let announced = self.expected.and_then(|expected| usize::try_from(expected).ok());
-        let mut stream = self.timed();
-        let Some(first) = stream.next().await.transpose().map_err(Error::BodyBroken)? else {
+        let Some(first) = self.next().await.transpose().map_err(Error::BodyBroken)? else {
             return Ok(Bytes::new());
         };
         if announced == Some(first.len()) {
@@ -120,14 +120,9 @@ impl RequestBody {
             if whole.len() as u64 > bytes_max {
                 return Err(Refusal::manifest_too_large(bytes_max));
             }
-            next = stream.next().await.transpose().map_err(Error::BodyBroken)?;
+            next = self.next().await.transpose().map_err(Error::BodyBroken)?;
         }
         Ok(whole.freeze())
-    }
-
-    fn timed(self) -> ProgressTimeout<Self> {
-        let progress = self.progress;
-        ProgressTimeout::new(self, progress)
     }
 
     fn counted(&mut self, bytes: Bytes) -> Result<Bytes, BoxError> {
@@ -148,42 +143,57 @@ impl Stream for RequestBody {
     type Item = Result<Bytes, BoxError>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        if self.ended {
+            return Poll::Ready(None);
+        }
         self.continued.tell();
+        Poll::Ready(match ready!(self.pieces.poll_next_unpin(cx)) {
+            Some(Ok(bytes)) => Some(self.counted(bytes)),
+            Some(Err(error)) => {
+                self.ended = true;
+                Some(Err(error))
+            }
+            None => self.end(),
+        })
+    }
+}
+
+impl Stream for Pieces {
+    type Item = Result<Bytes, BoxError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         loop {
-            return Poll::Ready(match ready!(Pin::new(&mut self.body).poll_frame(cx)) {
-                Some(Ok(frame)) => match frame.into_data() {
-                    Ok(bytes) => Some(self.counted(bytes)),
-                    Err(_trailers) => continue,
-                },
-                Some(Err(error)) => {
-                    self.ended = true;
-                    Some(Err(error.into_inner()))
+            match ready!(Pin::new(&mut self.0).poll_frame(cx)) {
+                Some(Ok(frame)) => {
+                    if let Ok(bytes) = frame.into_data() {
+                        return Poll::Ready(Some(Ok(bytes)));
+                    }
                 }
-                None if self.ended => None,
-                None => self.end(),
-            });
+                Some(Err(error)) => return Poll::Ready(Some(Err(error.into_inner()))),
+                None => return Poll::Ready(None),
+            }
         }
     }
 }
 
-/// A client that writes a body reads the answer only when it is done. Closing at once would reset the connection and destroy an answer that
-/// is already on its way, so the rest of the body is read first, within bounds.
+/// A client that writes a body reads the answer only when it is done. Closing at once would reset the connection (or the stream, to
+/// which not every client reacts well) and destroy an answer that is already on its way, so the rest of the body is read first, within bounds.
 impl Drop for RequestBody {
     fn drop(&mut self) {
-        if self.ended || self.continued.is_awaited() {
+        if self.ended || self.expected == Some(0) || self.continued.is_awaited() {
             return;
         }
         if let Some(runtime) = self.linger.take() {
-            let rest = std::mem::replace(&mut self.body, Body::empty());
+            let nothing = ProgressTimeout::new(Pieces(Body::empty()), UNWANTED_TIME_MAX);
+            let rest = std::mem::replace(&mut self.pieces, nothing);
             runtime.spawn(tokio::time::timeout(UNWANTED_TIME_MAX, read_and_drop(rest)));
         }
     }
 }
 
-async fn read_and_drop(body: Body) {
-    let mut stream = body.into_data_stream();
+async fn read_and_drop(mut rest: ProgressTimeout<Pieces>) {
     let mut read = 0;
-    while let Some(Ok(bytes)) = stream.next().await {
+    while let Some(Ok(bytes)) = rest.next().await {
         read += bytes.len() as u64;
         if read > UNWANTED_BYTES_MAX {
             return;

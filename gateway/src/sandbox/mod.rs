@@ -8,9 +8,10 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{
     body::Body,
-    http::{Method, Request, request::Builder},
+    http::{Method, Request, Response, request::Builder},
 };
 use http_body_util::BodyExt as _;
+use hyper::body::Incoming;
 use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
     rt::TokioExecutor,
@@ -94,9 +95,13 @@ impl Sandbox {
         Request::builder().method(method).uri(format!("http://{}{path}", self.address))
     }
 
+    /// Sends a request and leaves the response's body where it is.
+    pub(crate) async fn respond(&self, request: Request<Body>) -> Response<Incoming> {
+        tokio::time::timeout(PATIENCE, self.client.request(request)).await.unwrap().unwrap()
+    }
+
     pub(crate) async fn send(&self, request: Request<Body>) -> Reply {
-        let response = tokio::time::timeout(PATIENCE, self.client.request(request)).await.unwrap().unwrap();
-        let (head, body) = response.into_parts();
+        let (head, body) = self.respond(request).await.into_parts();
         let body = tokio::time::timeout(PATIENCE, body.collect()).await.unwrap().unwrap();
         Reply::new(head, body.to_bytes())
     }

@@ -42,6 +42,8 @@ pub struct LocalOptions {
 pub struct Local {
     /// The engine.
     pub engine: Engine,
+    /// The root directory.
+    pub root: PathBuf,
     /// What was adopted, if the directory had no metadata yet.
     pub adopted: Option<Rebuilt>,
     _lock: File,
@@ -60,7 +62,7 @@ impl Local {
         let adopted = adopt(&directory, &metadata, options.dedupe, progress).await?;
         let projector = Arc::new(Projector::new(metadata.clone(), blobs.clone(), directory));
         let engine = Engine::new(metadata, blobs, sessions, options.dedupe).with_projector(projector);
-        Ok(Self { engine, adopted, _lock: lock })
+        Ok(Self { engine, root: options.root.clone(), adopted, _lock: lock })
     }
 
     /// Throws the metadata of a directory away and reads it anew from the image layouts.

@@ -41,6 +41,22 @@ async fn requests_under_way_are_finished() {
 }
 
 #[tokio::test]
+async fn requests_under_way_are_finished_over_http2_too() {
+    let (sandbox, entered, released) = held(Duration::from_secs(20)).await;
+    let sandbox = sandbox.over_http2();
+    let (reply, ()) = tokio::join!(sandbox.get("/v2/a/manifests/v1"), async {
+        entered.notified().await;
+        sandbox.stop();
+        while sandbox.gateway.health().stage() != Stage::Draining {
+            tokio::task::yield_now().await;
+        }
+        released.notify_one();
+    });
+    assert_eq!(reply.status, 404);
+    assert_eq!(sandbox.stopped().await, Drained { cut: 0 });
+}
+
+#[tokio::test]
 async fn requests_that_take_too_long_are_cut() {
     let (sandbox, entered, _released) = held(Duration::from_millis(50)).await;
     let mut wire = ask(&sandbox).await;

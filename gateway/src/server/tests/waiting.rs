@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use axum::body::Body;
+use http_body_util::BodyExt as _;
+
 use crate::{
     http::Options,
     sandbox::{Fault, Sandbox, Scripted, Setup, wire::Wire},
@@ -89,6 +92,18 @@ async fn a_response_that_nobody_takes_is_cut() {
     wire.read_head().await;
     tokio::time::sleep(5 * SHORT).await;
     assert!(wire.read_to_end().await.len() < content.len());
+}
+
+#[tokio::test]
+async fn a_stream_of_http2_that_nobody_takes_is_cut_too() {
+    let sandbox = Sandbox::with(impatient()).await.over_http2();
+    let content: &'static str = Box::leak("x".repeat(64 * 1024 * 1024).into_boxed_str());
+    let digest = sandbox.push_blob("a", content).await;
+    let request = sandbox.request("GET", &format!("/v2/a/blobs/{digest}")).body(Body::empty()).unwrap();
+    let response = sandbox.respond(request).await;
+    assert_eq!(response.status(), 200);
+    tokio::time::sleep(5 * SHORT).await;
+    assert!(response.into_body().collect().await.is_err());
 }
 
 #[tokio::test]

@@ -1,0 +1,95 @@
+//! From the checked configuration to this crate's options: the one place here that knows its keys.
+
+use std::time::Duration;
+
+use axum::http::{HeaderValue, header::InvalidHeaderValue};
+use zot_config::{Timeout, http::Http};
+use zot_runtime::tls::TlsFiles;
+
+use crate::{http::Options, server::ServerOptions};
+
+/// As good as for ever: what a timeout that is switched off waits.
+const FOREVER: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+
+/// `http.allowOrigin` cannot be sent in a header.
+#[derive(Debug, thiserror::Error)]
+#[error("use `{origin}` as http.allowOrigin")]
+pub struct InvalidOrigin {
+    /// What was configured.
+    origin: String,
+    /// Why it cannot be sent.
+    #[source]
+    source: InvalidHeaderValue,
+}
+
+impl Options {
+    /// The options that a configuration asks for.
+    pub fn configured(http: &Http) -> Result<Self, InvalidOrigin> {
+        let origin = Some(http.allow_origin.as_str()).filter(|origin| !origin.is_empty());
+        let allow_origin = HeaderValue::from_str(origin.unwrap_or("*"))
+            .map_err(|source| InvalidOrigin { origin: http.allow_origin.escape_debug().to_string(), source })?;
+        Ok(Self {
+            docker_schema_2: http.accepts_docker_schema_2(),
+            allow_origin,
+            manifest_bytes_max: http.limits.manifest_bytes_max,
+            page_entries_max: http.limits.page_entries_max,
+            body_progress: limit(http.read_timeout),
+        })
+    }
+}
+
+impl ServerOptions {
+    /// The options that a configuration asks for.
+    pub fn configured(http: &Http) -> Self {
+        Self {
+            connections_max: http.limits.connections_max,
+            header_read_timeout: http.limits.header_read_timeout,
+            keep_alive_timeout: http.limits.keep_alive_timeout,
+            write_progress: limit(http.write_timeout),
+            drain_timeout: http.limits.drain_timeout,
+        }
+    }
+}
+
+/// The files that TLS is made from, if there is to be any.
+pub fn tls_files(http: &Http) -> Option<TlsFiles> {
+    http.tls.as_ref().map(|tls| TlsFiles { cert: tls.cert.clone(), key: tls.key.clone(), client_ca: tls.cacert.clone() })
+}
+
+fn limit(timeout: Timeout) -> Duration {
+    timeout.limit().unwrap_or(FOREVER)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_empty_configuration_asks_for_the_defaults() {
+        let http = Http::default();
+        let options = Options::configured(&http).unwrap();
+        assert_eq!(format!("{options:?}"), format!("{:?}", Options::default()));
+        let options = ServerOptions::configured(&http);
+        assert_eq!(format!("{options:?}"), format!("{:?}", ServerOptions::default()));
+        assert_eq!(tls_files(&http), None);
+    }
+
+    #[test]
+    fn what_is_configured_is_used() {
+        let http = Http {
+            allow_origin: "https://example.com".to_owned(),
+            compat: vec!["docker2s2".to_owned()],
+            read_timeout: Timeout::NEVER,
+            ..Http::default()
+        };
+        let options = Options::configured(&http).unwrap();
+        assert_eq!(options.allow_origin, "https://example.com");
+        assert_eq!((options.docker_schema_2, options.body_progress), (true, FOREVER));
+    }
+
+    #[test]
+    fn an_origin_that_no_header_can_hold_is_named() {
+        let http = Http { allow_origin: "a\nb".to_owned(), ..Http::default() };
+        assert_eq!(Options::configured(&http).unwrap_err().to_string(), "use `a\\nb` as http.allowOrigin");
+    }
+}

@@ -1,0 +1,39 @@
+//! The command line, as zot's where zot has it.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+/// A clustered OCI registry, in one process.
+#[derive(Debug, Parser)]
+#[command(name = "zot", disable_version_flag = true)]
+pub(crate) struct Arguments {
+    /// Show the versions of this program and of the specification, and exit.
+    #[arg(short = 'v', long, global = true)]
+    pub(crate) version: bool,
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Store and serve images.
+    Serve {
+        /// The configuration file: JSON, YAML or TOML.
+        config: PathBuf,
+        /// Accepted for zot's sake: no start walks the storage.
+        #[arg(long, hide = true)]
+        force_reparse: bool,
+    },
+    /// Check a configuration file and everything that it names, and change nothing.
+    Verify {
+        /// The configuration file: JSON, YAML or TOML.
+        config: PathBuf,
+    },
+    /// Throw the metadata away and read it anew from the image layouts on disk. The registry must not be running.
+    Rebuild {
+        /// The configuration file: JSON, YAML or TOML.
+        config: PathBuf,
+    },
+}

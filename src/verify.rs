@@ -1,0 +1,23 @@
+//! `zot verify`: is this configuration right, here and now?
+
+use std::{path::Path, process::ExitCode};
+
+use zot_config::ConfigError;
+
+use crate::output;
+
+/// Checks a configuration file and everything that it names.
+pub(crate) fn verify(path: &Path) -> ExitCode {
+    let Some(_logs) = output::logs() else { return ExitCode::FAILURE };
+    let Some(loaded) = output::load(path) else { return ExitCode::FAILURE };
+    let problems = loaded.config.check_environment();
+    if !problems.is_empty() {
+        output::refuse(path, &ConfigError::Invalid { path: path.to_owned(), problems });
+        return ExitCode::FAILURE;
+    }
+    for warning in &loaded.warnings {
+        tracing::warn!(key = %warning.path, "{}", warning.message);
+    }
+    tracing::info!(config = %path.display(), "config file is valid");
+    ExitCode::SUCCESS
+}

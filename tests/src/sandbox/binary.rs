@@ -1,0 +1,51 @@
+//! Where the binary under test is, and running it to its end.
+
+use std::{
+    env,
+    path::PathBuf,
+    process::{Command, Stdio},
+};
+
+/// Names the binary to test instead of the one that cargo built beside the tests.
+const BINARY: &str = "ZOT_TEST_BINARY";
+
+/// What a run of the binary came to.
+#[derive(Debug)]
+pub struct Output {
+    /// Its exit code; nothing if a signal ended it.
+    pub code: Option<i32>,
+    /// What it printed.
+    pub stdout: String,
+    /// What it printed as errors.
+    pub stderr: String,
+}
+
+/// A command of the `zot` binary, without arguments.
+pub fn command() -> Command {
+    let mut command = Command::new(binary());
+    command.stdin(Stdio::null());
+    command
+}
+
+/// Runs `zot` with these arguments to its end.
+pub fn run(arguments: &[&str]) -> Output {
+    let output = command().args(arguments).output().expect("the zot binary");
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("readable output");
+    Output { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
+}
+
+fn binary() -> PathBuf {
+    let binary = env::var_os(BINARY).map_or_else(beside_the_tests, PathBuf::from);
+    assert!(
+        binary.is_file(),
+        "no binary at {}: run `cargo build --workspace` first (tests/run does), or name one in {BINARY}",
+        binary.display()
+    );
+    binary
+}
+
+/// Test executables are in `target/PROFILE/deps`, programs one above.
+fn beside_the_tests() -> PathBuf {
+    let test = env::current_exe().expect("the test's own path");
+    test.ancestors().nth(2).expect("the build directory").join("zot")
+}

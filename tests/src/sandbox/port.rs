@@ -1,0 +1,28 @@
+//! Free ports below the range from which the system takes those of outgoing connections, so that a restart finds its port still free.
+
+use std::{
+    net::{Ipv4Addr, TcpListener},
+    process,
+    sync::atomic::{AtomicU16, Ordering},
+};
+
+/// The first port given out, and how many follow: all below 32768, where Linux begins with those of outgoing connections.
+const FIRST: u16 = 11_000;
+const COUNT: u16 = 20_000;
+/// How far apart test processes begin, so that those that run at the same time seldom meet.
+const STRIDE: u32 = 97;
+
+static GIVEN: AtomicU16 = AtomicU16::new(0);
+
+/// A port of this machine that nobody listens on and that this process has not given out lately.
+pub(super) fn free() -> u16 {
+    let start = (process::id() * STRIDE) % u32::from(COUNT);
+    for _ in 0..COUNT {
+        let given = u32::from(GIVEN.fetch_add(1, Ordering::Relaxed));
+        let port = FIRST + u16::try_from((start + given) % u32::from(COUNT)).expect("below the count");
+        if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
+            return port;
+        }
+    }
+    panic!("no free port on this machine");
+}

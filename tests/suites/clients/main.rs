@@ -1,0 +1,1 @@
+//! What real clients and the specification's own conformance suite see.
