@@ -38,7 +38,7 @@ pub(crate) fn serve(path: &Path) -> ExitCode {
         }
     };
     telemetry::log_panics();
-    let served = tokio::runtime::Runtime::new().context("start threads").and_then(|runtime| runtime.block_on(run(&loaded, &logs)));
+    let served = runtime().and_then(|runtime| runtime.block_on(run(&loaded, &logs)));
     match served {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -47,6 +47,14 @@ pub(crate) fn serve(path: &Path) -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Threads that may block wait for the disk most of the time; more of them would only cost memory.
+const BLOCKING_THREADS_MAX: usize = 64;
+
+fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().max_blocking_threads(BLOCKING_THREADS_MAX).build();
+    runtime.context("start threads")
 }
 
 async fn run(loaded: &Loaded, logs: &LogGuard) -> anyhow::Result<()> {

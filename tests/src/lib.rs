@@ -1,10 +1,5 @@
 //! What end-to-end tests share: a sandbox that runs the real `zot` binary, a client that shows what the wire says, content to push, and named skips.
-#![expect(
-    clippy::expect_used,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "test support: a failure here is a failed test, and should say where it happened"
-)]
+#![expect(clippy::expect_used, clippy::panic, reason = "test support: a failure here is a failed test, and should say where it happened")]
 
 pub mod client;
 pub mod content;

@@ -1,10 +1,73 @@
-//! The base of the API: what a client asks first.
+//! The base of the API, health, and how HTTP itself behaves.
 
-use zot_tests::Sandbox;
+use zot_tests::{Client, Sandbox, digest_of};
 
 #[tokio::test]
 async fn the_base_of_the_api_says_that_this_is_a_registry() {
     let sandbox = Sandbox::start().await;
-    let reply = sandbox.client().get("/v2/").await.expect(200);
-    assert_eq!(reply.header("docker-distribution-api-version"), "registry/2.0");
+    let client = sandbox.client();
+    for path in ["/v2/", "/v2"] {
+        let reply = client.get(path).await.expect(200);
+        assert_eq!(reply.header("docker-distribution-api-version"), "registry/2.0");
+        assert_eq!(reply.header("content-type"), "application/json");
+    }
+    let extensions = client.get("/v2/_oci/ext/discover").await.expect(200);
+    assert_eq!(extensions.json()["extensions"].as_array().unwrap().len(), 0);
+}
+
+#[tokio::test]
+async fn health_is_told_without_any_rights() {
+    let sandbox = Sandbox::start().await;
+    for path in ["/livez", "/readyz", "/startupz"] {
+        let reply = sandbox.client().get(path).await.expect(200);
+        assert_eq!(reply.text(), "ok", "{path}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_there_is_refused_with_the_errors_of_the_specification() {
+    let sandbox = Sandbox::start().await;
+    let client = sandbox.client();
+    let absent = digest_of(b"absent");
+    client.get("/v3/").await.expect(404);
+    client.get("/v2/a/unknown").await.expect(404);
+    client.get("/v2/a/tags/list").await.expect_error(404, "NAME_UNKNOWN");
+    client.get_blob("a", &absent).await.expect(404);
+    client.get_manifest("a", "latest").await.expect(404);
+    client.get_manifest("a", &absent).await.expect(404);
+    client.get("/v2/UPPER/tags/list").await.expect_error(400, "NAME_INVALID");
+    client.get_blob("a", "sha256:baddigeststring").await.expect_error(400, "DIGEST_INVALID");
+    client.get_manifest("a", "sha256:baddigeststring").await.expect_error(400, "DIGEST_INVALID");
+}
+
+#[tokio::test]
+async fn a_method_that_an_endpoint_lacks_is_refused_with_those_it_has() {
+    let sandbox = Sandbox::start().await;
+    let client = sandbox.client();
+    for (path, allowed) in [("/v2/", "GET"), ("/v2/a/tags/list", "GET"), ("/v2/a/blobs/uploads/", "POST")] {
+        let reply = client.delete(path).await.expect_error(405, "UNSUPPORTED");
+        assert!(reply.header("allow").contains(allowed), "{path}: {}", reply.header("allow"));
+    }
+}
+
+#[tokio::test]
+async fn browsers_of_other_origins_may_read_lists_and_manifests() {
+    let sandbox = Sandbox::start().await;
+    let client = sandbox.client();
+    let reply = client.request(http::Method::OPTIONS, "/v2/a/tags/list").await.expect(204);
+    assert_eq!(reply.header("access-control-allow-methods"), "GET,OPTIONS");
+    assert_eq!(reply.header("access-control-allow-headers"), "Authorization,content-type,X-ZOT-API-CLIENT");
+    let reply = client.get("/v2/_catalog").await.expect(200);
+    assert_eq!(reply.header("access-control-allow-origin"), "*");
+}
+
+#[tokio::test]
+async fn http_2_works_without_tls_too() {
+    let sandbox = Sandbox::start().await;
+    let client = Client::http2(&sandbox.url());
+    let digest = client.push_blob("a", b"over one connection").await;
+    let gets = (0..50).map(|_| async { client.get_blob("a", &digest).await.expect(200).text() });
+    for text in futures::future::join_all(gets).await {
+        assert_eq!(text, "over one connection");
+    }
 }

@@ -30,6 +30,8 @@ fn is_tag_of(tag: &str, digest: &Digest) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use axum::http::{HeaderName, HeaderValue};
 
@@ -56,6 +58,13 @@ mod tests {
         assert!(range_applies(&with(header::IF_RANGE, &format!("\"{digest}\"")), &digest));
         for value in [&format!("W/\"{digest}\""), "\"a\"", "Wed, 21 Oct 2015 07:28:00 GMT"] {
             assert!(!range_applies(&with(header::IF_RANGE, value), &digest), "{value}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_list_makes_the_comparison_fail(text in r#"([W/"*, ]|\PC){0,30}"#) {
+            let _ = lists(&text, &Digest::sha256(b"x"));
         }
     }
 }

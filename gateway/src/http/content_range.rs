@@ -32,6 +32,8 @@ fn number(digits: &str) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -66,6 +68,19 @@ mod tests {
             "0x1-0x2",
         ] {
             assert_eq!(parse(text), Err(InvalidContentRange), "{text:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_range_comes_back_from_its_text(first: u64, length in 0..=u64::MAX) {
+            let last = first.saturating_add(length);
+            prop_assert_eq!(parse(&format!("{first}-{last}")), Ok(ByteRange::new(first, last).unwrap()));
+        }
+
+        #[test]
+        fn no_text_makes_the_parser_fail(text in "(bytes)?[0-9 =/*-]{0,30}|\\PC{0,20}") {
+            let _ = parse(&text);
         }
     }
 }

@@ -58,6 +58,8 @@ fn hexadecimal(digit: Option<u8>) -> Result<u8, InvalidEscape> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -86,5 +88,20 @@ mod tests {
             assert_eq!(decode_query(text), Err(InvalidEscape::Malformed), "{text}");
         }
         assert_eq!(decode_query("%ff"), Err(InvalidEscape::NotText));
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_comes_back_from_its_escapes(text in "[ -~äß€]{0,40}") {
+            let escaped: String = text.bytes().map(|byte| format!("%{byte:02x}")).collect();
+            prop_assert_eq!(decode_query(&escaped).unwrap(), text);
+        }
+
+        #[test]
+        fn no_text_makes_the_decoder_fail(text in "(%[0-9a-fg]{0,2}|\\PC){0,20}") {
+            for decoded in [decode_path(&text), decode_query(&text)].into_iter().flatten() {
+                prop_assert!(decoded.len() <= text.len());
+            }
+        }
     }
 }

@@ -41,6 +41,8 @@ impl<'a> Query<'a> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -64,5 +66,14 @@ mod tests {
         assert_eq!(Query::parse(None), Ok(Query::default()));
         assert_eq!(Query::parse(Some("&&")), Ok(Query::default()));
         assert!(Query::parse(Some("a=%0a")).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_makes_the_parser_fail(text in "([a-z&=+]|%[0-9a-f]{0,2}|\\PC){0,30}") {
+            if let Ok(query) = Query::parse(Some(&text)) {
+                prop_assert!(query.0.len() <= text.len());
+            }
+        }
     }
 }

@@ -76,7 +76,7 @@ impl Blobs for Scripted {
         Ok(BlobBody { size: blob.size, stream })
     }
 
-    async fn mount_blob(&self, cx: &Context, repository: &RepositoryName, digest: &Digest, from: &RepositoryName) -> Result<bool> {
+    async fn mount_blob(&self, cx: &Context, repository: &RepositoryName, digest: &Digest, from: Option<&RepositoryName>) -> Result<bool> {
         self.memory.mount_blob(cx, repository, digest, from).await
     }
 

@@ -56,8 +56,8 @@ impl Activity {
         u64::try_from(self.accepted.elapsed().as_millis()).unwrap_or(u64::MAX).saturating_add(1)
     }
 
-    /// Requests share this connection.
-    pub(super) fn is_shared(&self) {
+    /// Requests will share this connection.
+    pub(super) fn share(&self) {
         self.shared.store(true, Relaxed);
     }
 
@@ -181,7 +181,7 @@ mod tests {
         let head = activity.head_since.load(Relaxed);
         assert_eq!(at(&activity, head + 9), WAIT);
         assert!(matches!(at(&activity, head + 10), Verdict::Cut(_)));
-        activity.is_shared();
+        activity.share();
         assert_eq!(at(&activity, head + 10), WAIT);
     }
 

@@ -23,7 +23,7 @@ use super::{
     ServerOptions,
     activity::{Activity, Verdict},
     exchange::{Exchange, Watched, answer},
-    io::WatchedIo,
+    watched_io::WatchedIo,
 };
 use crate::http::{Gateway, Health};
 
@@ -105,7 +105,7 @@ impl Connections {
         };
         let service = self.service(peer, &activity);
         if io.speaks_http2() {
-            activity.is_shared();
+            activity.share();
             let connection = self.http2.serve_connection(TokioIo::new(io), service);
             self.supervise(connection, &activity, peer).await;
         } else {
@@ -162,6 +162,8 @@ fn http1() -> http1::Builder {
         .timer(TokioTimer::new())
         // Activity judges heads and idleness; hyper's timer would be set anew for every request.
         .header_read_timeout(None)
+        // `Docker-Content-Digest`, as zot writes it: scripts look for it as it stands.
+        .title_case_headers(true)
         .max_header_size(HEAD_BYTES_MAX)
         .max_buf_size(BUFFER_BYTES_MAX);
     builder

@@ -3,10 +3,10 @@
 mod activity;
 mod connection;
 mod exchange;
-mod io;
 mod options;
+mod watched_io;
 
-use std::{io as std_io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use tokio::{
     net::{TcpListener, TcpStream},
@@ -41,7 +41,7 @@ pub struct ListenError {
     address: String,
     /// Why it cannot.
     #[source]
-    source: std_io::Error,
+    source: io::Error,
 }
 
 /// How serving ended.
@@ -108,8 +108,8 @@ impl Server {
     }
 }
 
-fn is_of_one_connection(error: &std_io::Error) -> bool {
-    use std_io::ErrorKind as Kind;
+fn is_of_one_connection(error: &io::Error) -> bool {
+    use io::ErrorKind as Kind;
     matches!(error.kind(), Kind::ConnectionAborted | Kind::ConnectionReset | Kind::ConnectionRefused | Kind::Interrupted)
 }
 

@@ -47,10 +47,14 @@ impl Blobs for Routed {
         self.store(repository).read_blob(cx, repository, digest, range).await
     }
 
-    async fn mount_blob(&self, cx: &Context, repository: &RepositoryName, digest: &Digest, from: &RepositoryName) -> Result<bool> {
+    async fn mount_blob(&self, cx: &Context, repository: &RepositoryName, digest: &Digest, from: Option<&RepositoryName>) -> Result<bool> {
         // Bytes of another store are out of reach.
-        let same = self.route(repository).map(|(route, _)| route) == self.route(from).map(|(route, _)| route);
-        if same { self.store(repository).mount_blob(cx, repository, digest, from).await } else { Ok(false) }
+        let route = |name| self.route(name).map(|(route, _)| route);
+        if from.is_none_or(|from| route(from) == route(repository)) {
+            self.store(repository).mount_blob(cx, repository, digest, from).await
+        } else {
+            Ok(false)
+        }
     }
 
     async fn delete_blob(&self, cx: &Context, repository: &RepositoryName, digest: &Digest) -> Result<()> {

@@ -30,6 +30,15 @@ pub enum Error {
         #[source]
         source: BoxError,
     },
+    /// The metadata store cannot be opened.
+    #[error("open metadata `{path}` (if it is damaged, `zot rebuild` makes it anew from the image layouts)", path = path.display())]
+    OpenMetadata {
+        /// The file.
+        path: PathBuf,
+        /// Why it cannot be opened.
+        #[source]
+        source: BoxError,
+    },
     /// The metadata store is being opened again after a failure, or is shut down.
     #[error("metadata store is closed")]
     MetadataClosed,
@@ -79,9 +88,12 @@ impl From<Error> for zot_contract::Error {
         match error {
             Error::Damaged { .. } => Self::internal(error),
             // Full disks, I/O errors and a store that is being reopened pass.
-            Error::File { .. } | Error::Metadata { .. } | Error::MetadataClosed | Error::InUse { .. } | Error::Interrupted(_) => {
-                Self::Unavailable { what: "storage", retry_after: RETRY_AFTER, source: error.into() }
-            }
+            Error::File { .. }
+            | Error::Metadata { .. }
+            | Error::OpenMetadata { .. }
+            | Error::MetadataClosed
+            | Error::InUse { .. }
+            | Error::Interrupted(_) => Self::Unavailable { what: "storage", retry_after: RETRY_AFTER, source: error.into() },
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::{Context, Error, Result};
 /// Reads, mounts and deletes blobs.
 ///
 /// # Contract
-/// - Whether a blob exists is a fact of one repository, even where bytes are shared: nothing here tells what other repositories have.
+/// - Whether a blob exists is a fact of one repository, even where bytes are shared: nothing but a mount tells what other repositories have.
 /// - The bytes read under a digest are those that hashed to it when they came in, all of them, or the stream ends in an error.
 /// - A manifest of the repository can also be read as a blob, by its digest.
 #[async_trait::async_trait]
@@ -22,11 +22,11 @@ pub trait Blobs: Send + Sync {
     /// `range` must lie within the blob: resolve it against [`Blobs::stat_blob`] first.
     async fn read_blob(&self, cx: &Context, repository: &RepositoryName, digest: &Digest, range: Option<ByteRange>) -> Result<BlobBody>;
 
-    /// Makes a blob of the repository `from` a blob of `repository` too.
+    /// Makes a blob of the repository `from`, or of whatever repository has it, a blob of `repository` too.
     ///
     /// Returns whether it is one now. `false` says no more than "upload it": the source may lack it, or be out of reach. The caller has checked that
-    /// the subject may read `from`.
-    async fn mount_blob(&self, cx: &Context, repository: &RepositoryName, digest: &Digest, from: &RepositoryName) -> Result<bool>;
+    /// the subject may read `from`, or without it every repository: the answer tells whether one of them has the blob.
+    async fn mount_blob(&self, cx: &Context, repository: &RepositoryName, digest: &Digest, from: Option<&RepositoryName>) -> Result<bool>;
 
     /// Takes a blob out of the repository. Refused with [`Error::BlobReferenced`] while a manifest of the repository needs it.
     async fn delete_blob(&self, cx: &Context, repository: &RepositoryName, digest: &Digest) -> Result<()>;

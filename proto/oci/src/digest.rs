@@ -150,7 +150,13 @@ impl FromStr for Digest {
 
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.algorithm, self.hex())
+        let mut buffer = [0; 128];
+        let hex = buffer.get_mut(..self.algorithm.size() * 2).unwrap_or_default();
+        // It has the right length, and hexadecimal is text.
+        hex::encode_to_slice(self.value(), hex).map_err(|_| fmt::Error)?;
+        f.write_str(self.algorithm.as_str())?;
+        f.write_str(":")?;
+        f.write_str(std::str::from_utf8(hex).map_err(|_| fmt::Error)?)
     }
 }
 

@@ -9,7 +9,7 @@ use crate::rounds::Row;
 
 const LEGEND: &str = "\
 cpu, client: CPU time per operation of the server and of the load generator; others: cores the rest of the machine used;
-growth: peak over the memory held before; fsyncs, written: per operation; ratios above 1 are in our favour
+growth: peak over the memory held before; fsyncs, written to disk, bytes moved: per operation; ratios above 1 are in our favour
 ";
 
 /// Says what is measured on what, before anything is.
@@ -46,7 +46,7 @@ pub(crate) fn rows(out: &mut impl Write, report: &Report, rows: &[Row]) -> Resul
 fn heading(out: &mut impl Write, scenario: &str) -> Result<()> {
     write!(out, "\n{scenario:34} {:15} {:>11} {:>8} {:>8}", "", "rate", "p50", "p99")?;
     write!(out, " {:>8} {:>6} {:>8} {:>6}", "cpu", "cores", "client", "others")?;
-    write!(out, " {:>9} {:>9} {:>7} {:>9}", "peak rss", "growth", "fsyncs", "written")?;
+    write!(out, " {:>9} {:>9} {:>7} {:>9} {:>9}", "peak rss", "growth", "fsyncs", "written", "bytes")?;
     writeln!(out, "  {:>7} {:>7}", "rate", "cpu")
 }
 
@@ -81,7 +81,7 @@ fn line(out: &mut impl Write, figures: &Figures, in_bytes: bool) -> Result<()> {
     write!(out, "{rate:>11} {:>8} {:>8}", time(figures.p50_ms), time(figures.p99_ms))?;
     write!(out, " {:>8} {:>6.2} {:>8} {:>6.2}", time(cpu), figures.server_cores, time(client), figures.other_cores)?;
     write!(out, " {:>9} {:>9} {fsyncs:>7}", bytes(peak), bytes(growth))?;
-    write!(out, " {:>9}", bytes(figures.written_bytes_per_operation))
+    write!(out, " {:>9} {:>9}", bytes(figures.written_bytes_per_operation), bytes(figures.bytes_per_operation))
 }
 
 /// Latency and cost of each tenth, so that growth is seen.

@@ -5,7 +5,7 @@ use std::{future::IntoFuture, io, pin::Pin};
 use bytes::Bytes;
 use futures::{Stream, StreamExt as _};
 use http::{HeaderValue, Method, Request, Response, header::HeaderName};
-use http_body_util::{BodyExt as _, Empty, Full, StreamBody};
+use http_body_util::{BodyExt, Empty, Full, StreamBody};
 use hyper::body::{Frame, Incoming};
 
 use super::{Body, Client, Reply};

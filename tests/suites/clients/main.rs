@@ -1,1 +1,2 @@
 //! What real clients and the specification's own conformance suite see.
+#![cfg(test)]

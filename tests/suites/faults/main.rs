@@ -1,1 +1,18 @@
-//! What the registry keeps of its promises when the process, the power or the disk fails under it.
+//! What the registry keeps of its promises when the process, the power, the disk or the client fails under it.
+//!
+//! One reference model knows what was acknowledged; every test loads the real binary, breaks something and asks the model.
+#![cfg(test)]
+
+mod damage;
+mod disk;
+mod disk_full;
+mod disk_refuses;
+mod kill;
+mod layouts;
+mod load;
+mod model;
+mod power_cut;
+mod random;
+mod rounds;
+mod slow_clients;
+mod termination;

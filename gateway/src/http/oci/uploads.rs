@@ -37,12 +37,10 @@ pub(crate) async fn open(call: &Call<'_>, repository: &RepositoryName, body: Req
     Ok(session(StatusCode::ACCEPTED, repository, upload, 0))
 }
 
-/// Without `from`, or with one that is no name, nothing is looked for: whether other repositories have a blob is not told to everybody.
+/// Without `from` any repository will do: whoever gets here may read them all. One that is no name has no blobs.
 async fn mount(call: &Call<'_>, repository: &RepositoryName, digest: &Digest, from: Option<&str>) -> Result<bool, Error> {
-    match from.map(str::parse) {
-        Some(Ok(from)) => call.registry.mount_blob(call.cx, repository, digest, &from).await,
-        _ => Ok(false),
-    }
+    let Ok(from) = from.map(str::parse).transpose() else { return Ok(false) };
+    call.registry.mount_blob(call.cx, repository, digest, from.as_ref()).await
 }
 
 /// The whole blob in one request. Nobody learns the upload's name, so it does not outlive the request.

@@ -4,7 +4,7 @@ use axum::body::Body;
 use futures::stream;
 use zot_oci::{Algorithm, Digest};
 
-use crate::sandbox::{Reply, Sandbox};
+use crate::sandbox::{Reply, Sandbox, wire::Wire};
 
 async fn write(sandbox: &Sandbox, method: &str, path: &str, range: &str, body: impl Into<Body>) -> Reply {
     let mut request = sandbox.request(method, path);
@@ -165,11 +165,14 @@ async fn blobs_of_other_repositories_can_be_mounted() {
     let digest = sandbox.push_blob("source", "content").await;
     let reply = sandbox.call("POST", &format!("/v2/a/b/blobs/uploads/?mount={digest}&from=source")).await;
     assert_pushed(&sandbox, &reply, "content").await;
+    let anywhere = sandbox.push_blob("source", "more").await;
+    let reply = sandbox.call("POST", &format!("/v2/a/b/blobs/uploads/?mount={anywhere}")).await;
+    assert_pushed(&sandbox, &reply, "more").await;
     for query in [
+        format!("mount={}", digest_of("absent")),
         format!("mount={}&from=source", digest_of("absent")),
         format!("mount={digest}&from=absent"),
         format!("mount={digest}&from=..%2f"),
-        format!("mount={digest}"),
         "from=source".to_owned(),
     ] {
         let reply = sandbox.call("POST", &format!("/v2/other/blobs/uploads/?{query}")).await;
@@ -178,6 +181,22 @@ async fn blobs_of_other_repositories_can_be_mounted() {
     }
     let reply = sandbox.call("POST", "/v2/other/blobs/uploads/?mount=x&from=source").await;
     assert_eq!(reply.refusal(), (400, "DIGEST_INVALID".to_owned()));
+}
+
+#[tokio::test]
+async fn the_second_of_two_writers_is_told_so() {
+    let sandbox = Sandbox::start().await;
+    let upload = sandbox.open_upload("a/b").await;
+    let mut first = Wire::connect(sandbox.address).await;
+    first.send(format!("PATCH {upload} HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n01234")).await;
+    while sandbox.get(&upload).await.header("range") != "0-4" {
+        tokio::task::yield_now().await;
+    }
+    let second = write(&sandbox, "PATCH", &upload, "", "other").await;
+    assert_eq!(second.refusal(), (409, "BLOB_UPLOAD_INVALID".to_owned()));
+    assert_eq!(second.header("location"), upload);
+    first.send("56789").await;
+    assert!(first.read_head().await.contains("range: 0-9\r\n"));
 }
 
 #[tokio::test]

@@ -42,21 +42,14 @@ impl Blobs for Engine {
         }
     }
 
-    async fn mount_blob(&self, _cx: &Context, repository: &RepositoryName, digest: &Digest, from: &RepositoryName) -> Result<bool> {
+    async fn mount_blob(&self, _cx: &Context, repository: &RepositoryName, digest: &Digest, from: Option<&RepositoryName>) -> Result<bool> {
         if self.link(repository, digest).await?.is_some() {
             return Ok(true);
         }
-        let Some(source) = self.link(from, digest).await? else {
-            return Ok(false);
-        };
-        if !self.dedupe || source.location() == Location::Own {
-            self.copy_blob(repository, digest, from, &source).await?;
-            return Ok(true);
+        match from {
+            Some(from) => Ok(self.mount_from(repository, digest, from).await?),
+            None => Ok(self.mount_shared(repository, digest).await?),
         }
-        let link = LinkRow { touched_unix_ms: now_unix_ms(), ..source };
-        let mut transaction = Transaction::new();
-        transaction.put(Key::Link(repository.clone(), *digest), Expect::Anything, link.encode_to_vec());
-        Ok(self.metadata.commit(transaction).await? == Outcome::Committed)
     }
 
     async fn delete_blob(&self, _cx: &Context, repository: &RepositoryName, digest: &Digest) -> Result<()> {
@@ -91,6 +84,33 @@ impl Engine {
             Key::Reference(_, _, manifest) => Some(manifest),
             _ => None,
         }))
+    }
+
+    async fn mount_from(&self, repository: &RepositoryName, digest: &Digest, from: &RepositoryName) -> crate::Result<bool> {
+        let Some(source) = self.link(from, digest).await? else {
+            return Ok(false);
+        };
+        if !self.dedupe || source.location() == Location::Own {
+            self.copy_blob(repository, digest, from, &source).await?;
+            return Ok(true);
+        }
+        self.link_to(repository, digest, source).await
+    }
+
+    async fn mount_shared(&self, repository: &RepositoryName, digest: &Digest) -> crate::Result<bool> {
+        // Bytes that are not shared cannot be found without knowing whose they are.
+        let shared = if self.dedupe { self.shared_blob(digest).await? } else { None };
+        let Some(BlobRow { size, location, .. }) = shared else {
+            return Ok(false);
+        };
+        self.link_to(repository, digest, LinkRow { size, location, ..Default::default() }).await
+    }
+
+    async fn link_to(&self, repository: &RepositoryName, digest: &Digest, link: LinkRow) -> crate::Result<bool> {
+        let link = LinkRow { touched_unix_ms: now_unix_ms(), ..link };
+        let mut transaction = Transaction::new();
+        transaction.put(Key::Link(repository.clone(), *digest), Expect::Anything, link.encode_to_vec());
+        Ok(self.metadata.commit(transaction).await? == Outcome::Committed)
     }
 
     async fn read_linked(

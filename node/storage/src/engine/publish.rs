@@ -23,7 +23,7 @@ impl Engine {
     ) -> Result<()> {
         let mut placed = None;
         loop {
-            let shared = if self.dedupe { self.shared_blob(digest, size).await? } else { None };
+            let shared = if self.dedupe { self.shared_blob(digest).await? } else { None };
             let known = shared.is_some();
             let blob = match (shared, &placed) {
                 (Some(blob), _) => blob,
@@ -47,13 +47,13 @@ impl Engine {
     /// The row of a shared blob, if its bytes are there.
     ///
     /// Bytes that got lost or cut are replaced: whoever pushes a blob again repairs it for everybody.
-    async fn shared_blob(&self, digest: &Digest, size: u64) -> Result<Option<BlobRow>> {
+    pub(super) async fn shared_blob(&self, digest: &Digest) -> Result<Option<BlobRow>> {
         let key = Key::Blob(*digest);
         let Some(row) = self.metadata.get(&key).await? else {
             return Ok(None);
         };
         let blob: BlobRow = row.read(&key)?;
-        if blob.location() == Location::Inline || self.blobs.size(&BlobKey::shared(digest)).await? == Some(size) {
+        if blob.location() == Location::Inline || self.blobs.size(&BlobKey::shared(digest)).await? == Some(blob.size) {
             return Ok(Some(blob));
         }
         tracing::warn!(%digest, "bytes of a blob are missing or cut, storing them again");

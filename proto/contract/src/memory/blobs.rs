@@ -25,10 +25,12 @@ impl Blobs for MemoryRegistry {
         Ok(BlobBody { size, stream: pieces(part) })
     }
 
-    async fn mount_blob(&self, _: &Context, repository: &RepositoryName, digest: &Digest, from: &RepositoryName) -> Result<bool> {
+    async fn mount_blob(&self, _: &Context, repository: &RepositoryName, digest: &Digest, from: Option<&RepositoryName>) -> Result<bool> {
         let mut state = self.state.lock();
         let blob_of = |name| state.repositories.get(name).and_then(|held: &Repository| held.blobs.get(digest));
-        let Some(bytes) = blob_of(repository).or_else(|| blob_of(from)).cloned() else {
+        let blob_of_any = || state.repositories.values().find_map(|held| held.blobs.get(digest));
+        let source = || from.map_or_else(blob_of_any, blob_of);
+        let Some(bytes) = blob_of(repository).or_else(source).cloned() else {
             return Ok(false);
         };
         state.repositories.entry(repository.clone()).or_default().blobs.insert(*digest, bytes);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use futures::TryStreamExt as _;
-use zot_oci::Digest;
+use zot_oci::{Algorithm, Digest};
 
 use super::{Client, content::blob_of};
 use crate::{Error, Registry};
@@ -99,6 +99,16 @@ pub(super) async fn mounting_what_the_source_lacks_changes_nothing(registry: Arc
     Client::new(&registry, "from").push_blob("something else").await;
     assert!(!target.mount(&digest, "from").await.unwrap());
     assert_refused!(target.stat(&digest).await, Error::NameUnknown { .. });
+}
+
+/// Where bytes are not shared, nobody may know who has them: "upload it" is an answer then.
+pub(super) async fn mounting_without_a_source_finds_one_or_changes_nothing(registry: Arc<dyn Registry>) {
+    let (source, target) = (Client::new(&registry, "some/where"), Client::new(&registry, "to"));
+    let digest = source.push_blob("somewhere").await;
+    assert!(!target.mount_from_anywhere(&Digest::of(Algorithm::Sha256, b"nowhere")).await.unwrap());
+    assert_refused!(target.stat(&digest).await, Error::NameUnknown { .. });
+    let mounted = target.mount_from_anywhere(&digest).await.unwrap();
+    assert_eq!(target.has_blob(&digest).await, mounted);
 }
 
 pub(super) async fn mounting_what_is_there_already_succeeds(registry: Arc<dyn Registry>) {

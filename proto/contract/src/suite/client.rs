@@ -84,7 +84,12 @@ impl Client {
     /// Mounts a blob of `from`.
     pub async fn mount(&self, digest: &Digest, from: &str) -> Result<bool> {
         let from = content::repository(from);
-        self.registry.mount_blob(&self.cx, &self.repository, digest, &from).await
+        self.registry.mount_blob(&self.cx, &self.repository, digest, Some(&from)).await
+    }
+
+    /// Mounts a blob of whatever repository has it.
+    pub async fn mount_from_anywhere(&self, digest: &Digest) -> Result<bool> {
+        self.registry.mount_blob(&self.cx, &self.repository, digest, None).await
     }
 
     /// Deletes a blob.

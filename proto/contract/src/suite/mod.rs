@@ -135,6 +135,7 @@ tests! {
         a_mounted_blob_is_in_both_repositories,
         a_mounted_blob_outlives_its_source,
         mounting_what_the_source_lacks_changes_nothing,
+        mounting_without_a_source_finds_one_or_changes_nothing,
         mounting_what_is_there_already_succeeds,
         a_deleted_blob_is_gone_from_its_repository_alone,
         a_deleted_blob_can_be_pushed_again,

@@ -25,9 +25,10 @@ struct Reading {
 
 /// Reads `range` of the file at `path`, which must have `size` bytes. The first piece is read before this returns.
 pub(super) async fn read(path: PathBuf, size: u64, range: ByteRange) -> Result<Pieces> {
+    let room = room(range.length());
     let (first, rest) = blocking(move || {
         let mut reading = Reading::open(path, size, range)?;
-        let first = reading.piece()?;
+        let first = reading.piece(room)?;
         Ok((first, reading))
     })
     .await?;
@@ -48,12 +49,19 @@ fn pieces(reading: Reading) -> impl futures::Stream<Item = Result<Bytes>> + Send
         if reading.left == 0 {
             return Ok(None);
         }
+        let room = room(reading.left);
         let next = blocking(move || {
-            let piece = reading.piece()?;
+            let piece = reading.piece(room)?;
             Ok((piece, reading))
         });
         next.await.map(Some)
     })
+}
+
+/// Memory for the next piece, taken where it will be given back: on the asynchronous threads. There are few of them; the many threads that
+/// block would each keep some of it.
+fn room(left: u64) -> Vec<u8> {
+    Vec::with_capacity(left.min(PIECE_BYTES as u64) as usize)
 }
 
 impl Reading {
@@ -69,10 +77,9 @@ impl Reading {
         Ok(Self { file, path, left: range.length() })
     }
 
-    /// The next piece, never empty: a file that ends early is an error.
-    fn piece(&mut self) -> Result<Bytes> {
-        let length = self.left.min(PIECE_BYTES as u64);
-        let mut piece = Vec::with_capacity(length as usize);
+    /// The next piece, as much as there is `room` for: a file that ends early is an error.
+    fn piece(&mut self, mut piece: Vec<u8>) -> Result<Bytes> {
+        let length = self.left.min(piece.capacity() as u64);
         let read = (&self.file).take(length).read_to_end(&mut piece).map_err(Error::file("read", &self.path))?;
         if read as u64 != length {
             return Err(Error::damaged(format!("file `{}`", self.path.display()), "it ends before its size"));

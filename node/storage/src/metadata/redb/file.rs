@@ -30,7 +30,7 @@ impl MetadataFile {
         let file = opened.map_err(Error::file("open", &self.path))?;
         let backend = Backend { file, durable: self.durable };
         let database = Database::builder().set_cache_size(CACHE_BYTES).create_with_backend(backend);
-        database.map_err(Error::metadata("open"))
+        database.map_err(|error| Error::OpenMetadata { path: self.path.clone(), source: error.into() })
     }
 }
 
