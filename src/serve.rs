@@ -49,6 +49,11 @@ pub(crate) fn serve(path: &Path) -> ExitCode {
     }
 }
 
+/// The shares of `http.limits.drainTimeout` that requests, background tasks and the storage may take to finish, one after the other.
+const DRAIN_REQUESTS: f64 = 0.7;
+const DRAIN_TASKS: f64 = 0.1;
+const DRAIN_STORAGE: f64 = 0.2;
+
 /// Threads that may block wait for the disk most of the time; more of them would only cost memory.
 const BLOCKING_THREADS_MAX: usize = 64;
 
@@ -70,9 +75,9 @@ async fn run(loaded: &Loaded, logs: &LogGuard) -> anyhow::Result<()> {
     reopen_on_hangup(&tasks, logs, audit.clone())?;
     let access = logs.handle().access_log();
     let gateway = Gateway::new(node.registry(), Options::configured(&config.http)?, Health::new(), Logs { access, audit });
-    let server =
-        Server::bind(&config.http.listen_address(), tls(config, &tasks)?, Arc::new(gateway), &ServerOptions::configured(&config.http))
-            .await?;
+    let drain = config.http.limits.drain_timeout;
+    let options = ServerOptions { drain_timeout: drain.mul_f64(DRAIN_REQUESTS), ..ServerOptions::configured(&config.http) };
+    let server = Server::bind(&config.http.listen_address(), tls(config, &tasks)?, Arc::new(gateway), &options).await?;
     announce(config, &server);
 
     let stop = CancellationToken::new();
@@ -81,8 +86,8 @@ async fn run(loaded: &Loaded, logs: &LogGuard) -> anyhow::Result<()> {
     tracing::info!(%signal, "received signal, finishing requests under way");
     stop.cancel();
     let drained = serving.await.context("serve")?;
-    let unfinished = tasks.shutdown(config.http.limits.drain_timeout / 10).await;
-    node.close().await.context("close the storage")?;
+    let unfinished = tasks.shutdown(drain.mul_f64(DRAIN_TASKS)).await;
+    node.close(drain.mul_f64(DRAIN_STORAGE)).await.context("close the storage")?;
     tracing::info!(cut = drained.cut, ?unfinished, "stopped");
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! The whole node on one page: which stores there are, what is around them, and which jobs run.
 
-use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 
 use zot_config::{Config, storage::Store};
 use zot_contract::Registry;
@@ -56,12 +56,10 @@ impl Node {
         Arc::clone(&self.registry)
     }
 
-    /// Finishes what is under way and releases the stores. Call it when no request and no job is left.
-    pub async fn close(self) -> Result<(), zot_storage::Error> {
-        for store in self.stores {
-            store.engine.close().await?;
-        }
-        Ok(())
+    /// Finishes what can be finished `within` a time and releases the stores. Call it when no request and no job is left.
+    pub async fn close(self, within: Duration) -> Result<(), zot_storage::Error> {
+        let closing = self.stores.iter().map(|store| store.engine.close(within));
+        futures::future::try_join_all(closing).await.map(drop)
     }
 }
 

@@ -1,10 +1,24 @@
 //! One test binary for all topics: the sandbox is linked once, and a topic is a file with a line here.
 #![cfg(test)]
 
+mod adopt;
 mod base;
 mod blobs;
+mod command;
+mod concurrency;
 mod docker;
+mod hostile;
 mod lists;
+mod logs;
 mod manifests;
+mod rebuild;
 mod referrers;
+mod registry;
+mod restart;
+mod start;
+mod stopping;
+mod stores;
+mod tidy;
+mod tls;
 mod uploads;
+mod wire;

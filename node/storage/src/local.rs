@@ -5,6 +5,7 @@ use std::{
     os::unix::fs::OpenOptionsExt,
     path::PathBuf,
     sync::Arc,
+    time::Duration,
 };
 
 use prost::Message;
@@ -72,7 +73,7 @@ impl Local {
         remove(&layout.metadata())?;
         drop(lock);
         let local = Self::open(options, progress).await?;
-        local.engine.close().await?;
+        local.engine.close(Duration::MAX).await?;
         Ok(local.adopted.unwrap_or_default())
     }
 }

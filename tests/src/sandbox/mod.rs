@@ -5,6 +5,7 @@ mod builder;
 mod log;
 mod port;
 mod process;
+mod starting;
 
 use std::{
     fs,

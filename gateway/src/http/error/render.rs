@@ -4,8 +4,11 @@ use axum::{body::Body, response::Response};
 use serde::{Serialize, Serializer};
 use zot_contract::RequestId;
 
-use super::{Code, Refusal};
+use super::{Code, Reason, Refusal};
 use crate::http::header;
+
+/// The detail that says more than the code.
+const REASON: &str = "reason";
 
 #[derive(Serialize)]
 struct Errors<'a> {
@@ -16,7 +19,7 @@ struct Errors<'a> {
 struct Entry<'a> {
     #[serde(serialize_with = "code")]
     code: Code,
-    message: &'static str,
+    message: &'a str,
     #[serde(serialize_with = "map")]
     detail: Detail<'a>,
 }
@@ -35,11 +38,19 @@ fn map<S: Serializer>(detail: &Detail<'_>, serializer: S) -> Result<S::Ok, S::Er
     serializer.collect_map(detail.pairs.iter().chain([&request]).map(|(key, text)| (key, text)))
 }
 
+impl Reason {
+    /// What a user reads: most clients show the code and the message, none shows the detail.
+    fn message(&self) -> &str {
+        let reason = self.detail.iter().find(|(key, _)| *key == REASON);
+        reason.map_or(self.code.message(), |(_, text)| text)
+    }
+}
+
 impl Refusal {
     /// The response that tells the client.
     pub(crate) fn render(self, request: &RequestId) -> Response {
         let reason = self.0;
-        let entry = Entry { code: reason.code, message: reason.code.message(), detail: Detail { pairs: &reason.detail, request } };
+        let entry = Entry { code: reason.code, message: reason.message(), detail: Detail { pairs: &reason.detail, request } };
         // Strings always serialise; the fallback only keeps this free of a panic.
         let body = serde_json::to_vec(&Errors { errors: [entry] }).unwrap_or_default();
         let mut response = Response::new(Body::from(body));

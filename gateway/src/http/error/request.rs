@@ -1,7 +1,7 @@
 //! What is wrong with requests themselves, before any registry is asked.
 
 use axum::http::{HeaderValue, Method, StatusCode, header};
-use zot_oci::{ErrorCode, InvalidDigest, RangeError};
+use zot_oci::{ErrorCode, InvalidDigest, MediaType, RangeError, media_types};
 
 use super::Refusal;
 use crate::http::{
@@ -9,6 +9,9 @@ use crate::http::{
     query::Repeated,
     route::{Route, Unroutable},
 };
+
+/// Docker's manifests, which are refused only where the configuration does not allow them.
+const DOCKER: [MediaType; 2] = [media_types::DOCKER_MANIFEST, media_types::DOCKER_MANIFEST_LIST];
 
 impl Refusal {
     /// A path that names nothing. What it was meant for depends on the method too: a tag that no manifest can have is not found, but also
@@ -52,9 +55,12 @@ impl Refusal {
 
     /// A manifest of a type that is not accepted.
     pub(crate) fn manifest_type(media_type: &str) -> Self {
-        Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, ErrorCode::ManifestInvalid)
-            .detail("mediaType", media_type)
-            .detail("reason", "manifests of this media type are not accepted")
+        let reason = if DOCKER.iter().any(|docker| docker.as_str() == media_type) {
+            "docker schema 2 is accepted only with `docker2s2` in `http.compat`"
+        } else {
+            "manifests of this media type are not accepted"
+        };
+        Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, ErrorCode::ManifestInvalid).detail("mediaType", media_type).detail("reason", reason)
     }
 
     /// More tags with one manifest than the limit.

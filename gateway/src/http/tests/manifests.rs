@@ -69,6 +69,8 @@ async fn only_manifests_are_accepted() {
         let reply = put(&sandbox, "/v2/a/manifests/v1", media_type, manifest.clone()).await;
         assert_eq!(reply.refusal(), (415, "MANIFEST_INVALID".to_owned()), "{media_type}");
     }
+    let reply = put(&sandbox, "/v2/a/manifests/v1", DOCKER, manifest.clone()).await;
+    assert_eq!(reply.json()["errors"][0]["message"], "docker schema 2 is accepted only with `docker2s2` in `http.compat`");
     let with_parameter = "application/vnd.oci.image.manifest.v1+json; charset=utf-8";
     assert_eq!(put(&sandbox, "/v2/a/manifests/v1", with_parameter, manifest).await.status, 201);
 }

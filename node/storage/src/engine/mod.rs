@@ -76,10 +76,13 @@ impl Engine {
         }
     }
 
-    /// Saves what is only in memory, brings image layouts up to date and releases the stores. Nothing may be called afterwards.
-    pub async fn close(&self) -> Result<()> {
+    /// Saves what is only in memory, brings image layouts up to date as far as that is possible `within` a time, and releases the stores. The
+    /// next start does the rest. Nothing may be called afterwards.
+    pub async fn close(&self, within: Duration) -> Result<()> {
         uploads::save_all(self).await?;
-        self.project().await?;
+        if let Ok(projected) = tokio::time::timeout(within, self.project()).await {
+            projected?;
+        }
         self.metadata.close().await
     }
 

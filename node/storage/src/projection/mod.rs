@@ -35,6 +35,9 @@ const PAUSE_MIN: Duration = Duration::from_millis(500);
 /// A pause is this many times as long as the round before it took, so that rewriting large indexes uses a bounded share of one core.
 const PAUSE_FACTOR: u32 = 20;
 
+/// The longest pause, so that layouts are never further behind.
+const PAUSE_MAX: Duration = Duration::from_secs(10);
+
 /// The pause after a round that failed.
 const PAUSE_AFTER_ERROR: Duration = Duration::from_secs(5);
 
@@ -79,7 +82,7 @@ impl Projector {
             self.changed.notified().await;
             let start = Instant::now();
             let pause = match self.project_all().await {
-                Ok(()) => PAUSE_MIN.max(start.elapsed() * PAUSE_FACTOR),
+                Ok(()) => (start.elapsed() * PAUSE_FACTOR).clamp(PAUSE_MIN, PAUSE_MAX),
                 Err(error) => {
                     tracing::error!(error = %chain(&error), "could not bring image layouts up to date, trying again");
                     self.wake();

@@ -1,0 +1,94 @@
+//! An upload that goes on over many requests, and over failures.
+
+use zot_tests::{Client, Reply, digest_of};
+
+use super::attempt::{Stopped, attempt};
+use crate::{
+    model::{Fact, Model},
+    random::Random,
+};
+
+/// What an upload that had acknowledged bytes may be after a failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum AfterFailure {
+    /// Where it was acknowledged, or further: the process died.
+    Kept,
+    /// Anywhere or gone: what was not synced is lost, and uploads under way are not synced.
+    MayBeLost,
+}
+
+/// An upload under way.
+#[derive(Debug)]
+pub(super) struct Upload {
+    repository: String,
+    location: String,
+    content: Vec<u8>,
+    acknowledged: usize,
+    /// The most that the registry may have got.
+    sent: usize,
+    finishing: bool,
+}
+
+impl Upload {
+    pub(super) async fn start(client: &Client, repository: &str, content: Vec<u8>) -> Result<Self, Stopped> {
+        let reply = attempt(client.post(&format!("/v2/{repository}/blobs/uploads/")), &[202]).await?;
+        Ok(Self { repository: repository.to_owned(), location: reply.location(), content, acknowledged: 0, sent: 0, finishing: false })
+    }
+
+    /// Sends the next chunk, or finishes. Whether it is finished now.
+    pub(super) async fn step(&mut self, client: &Client, model: &Model, random: &mut Random) -> Result<bool, Stopped> {
+        let left = self.content.len() - self.acknowledged;
+        if left > 1 && !random.once_in(4) {
+            self.append(client, random.within(1..left as u64) as usize).await?;
+            return Ok(false);
+        }
+        self.finish(client, model).await?;
+        Ok(true)
+    }
+
+    async fn append(&mut self, client: &Client, length: usize) -> Result<(), Stopped> {
+        let end = self.acknowledged + length;
+        self.sent = self.sent.max(end);
+        let chunk = &self.content[self.acknowledged..end];
+        let reply = attempt(client.append(&self.location, self.acknowledged, chunk), &[202]).await?;
+        assert_eq!(offset(&reply), end, "the registry acknowledges another offset than that of the last byte sent");
+        self.acknowledged = end;
+        Ok(())
+    }
+
+    async fn finish(&mut self, client: &Client, model: &Model) -> Result<(), Stopped> {
+        let digest = digest_of(&self.content);
+        self.finishing = true;
+        self.sent = self.content.len();
+        let pending = model.begin([(Fact::blob(&self.repository, &digest), Some(digest.clone()))]);
+        attempt(client.finish_upload(&self.location, &digest, &self.content[self.acknowledged..]), &[201]).await?;
+        pending.acknowledged();
+        Ok(())
+    }
+
+    /// Asks where the upload is, holds the registry to its word, and finishes from there. Whether there was something to go on with.
+    pub(super) async fn resume(mut self, client: &Client, model: &Model, after: AfterFailure) -> bool {
+        let reply = client.get(&self.location).await;
+        if reply.status == 404 {
+            // An upload without bytes lives in memory only; one that was being finished may be.
+            let excused = self.acknowledged == 0 || self.finishing || after == AfterFailure::MayBeLost;
+            assert!(excused, "an upload with {} acknowledged bytes of {} is gone", self.acknowledged, self.content.len());
+            return false;
+        }
+        let found = offset(&reply.expect(204));
+        let lowest = if after == AfterFailure::Kept { self.acknowledged } else { 0 };
+        assert!((lowest..=self.sent).contains(&found), "an upload is at {found}, {} acknowledged, {} sent", self.acknowledged, self.sent);
+        self.acknowledged = found;
+        self.finish(client, model).await.expect("an upload that is there can be finished");
+        true
+    }
+}
+
+/// How many bytes an upload has. The registry cannot say "none"; it says `0-0`.
+pub(crate) fn offset(reply: &Reply) -> usize {
+    let (_, last) = reply.header("range").split_once('-').unwrap_or_else(|| panic!("no range: {:?}", reply.headers));
+    match last.parse::<usize>().expect("a number") {
+        0 => 0,
+        last => last + 1,
+    }
+}

@@ -1,0 +1,66 @@
+//! SIGTERM: what is under way is finished, nothing new is begun, and the process is gone within ten seconds.
+
+use std::time::Instant;
+
+use bytes::Bytes;
+use futures::{SinkExt as _, channel::mpsc};
+use zot_tests::{Image, Sandbox, content, digest_of, sandbox::Signal, wait};
+
+use crate::wire::Wire;
+
+#[tokio::test]
+async fn a_push_under_way_is_finished() {
+    let mut sandbox = Sandbox::start().await;
+    let client = sandbox.client();
+    let bytes = content::bytes(1, 100_000);
+    let digest = digest_of(&bytes);
+    let upload = client.start_upload("a").await;
+    let (mut body, pieces) = mpsc::channel(0);
+    let finishing = tokio::spawn({
+        let (client, digest) = (client.clone(), digest.clone());
+        async move { client.put(&format!("{upload}?digest={digest}")).stream(pieces).await }
+    });
+    body.send(Ok(Bytes::copy_from_slice(&bytes[..50_000]))).await.unwrap();
+    sandbox.signal(Signal::TERM);
+    wait::until("nobody is let in any more", async || sandbox.client().get("/readyz").try_send().await.is_err()).await;
+    body.send(Ok(Bytes::copy_from_slice(&bytes[50_000..]))).await.unwrap();
+    drop(body);
+    finishing.await.unwrap().expect(201);
+    assert!(sandbox.ended().await.success());
+    sandbox.restart().await;
+    assert!(sandbox.client().get_blob("a", &digest).await.expect(200).body == bytes);
+}
+
+#[tokio::test]
+async fn a_client_that_never_finishes_does_not_hold_it_up() {
+    for signal in [Signal::TERM, Signal::INT] {
+        let mut sandbox = Sandbox::start().await;
+        let client = sandbox.client();
+        client.push_image("a", "latest", &Image::small(1)).await;
+        let upload = client.start_upload("a").await;
+        let mut wire = Wire::open(&sandbox).await;
+        wire.send(&format!("PATCH {upload} HTTP/1.1\r\nHost: r\r\nContent-Length: 100\r\n\r\nten bytes.")).await;
+        let idle = Wire::open(&sandbox).await;
+        let begun = Instant::now();
+        sandbox.signal(signal);
+        assert!(sandbox.ended().await.success());
+        let took = begun.elapsed();
+        // Ten seconds are the promise; the rest is for a machine under load.
+        assert!(took.as_secs() < 15, "{took:?}");
+        drop(idle);
+    }
+}
+
+#[tokio::test]
+async fn the_image_layouts_are_complete_when_it_has_stopped() {
+    let mut sandbox = Sandbox::start().await;
+    let client = sandbox.client();
+    for number in 0..20 {
+        client.push_image(&format!("r{number}"), "latest", &Image::small(number)).await;
+    }
+    assert!(sandbox.terminate().await.success());
+    for number in 0..20 {
+        let index = std::fs::read_to_string(sandbox.root().join(format!("r{number}/index.json"))).unwrap();
+        assert!(index.contains(&Image::small(number).digest()), "{index}");
+    }
+}

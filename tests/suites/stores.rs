@@ -1,0 +1,119 @@
+//! Where bytes lie: shared or not, and in which of several stores.
+
+use std::{
+    fs,
+    os::unix::fs::MetadataExt as _,
+    path::{Path, PathBuf},
+};
+
+use serde_json::json;
+use zot_tests::{Sandbox, content, digest_of, wait};
+
+/// The files below `directory` that hold `length` bytes.
+fn files_of(directory: &Path, length: u64) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(directory).unwrap().map(Result::unwrap) {
+        let (path, metadata) = (entry.path(), entry.metadata().unwrap());
+        if metadata.is_dir() {
+            found.extend(files_of(&path, length));
+        } else if metadata.len() == length {
+            found.push(path);
+        }
+    }
+    found
+}
+
+fn inodes(files: &[PathBuf]) -> Vec<u64> {
+    let mut inodes: Vec<u64> = files.iter().map(|file| fs::metadata(file).unwrap().ino()).collect();
+    inodes.sort_unstable();
+    inodes.dedup();
+    inodes
+}
+
+const LENGTH: usize = 77_777;
+
+async fn with_one_blob_in_three_repositories(dedupe: bool) -> Sandbox {
+    let sandbox = Sandbox::builder().set("/storage/dedupe", dedupe).start().await;
+    let client = sandbox.client();
+    let bytes = content::bytes(1, LENGTH);
+    let digest = client.push_blob("a", &bytes).await;
+    client.push_blob("b/c", &bytes).await;
+    client.post(&format!("/v2/d/blobs/uploads/?mount={digest}&from=a")).await.expect(201);
+    for repository in ["a", "b/c", "d"] {
+        assert!(client.get_blob(repository, &digest).await.expect(200).body == bytes);
+    }
+    sandbox
+}
+
+#[tokio::test]
+async fn with_dedupe_equal_bytes_lie_on_the_disk_once() {
+    let sandbox = with_one_blob_in_three_repositories(true).await;
+    assert_eq!(inodes(&files_of(sandbox.root(), LENGTH as u64)).len(), 1);
+}
+
+#[tokio::test]
+async fn without_dedupe_every_repository_has_bytes_of_its_own() {
+    let sandbox = with_one_blob_in_three_repositories(false).await;
+    assert_eq!(inodes(&files_of(sandbox.root(), LENGTH as u64)).len(), 3);
+    let client = sandbox.client();
+    let digest = digest_of(&content::bytes(1, LENGTH));
+    client.delete(&format!("/v2/a/blobs/{digest}")).await.expect(202);
+    client.get_blob("b/c", &digest).await.expect(200);
+    client.get_blob("d", &digest).await.expect(200);
+}
+
+#[tokio::test]
+async fn sub_paths_have_stores_of_their_own() {
+    let builder = Sandbox::builder();
+    let other = builder.directory().join("other");
+    let sandbox = builder.set("/storage/subPaths", json!({"/infra": {"rootDirectory": other, "dedupe": true}})).start().await;
+    let client = sandbox.client();
+    for repository in ["infra", "infra/tools", "infra/tools/deep", "apps/web"] {
+        client.push_image(repository, "latest", &zot_tests::Image::small(1)).await;
+    }
+    let layout = |root: &Path, repository: &str| root.join(repository).join("index.json").is_file();
+    wait::until("every repository has its layout", async || {
+        layout(&other, "infra/tools") && layout(&other, "infra/tools/deep") && layout(sandbox.root(), "infra")
+    })
+    .await;
+    assert!(!other.join("infra/index.json").exists());
+    assert!(!sandbox.root().join("infra/tools").exists());
+    let mut catalog = client.catalog().await;
+    catalog.sort();
+    assert_eq!(catalog, ["apps/web", "infra", "infra/tools", "infra/tools/deep"]);
+}
+
+#[tokio::test]
+async fn blobs_are_not_mounted_from_one_store_into_another() {
+    let builder = Sandbox::builder();
+    let other = builder.directory().join("other");
+    let sandbox = builder.set("/storage/subPaths", json!({"/infra": {"rootDirectory": other}})).start().await;
+    let client = sandbox.client();
+    let digest = client.push_blob("apps/web", b"out of reach").await;
+    for from in ["&from=apps/web", ""] {
+        client.post(&format!("/v2/infra/tools/blobs/uploads/?mount={digest}{from}")).await.expect(202);
+    }
+    client.post(&format!("/v2/apps/other/blobs/uploads/?mount={digest}&from=apps/web")).await.expect(201);
+}
+
+#[tokio::test]
+async fn the_catalog_goes_over_all_stores_in_pages() {
+    let builder = Sandbox::builder();
+    let (one, two) = (builder.directory().join("one"), builder.directory().join("two"));
+    let routes = json!({"/b": {"rootDirectory": one}, "/d": {"rootDirectory": two}});
+    let sandbox = builder.set("/storage/subPaths", routes).start().await;
+    let client = sandbox.client();
+    let all = ["a/1", "b/1", "b/2", "c/1", "d/1", "d/2", "e/1"];
+    for repository in all {
+        client.push_image(repository, "latest", &zot_tests::Image::small(1)).await;
+    }
+    let (mut seen, mut path) = (Vec::new(), Some("/v2/_catalog?n=2".to_owned()));
+    while let Some(this) = path.take() {
+        let reply = client.get(&this).await.expect(200);
+        seen.extend(reply.list("repositories"));
+        path = reply.header("link").strip_prefix('<').map(|link| link.split('>').next().unwrap().to_owned());
+        assert!(seen.len() <= all.len(), "{seen:?}");
+    }
+    seen.sort();
+    assert_eq!(seen, all);
+}
