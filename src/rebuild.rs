@@ -3,8 +3,8 @@
 use std::{path::Path, process::ExitCode};
 
 use indicatif::{ProgressBar, ProgressStyle};
+use zot_node::Rebuilt;
 use zot_runtime::telemetry;
-use zot_storage::Rebuilt;
 
 use crate::output;
 

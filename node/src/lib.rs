@@ -5,3 +5,4 @@ mod jobs;
 mod routed;
 
 pub use assembly::{Node, OpenError, rebuild};
+pub use zot_storage::Rebuilt;

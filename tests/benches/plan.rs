@@ -39,6 +39,8 @@ pub(crate) struct Plan {
     pub(crate) huge_bytes: Option<u64>,
     /// Operations run under strace to count fsyncs.
     pub(crate) fsync_operations: u64,
+    /// Or fewer, once they have moved this much.
+    pub(crate) fsync_bytes_max: u64,
     /// Bytes hashed, received and written by the reference measure.
     pub(crate) reference_bytes: u64,
 }
@@ -62,6 +64,7 @@ impl Plan {
             transfer_bytes: 256 * MIB,
             huge_bytes: None,
             fsync_operations: 64,
+            fsync_bytes_max: 256 * MIB,
             reference_bytes: GIB,
         }
     }
@@ -98,6 +101,7 @@ impl Plan {
             transfer_bytes: 8 * MIB,
             huge_bytes: None,
             fsync_operations: 4,
+            fsync_bytes_max: 128 * MIB,
             reference_bytes: 128 * MIB,
         }
     }

@@ -153,7 +153,7 @@ impl<'a> Bench<'a> {
 
     fn fsyncs(&self, case: &Case, server: &Server) -> anyhow::Result<f64> {
         let operations = self.plan.fsync_operations.min(case.operations.unwrap_or(u64::MAX));
-        let bytes = self.plan.window_bytes_max;
+        let bytes = self.plan.fsync_bytes_max;
         let bound = Bound { window: COUNTED_MAX, operations, bytes, first: 0 };
         let count = fsync::Count::start(server.pid(), self.scratch)?;
         let measured = load::apply(case, server, bound)?;

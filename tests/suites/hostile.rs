@@ -142,7 +142,8 @@ async fn manifests_that_confuse_are_refused() {
     let deep = format!(r#"{{"schemaVersion":2,"x":{}{}}}"#, "[".repeat(100_000), "]".repeat(100_000));
     let both = json!({"schemaVersion": 2, "mediaType": media_type::MANIFEST, "config": empty, "layers": [empty], "manifests": [empty]});
     let other_type = json!({"schemaVersion": 2, "mediaType": media_type::INDEX, "config": empty, "layers": [empty]});
-    let negative = json!({"schemaVersion": 2, "config": {"mediaType": media_type::EMPTY, "digest": digest_of(b"{}"), "size": -1}, "layers": []});
+    let negative =
+        json!({"schemaVersion": 2, "config": {"mediaType": media_type::EMPTY, "digest": digest_of(b"{}"), "size": -1}, "layers": []});
     let twice = r#"{"schemaVersion":2,"schemaVersion":1,"layers":[],"layers":[]}"#;
     let bodies = [
         deep.as_str(),

@@ -40,10 +40,8 @@ fn client_verifier(client_ca: Option<&Path>, provider: &Arc<CryptoProvider>) -> 
     for certificate in certificates(path)? {
         roots.add(certificate).map_err(|source| refused(source.into()))?;
     }
-    WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider))
-        .allow_unauthenticated()
-        .build()
-        .map_err(|source| refused(source.into()))
+    let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider)).build();
+    verifier.map_err(|source| refused(source.into()))
 }
 
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {

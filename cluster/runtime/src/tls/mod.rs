@@ -18,7 +18,7 @@ pub struct TlsFiles {
     pub cert: PathBuf,
     /// The private key: PKCS #8, PKCS #1 or SEC 1.
     pub key: PathBuf,
-    /// Authorities for client certificates: a client need not have one, but one it has must chain to these.
+    /// Authorities for client certificates: if there are any, a client must show a certificate that chains to one.
     pub client_ca: Option<PathBuf>,
 }
 

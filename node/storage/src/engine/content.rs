@@ -20,6 +20,8 @@ const WRITE_BYTES: usize = 512 << 10;
 pub(super) struct Content {
     hasher: HasherState,
     offset: u64,
+    /// Whether the bytes may differ from those that were hashed, because a failed write could not be undone.
+    damaged: bool,
     pub(super) bytes: Stored,
 }
 
@@ -47,14 +49,14 @@ pub(super) enum TakeError {
 }
 
 /// A point to go back to.
-struct Mark {
+pub(super) struct Mark {
     hasher: Hasher,
     offset: u64,
 }
 
 impl Content {
     pub(super) fn new(algorithm: Algorithm) -> Self {
-        Self { hasher: HasherState(Hasher::new(algorithm)), offset: 0, bytes: Stored::Inline(BytesMut::new()) }
+        Self { hasher: HasherState(Hasher::new(algorithm)), offset: 0, damaged: false, bytes: Stored::Inline(BytesMut::new()) }
     }
 
     /// Takes up saved content. The bytes are hashed again and must come to the saved state: after a power cut they may not be what they were.
@@ -68,13 +70,23 @@ impl Content {
         } else {
             Stored::Inline(BytesMut::from(saved.inline.as_ref()))
         };
-        let mut content = Self { hasher: HasherState(Hasher::new(algorithm)), offset: saved.offset, bytes };
+        let mut content = Self { hasher: HasherState(Hasher::new(algorithm)), offset: saved.offset, damaged: false, bytes };
         content.rehash(algorithm).await?;
         Ok((content.hasher.0.state() == saved.hash_state).then_some(content))
     }
 
     pub(super) fn offset(&self) -> u64 {
         self.offset
+    }
+
+    /// Whether it must not be used any more; what was saved of it is as good as it was.
+    pub(super) fn is_damaged(&self) -> bool {
+        self.damaged
+    }
+
+    /// The present state, to go back to.
+    pub(super) fn mark(&self) -> Mark {
+        Mark { hasher: self.hasher.0.clone(), offset: self.offset }
     }
 
     /// What to save so that [`Content::resume`] can take it up; the caller fills in whose it is.
@@ -122,7 +134,7 @@ impl Content {
         blobs: &dyn BlobStore,
         stream: impl Stream<Item = std::result::Result<Bytes, BoxError>> + Unpin,
     ) -> std::result::Result<(), TakeError> {
-        let mark = Mark { hasher: self.hasher.0.clone(), offset: self.offset };
+        let mark = self.mark();
         let broken = match self.take_pieces(upload, blobs, stream).await {
             Ok(broken) => broken,
             Err(error) => {
@@ -186,14 +198,14 @@ impl Content {
     }
 
     /// Undoes everything since `mark`.
-    async fn go_back(&mut self, mark: Mark) {
+    pub(super) async fn go_back(&mut self, mark: Mark) {
         self.hasher = HasherState(mark.hasher);
         self.offset = mark.offset;
         match &mut self.bytes {
             Stored::Inline(bytes) => bytes.truncate(mark.offset as usize),
             Stored::Staged(staged) => {
-                // If even that fails, the digest will not match at the end and the upload is refused.
                 if let Err(error) = staged.truncate(mark.offset).await {
+                    self.damaged = true;
                     tracing::warn!(error = %crate::error::chain(&error), "could not undo a failed write to an upload");
                 }
             }

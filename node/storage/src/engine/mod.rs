@@ -7,6 +7,8 @@ mod content;
 mod manifests;
 mod open_uploads;
 mod publish;
+#[cfg(test)]
+mod tests;
 mod uploads;
 
 use std::{sync::Arc, time::Duration};

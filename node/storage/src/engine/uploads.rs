@@ -11,7 +11,7 @@ use zot_oci::{Algorithm, Digest, RepositoryName};
 use super::{
     Engine,
     body::Body,
-    content::{Content, Stored, TakeError},
+    content::{Content, Mark, Stored, TakeError},
     open_uploads::{UPLOADS_OPEN_MAX, Upload},
 };
 
@@ -104,12 +104,37 @@ impl Engine {
     async fn append(&self, upload: &Upload, at: Option<u64>, body: Body) -> Result<UploadStatus> {
         let mut guard = upload.content().ok_or(Error::UploadBusy { upload: upload.id })?;
         let content = guard.as_mut().ok_or(Error::UploadUnknown { upload: upload.id })?;
+        let mark = content.mark();
         let taken = self.take_in(upload, content, at, body).await;
-        if content.offset() > upload.acknowledged() {
-            self.save(upload, content).await?;
+        let kept = self.keep(upload, content, mark).await;
+        let offset = content.offset();
+        self.drop_damaged(upload, &mut guard).await;
+        kept?;
+        taken.map(|()| UploadStatus { offset })
+    }
+
+    /// Acknowledges what arrived, also if the sender broke off. What cannot be saved is not kept: the client would send it again.
+    async fn keep(&self, upload: &Upload, content: &mut Content, before: Mark) -> crate::Result<()> {
+        if content.offset() > upload.acknowledged()
+            && let Err(error) = self.save(upload, content).await
+        {
+            content.go_back(before).await;
+            return Err(error);
         }
         upload.acknowledge(content.offset());
-        taken.map(|()| UploadStatus { offset: content.offset() })
+        Ok(())
+    }
+
+    /// Lets go of content that cannot be trusted any more. The next request takes up what was saved, if anything was.
+    async fn drop_damaged(&self, upload: &Upload, content: &mut Option<Content>) {
+        if content.take_if(|content| content.is_damaged()).is_none() {
+            return;
+        }
+        self.uploads.remove(upload.id);
+        if !upload.saved.load(Ordering::Acquire) {
+            // If this fails too, the next start reclaims it.
+            self.blobs.discard(upload.id).await.ok();
+        }
     }
 
     async fn take_in(&self, upload: &Upload, content: &mut Content, at: Option<u64>, body: Body) -> Result<()> {
@@ -127,12 +152,11 @@ impl Engine {
         let mut guard = upload.content().ok_or(Error::UploadBusy { upload: upload.id })?;
         let content = guard.as_mut().ok_or(Error::UploadUnknown { upload: upload.id })?;
         content.use_algorithm(digest.algorithm()).await?;
+        let mark = content.mark();
         if let Err(error) = self.take_in(upload, content, at, body).await {
-            if content.offset() > upload.acknowledged() {
-                self.save(upload, content).await?;
-                upload.acknowledge(content.offset());
-            }
-            return Err(error);
+            let kept = self.keep(upload, content, mark).await;
+            self.drop_damaged(upload, &mut guard).await;
+            return Err(kept.err().map_or(error, Into::into));
         }
         // From here on the upload ends, whatever happens: bytes that could not be made durable must not be tried again.
         let Some(content) = guard.take() else {

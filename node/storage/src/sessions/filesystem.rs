@@ -13,6 +13,9 @@ use crate::{
     layout::Layout,
 };
 
+/// The extension of a session that is being saved.
+const UNFINISHED: &str = "new";
+
 /// Upload sessions in files below a root directory.
 #[derive(Debug)]
 pub struct FilesystemSessions {
@@ -24,8 +27,20 @@ impl FilesystemSessions {
     pub fn open(root: &Path) -> Result<Self> {
         let layout = Layout::new(root);
         Durability::new(false).create_directory(&layout.uploads())?;
+        remove_unfinished(&layout.uploads())?;
         Ok(Self { layout })
     }
+}
+
+/// Removes what a process that was killed had not finished saving.
+fn remove_unfinished(uploads: &Path) -> Result<()> {
+    for entry in fs::read_dir(uploads).map_err(Error::file("list", uploads))? {
+        let path = entry.map_err(Error::file("list", uploads))?.path();
+        if path.extension().is_some_and(|extension| extension == UNFINISHED) {
+            remove(&path)?;
+        }
+    }
+    Ok(())
 }
 
 #[async_trait::async_trait]
@@ -33,7 +48,7 @@ impl Sessions for FilesystemSessions {
     async fn save(&self, upload: UploadId, session: &SessionRecord) -> Result<()> {
         let (path, bytes) = (self.layout.session(upload), session.encode_to_vec());
         blocking(move || {
-            let beside = path.with_extension("session.new");
+            let beside = path.with_added_extension(UNFINISHED);
             fs::write(&beside, bytes).map_err(Error::file("write", &beside))?;
             fs::rename(&beside, &path).map_err(Error::file("rename to", &path))
         })
@@ -43,10 +58,7 @@ impl Sessions for FilesystemSessions {
     async fn load(&self, upload: UploadId) -> Result<Option<SessionRecord>> {
         let path = self.layout.session(upload);
         blocking(move || match fs::read(&path) {
-            Ok(bytes) => {
-                let session = SessionRecord::decode(bytes.as_slice());
-                session.map(Some).map_err(|error| Error::damaged(format!("file `{}`", path.display()), error))
-            }
+            Ok(bytes) => Ok(decode(&bytes, &path)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(Error::file("read", &path)(error)),
         })
@@ -69,6 +81,13 @@ impl Sessions for FilesystemSessions {
     }
 }
 
+/// A saved session. One that was cut by a power cut is as good as none: sessions are not synced.
+fn decode(bytes: &[u8], path: &Path) -> Option<SessionRecord> {
+    let decoded = SessionRecord::decode(bytes);
+    let damaged = |error: &prost::DecodeError| tracing::warn!(%error, file = %path.display(), "a saved upload is damaged, dropping it");
+    decoded.inspect_err(damaged).ok()
+}
+
 /// The session that a directory entry is, if it is one.
 fn session(entry: &fs::DirEntry) -> Result<Option<(UploadId, SystemTime)>> {
     let name = entry.file_name();
@@ -80,5 +99,31 @@ fn session(entry: &fs::DirEntry) -> Result<Option<(UploadId, SystemTime)>> {
         // It ended since the directory was listed.
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(Error::file("stat", entry.path())(error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_damaged_session_is_as_good_as_none() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = FilesystemSessions::open(directory.path()).unwrap();
+        let upload = UploadId::random();
+        fs::write(store.layout.session(upload), b"\x0a\xffcut").unwrap();
+        assert_eq!(store.load(upload).await.unwrap(), None);
+    }
+
+    #[tokio::test]
+    async fn sessions_that_were_not_saved_to_the_end_are_removed() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = FilesystemSessions::open(directory.path()).unwrap();
+        let (saved, unfinished) = (UploadId::random(), UploadId::random());
+        store.save(saved, &SessionRecord::default()).await.unwrap();
+        fs::write(store.layout.session(unfinished).with_added_extension(UNFINISHED), b"half").unwrap();
+        let again = FilesystemSessions::open(directory.path()).unwrap();
+        let left: Vec<_> = fs::read_dir(store.layout.uploads()).unwrap().map(|entry| entry.unwrap().path()).collect();
+        assert_eq!(left, [again.layout.session(saved)]);
     }
 }

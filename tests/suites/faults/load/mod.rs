@@ -15,11 +15,11 @@ use zot_tests::Client;
 
 use crate::{model::Model, random::Random};
 
+use self::writer::Writer;
 pub(crate) use self::{
     attempt::{Stopped, attempt},
     upload::AfterFailure,
 };
-use self::writer::Writer;
 
 /// Writers at a time.
 const WRITERS: u64 = 4;

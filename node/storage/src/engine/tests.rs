@@ -1,0 +1,181 @@
+//! What becomes of an upload when its stores fail in the middle of a request.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::SystemTime,
+};
+
+use bytes::Bytes;
+use futures::{StreamExt, TryStreamExt, stream};
+use zot_contract::{Blobs, Chunk, Context, Error, UploadId, Uploads};
+use zot_oci::{Algorithm, ByteRange, Digest, RepositoryName};
+
+use super::{Engine, INLINE_BYTES_MAX};
+use crate::{
+    BlobKey, Result,
+    blobs::{BlobStore, MemoryBlobs, Pieces, Staged},
+    metadata::MemoryMetadata,
+    sessions::{MemorySessions, SessionRecord, Sessions},
+};
+
+/// Says whether stores fail.
+type Switch = Arc<AtomicBool>;
+
+fn refuse(switch: &Switch) -> Result<()> {
+    if switch.load(Ordering::Acquire) { Err(crate::Error::metadata("save")("the disk is full")) } else { Ok(()) }
+}
+
+#[derive(Debug, Default)]
+struct FailingSessions {
+    sessions: MemorySessions,
+    fails: Switch,
+}
+
+#[async_trait::async_trait]
+impl Sessions for FailingSessions {
+    async fn save(&self, upload: UploadId, session: &SessionRecord) -> Result<()> {
+        refuse(&self.fails)?;
+        self.sessions.save(upload, session).await
+    }
+
+    async fn load(&self, upload: UploadId) -> Result<Option<SessionRecord>> {
+        self.sessions.load(upload).await
+    }
+
+    async fn remove(&self, upload: UploadId) -> Result<()> {
+        self.sessions.remove(upload).await
+    }
+
+    async fn list(&self) -> Result<Vec<(UploadId, SystemTime)>> {
+        self.sessions.list().await
+    }
+}
+
+/// Fails to write and to truncate.
+#[derive(Debug, Default)]
+struct FailingBlobs {
+    blobs: MemoryBlobs,
+    fails: Switch,
+}
+
+#[derive(Debug)]
+struct FailingStaged {
+    staged: Box<dyn Staged>,
+    fails: Switch,
+}
+
+impl FailingBlobs {
+    fn failing(&self, staged: Box<dyn Staged>) -> Box<dyn Staged> {
+        Box::new(FailingStaged { staged, fails: self.fails.clone() })
+    }
+}
+
+#[async_trait::async_trait]
+impl BlobStore for FailingBlobs {
+    async fn stage(&self, upload: UploadId) -> Result<Box<dyn Staged>> {
+        Ok(self.failing(self.blobs.stage(upload).await?))
+    }
+
+    async fn resume(&self, upload: UploadId, size: u64) -> Result<Option<Box<dyn Staged>>> {
+        Ok(self.blobs.resume(upload, size).await?.map(|staged| self.failing(staged)))
+    }
+
+    async fn put(&self, key: &BlobKey, bytes: Bytes) -> Result<()> {
+        self.blobs.put(key, bytes).await
+    }
+
+    async fn read(&self, key: &BlobKey, size: u64, range: ByteRange) -> Result<Pieces> {
+        self.blobs.read(key, size, range).await
+    }
+
+    async fn size(&self, key: &BlobKey) -> Result<Option<u64>> {
+        self.blobs.size(key).await
+    }
+
+    async fn delete(&self, key: &BlobKey) -> Result<()> {
+        self.blobs.delete(key).await
+    }
+
+    async fn staged(&self) -> Result<Vec<UploadId>> {
+        self.blobs.staged().await
+    }
+
+    async fn discard(&self, upload: UploadId) -> Result<()> {
+        self.blobs.discard(upload).await
+    }
+}
+
+#[async_trait::async_trait]
+impl Staged for FailingStaged {
+    /// Takes the bytes in before it fails, as a disk does that gets full on the way.
+    async fn write(&mut self, pieces: Vec<Bytes>) -> Result<()> {
+        self.staged.write(pieces).await?;
+        refuse(&self.fails)
+    }
+
+    async fn flush(&mut self) -> Result<()> {
+        self.staged.flush().await
+    }
+
+    async fn truncate(&mut self, size: u64) -> Result<()> {
+        refuse(&self.fails)?;
+        self.staged.truncate(size).await
+    }
+
+    async fn read_back(&mut self) -> Result<Pieces> {
+        self.staged.read_back().await
+    }
+
+    async fn commit(self: Box<Self>, key: &BlobKey) -> Result<()> {
+        self.staged.commit(key).await
+    }
+}
+
+fn chunk(at: usize, bytes: &[u8]) -> Chunk {
+    let piece = Bytes::copy_from_slice(bytes);
+    Chunk { at: Some(at as u64), length: Some(bytes.len() as u64), stream: stream::iter([Ok(piece)]).boxed() }
+}
+
+/// Uploads three parts; the stores fail at the second, which is then sent again, and again if they still fail.
+async fn an_upload_goes_on(engine: &Engine, fails: &Switch, part: usize) {
+    let (cx, name) = (Context::internal(), "a".parse::<RepositoryName>().unwrap());
+    let content: Vec<u8> = (0..3 * part).map(|at| (at % 251) as u8).collect();
+    let parts: Vec<&[u8]> = content.chunks(part).collect();
+    let upload = engine.open_upload(&cx, &name, Algorithm::Sha256).await.unwrap();
+    engine.append_upload(&cx, &name, upload, chunk(0, parts[0])).await.unwrap();
+
+    fails.store(true, Ordering::Release);
+    for _ in 0..2 {
+        let refused = engine.append_upload(&cx, &name, upload, chunk(part, parts[1])).await;
+        assert!(matches!(refused, Err(Error::Unavailable { .. })), "{refused:?}");
+        assert_eq!(engine.upload_status(&cx, &name, upload).await.unwrap().offset, part as u64);
+    }
+    fails.store(false, Ordering::Release);
+
+    engine.append_upload(&cx, &name, upload, chunk(part, parts[1])).await.unwrap();
+    let digest = Digest::sha256(&content);
+    engine.finish_upload(&cx, &name, upload, chunk(2 * part, parts[2]), &digest).await.unwrap();
+    let pieces: Vec<Bytes> = engine.read_blob(&cx, &name, &digest, None).await.unwrap().stream.try_collect().await.unwrap();
+    assert_eq!(pieces.concat(), content);
+}
+
+#[tokio::test]
+async fn bytes_whose_session_could_not_be_saved_can_be_sent_again() {
+    for part in [100, 2 * INLINE_BYTES_MAX] {
+        let sessions = Arc::new(FailingSessions::default());
+        let fails = sessions.fails.clone();
+        let engine = Engine::new(Arc::<MemoryMetadata>::default(), Arc::<MemoryBlobs>::default(), sessions, true);
+        an_upload_goes_on(&engine, &fails, part).await;
+    }
+}
+
+#[tokio::test]
+async fn bytes_of_a_write_that_could_not_be_undone_are_not_part_of_the_blob() {
+    let blobs = Arc::new(FailingBlobs::default());
+    let fails = blobs.fails.clone();
+    let engine = Engine::new(Arc::<MemoryMetadata>::default(), blobs, Arc::<MemorySessions>::default(), true);
+    an_upload_goes_on(&engine, &fails, 2 * INLINE_BYTES_MAX).await;
+}

@@ -1,0 +1,91 @@
+//! The specification's own conformance suite against the real binary, with every workflow on: nothing may fail and nothing may be skipped.
+
+mod report;
+mod suite;
+
+use std::{
+    io::{self, Write as _},
+    time::Duration,
+};
+
+use tokio::{process::Command, time::timeout};
+use zot_tests::{Sandbox, skip::skip};
+
+use self::{
+    report::Counts,
+    suite::{MAIN, RELEASE_1_1_1, Suite},
+};
+
+/// How long a run may take; it takes seconds.
+const PATIENCE: Duration = Duration::from_secs(180);
+
+#[tokio::test]
+async fn nothing_fails_or_is_skipped_in_profile_1_1() {
+    run_main("1.1").await;
+}
+
+#[tokio::test]
+async fn nothing_fails_or_is_skipped_in_the_profile_of_what_comes_next() {
+    run_main("dev").await;
+}
+
+/// The suite as it was released with 1.1.1, which is another program than that of today.
+#[tokio::test]
+async fn nothing_fails_in_the_suite_of_release_1_1_1() {
+    let (registry, settings) =
+        (Sandbox::start().await, "OCI_TEST_PULL OCI_TEST_PUSH OCI_TEST_CONTENT_DISCOVERY OCI_TEST_CONTENT_MANAGEMENT");
+    let Some(counts) = run(&RELEASE_1_1_1, "1.1.1", |command| {
+        command.arg("-ginkgo.no-color").env("OCI_ROOT_URL", registry.url()).env("OCI_NAMESPACE", "conformance/one");
+        command.env("OCI_CROSSMOUNT_NAMESPACE", "conformance/two").env("OCI_AUTOMATIC_CROSSMOUNT", "1").env("OCI_REPORT_DIR", "none");
+        command.env("OCI_HIDE_SKIPPED_WORKFLOWS", "0").envs(settings.split(' ').map(|workflow| (workflow, "1")));
+    })
+    .await
+    else {
+        return;
+    };
+    // What is left are alternatives: content named by the environment instead of pushed (2), and what a mount answers that another one did not (2).
+    assert_eq!((counts.failed, counts.skipped), (0, 4));
+    assert_eq!(counts.passed, 75);
+}
+
+async fn run_main(profile: &str) {
+    let registry = Sandbox::start().await;
+    let results = registry.directory().join("conformance");
+    let Some(counts) = run(&MAIN, profile, |command| {
+        command.env("OCI_REGISTRY", registry.address().to_string()).env("OCI_TLS", "disabled").env("OCI_VERSION", profile);
+        command.env("OCI_RESULTS_DIR", &results).current_dir(registry.directory());
+    })
+    .await
+    else {
+        return;
+    };
+    assert_eq!((counts.failed, counts.skipped), (0, 0), "profile {profile}");
+    assert!(counts.passed > 800, "profile {profile}: only {} tests ran", counts.passed);
+}
+
+/// Runs a suite and says what it counted, or says why it cannot run here.
+async fn run(suite: &Suite, profile: &str, set_up: impl FnOnce(&mut Command)) -> Option<Counts> {
+    let program = match suite.program().await {
+        Ok(program) => program,
+        Err(reason) => {
+            skip(&format!("conformance {profile}"), &reason);
+            return None;
+        }
+    };
+    let mut command = Command::new(program);
+    set_up(&mut command);
+    let output = timeout(PATIENCE, command.kill_on_drop(true).output()).await.expect("the suite ends").expect("the suite starts");
+    let text = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+    let counts = Counts::read(&text).unwrap_or_else(|| panic!("no counts in what the suite printed:\n{text}"));
+    if counts.failed + counts.skipped > 0 {
+        let lines: Vec<&str> = text.lines().filter(|line| report::tells_of_a_failure(line)).collect();
+        say(&lines.join("\n"));
+    }
+    say(&format!("conformance {profile} ({}): {counts}", suite.version));
+    Some(counts)
+}
+
+fn say(text: &str) {
+    // Not a printing macro: the test harness would swallow what a test that passes says.
+    writeln!(io::stderr().lock(), "{text}").ok();
+}

@@ -1,0 +1,106 @@
+//! TLS on the real port: both protocols, certificates renewed while it serves, and clients that must show one.
+
+use std::{fs, path::Path};
+
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use zot_tests::{Client, Sandbox, client::Trust, sandbox::Builder, wait};
+
+type Authority = CertifiedIssuer<'static, KeyPair>;
+
+fn authority() -> Authority {
+    let mut params = CertificateParams::new(Vec::new()).unwrap();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()
+}
+
+/// A certificate for `name` and its key, as PEM.
+fn issue(authority: &Authority, name: &str) -> (String, String) {
+    let key = KeyPair::generate().unwrap();
+    let certificate = CertificateParams::new(vec![name.to_owned()]).unwrap().signed_by(&key, authority).unwrap();
+    (certificate.pem(), key.serialize_pem())
+}
+
+/// Writes certificate and key where the configuration says, each in one step as an administrator's tool does.
+fn install(directory: &Path, (certificate, key): &(String, String)) {
+    for (name, pem) in [("key.pem", key), ("cert.pem", certificate)] {
+        let new = directory.join(format!("{name}.new"));
+        fs::write(&new, pem).unwrap();
+        fs::rename(new, directory.join(name)).unwrap();
+    }
+}
+
+fn builder(authority: &Authority) -> Builder {
+    let builder = Sandbox::builder();
+    let directory = builder.directory();
+    install(&directory, &issue(authority, "127.0.0.1"));
+    let path = |name: &str| directory.join(name).to_str().unwrap().to_owned();
+    builder.set("/http/tls/cert", path("cert.pem")).set("/http/tls/key", path("key.pem"))
+}
+
+fn trust(authority: &Authority) -> Trust {
+    Trust { authority: authority.pem(), ..Trust::default() }
+}
+
+#[tokio::test]
+async fn both_protocols_are_spoken_over_tls() {
+    let authority = authority();
+    let sandbox = builder(&authority).https(trust(&authority)).start().await;
+    for http2 in [false, true] {
+        let client = Client::https(&sandbox.url(), &Trust { http2, ..trust(&authority) });
+        let digest = client.push_blob("a", &zot_tests::content::bytes(1, 1_000_000)).await;
+        assert_eq!(client.get_blob("a", &digest).await.expect(200).body.len(), 1_000_000);
+        // Locations stay relative, so that they are right behind any proxy.
+        assert!(client.start_upload("a").await.starts_with("/v2/a/blobs/uploads/"));
+    }
+    assert!(sandbox.logs().text().contains("serving https://"));
+}
+
+#[tokio::test]
+async fn plain_http_is_not_answered_on_a_tls_port() {
+    let authority = authority();
+    let sandbox = builder(&authority).https(trust(&authority)).start().await;
+    let plain = Client::new(&format!("http://{}", sandbox.address()));
+    plain.get("/v2/").try_send().await.unwrap_err();
+}
+
+#[tokio::test]
+async fn a_renewed_certificate_is_used_without_a_restart() {
+    let (old, new) = (authority(), authority());
+    let sandbox = builder(&old).https(trust(&old)).start().await;
+    let client = Client::https(&sandbox.url(), &trust(&new));
+    client.get("/v2/").try_send().await.unwrap_err();
+    let kept = sandbox.client();
+    kept.get("/v2/").await.expect(200);
+    install(sandbox.directory(), &issue(&new, "127.0.0.1"));
+    wait::until("the new certificate is shown", async || client.get("/v2/").try_send().await.is_ok()).await;
+    // Connections that are open stay so.
+    kept.get("/v2/").await.expect(200);
+}
+
+#[tokio::test]
+async fn a_broken_certificate_file_does_not_replace_a_good_one() {
+    let (old, new) = (authority(), authority());
+    let mut sandbox = builder(&old).https(trust(&old)).start().await;
+    fs::write(sandbox.directory().join("cert.pem"), "half a certif").unwrap();
+    wait::until("the file was read", async || sandbox.logs().text().contains("cert.pem")).await;
+    sandbox.tolerate_errors("certificate");
+    sandbox.client().get("/v2/").await.expect(200);
+    install(sandbox.directory(), &issue(&new, "127.0.0.1"));
+    let client = Client::https(&sandbox.url(), &trust(&new));
+    wait::until("the new certificate is shown", async || client.get("/v2/").try_send().await.is_ok()).await;
+}
+
+#[tokio::test]
+async fn with_an_authority_for_clients_only_those_with_its_certificate_get_in() {
+    let (authority, clients, others) = (authority(), self::authority(), self::authority());
+    let builder = builder(&authority);
+    let file = builder.directory().join("clients.pem");
+    fs::write(&file, clients.pem()).unwrap();
+    let mine = Trust { identity: Some(issue(&clients, "client")), ..trust(&authority) };
+    let sandbox = builder.set("/http/tls/cacert", file.to_str().unwrap()).https(mine).start().await;
+    sandbox.client().push_blob("a", b"from a known client").await;
+    for identity in [None, Some(issue(&others, "client"))] {
+        let stranger = Client::https(&sandbox.url(), &Trust { identity, ..trust(&authority) });
+        stranger.get("/v2/").try_send().await.unwrap_err();
+    }
+}
