@@ -35,6 +35,11 @@ impl Upload {
         Ok(Self { repository: repository.to_owned(), location: reply.location(), content, acknowledged: 0, sent: 0, finishing: false })
     }
 
+    /// Whether the registry must still have it after it could not do what was asked: bytes that it acknowledged, unless it was at their end.
+    pub(super) fn must_go_on(&self) -> bool {
+        self.acknowledged > 0 && !self.finishing
+    }
+
     /// Sends the next chunk, or finishes. Whether it is finished now.
     pub(super) async fn step(&mut self, client: &Client, model: &Model, random: &mut Random) -> Result<bool, Stopped> {
         let left = self.content.len() - self.acknowledged;

@@ -252,9 +252,12 @@ impl Writer {
             }
         };
         let stepped = upload.step(client, &self.model, &mut self.random).await;
-        if !matches!(stepped, Ok(true)) {
-            self.upload = Some(upload);
-        }
+        let over = match stepped {
+            Ok(finished) => finished,
+            Err(Stopped::Unavailable) => !upload.must_go_on(),
+            Err(Stopped::Gone) => false,
+        };
+        self.upload = (!over).then_some(upload);
         stepped.map(drop)
     }
 
