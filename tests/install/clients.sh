@@ -2,7 +2,7 @@
 # Installs the registry clients that tests/suites/clients drives. A part that cannot be had here is named and left out: its tests skip by name.
 #
 # Debian's own packages go to the system; newer ones and what Go builds go to target/clients/bin, which the tests look into first.
-# Nothing is done twice. Needs root for the first part.
+# Nothing is done twice. The first part needs root.
 set -uo pipefail
 cd "$(dirname "$0")/../.."
 cache="$(realpath -m "${CARGO_TARGET_DIR:-target}")/clients"
@@ -14,6 +14,8 @@ REGCTL=github.com/regclient/regclient/cmd/regctl@v0.11.7
 has() { command -v "$1" >/dev/null; }
 left_out() { echo "left out: $1 (see $cache/log/$2)"; }
 
+as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo -n "$@"; fi; }
+
 # From the system's own archive.
 install_packages() {
   local missing=()
@@ -22,12 +24,12 @@ install_packages() {
   done
   has docker || missing+=(docker.io)
   [ ${#missing[@]} = 0 ] && return
-  has apt-get && [ "$(id -u)" = 0 ] || return
+  has apt-get || return
   export DEBIAN_FRONTEND=noninteractive
-  apt-get update -qq
+  as_root apt-get update -qq
   # One by one if they cannot all be had, so that one that is missing takes no other with it.
-  apt-get -o DPkg::Lock::Timeout=300 install -y -qq --no-install-recommends "${missing[@]}" ||
-    for package in "${missing[@]}"; do apt-get -o DPkg::Lock::Timeout=300 install -y -qq --no-install-recommends "$package"; done
+  as_root apt-get -o DPkg::Lock::Timeout=300 install -y -qq --no-install-recommends "${missing[@]}" ||
+    for package in "${missing[@]}"; do as_root apt-get -o DPkg::Lock::Timeout=300 install -y -qq --no-install-recommends "$package"; done
 }
 
 # From newer releases in the same archive, unpacked beside the system and not into it.

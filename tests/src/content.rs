@@ -1,7 +1,7 @@
 //! Content to push: bytes that follow from a seed, manifests around them, and their digests.
 
 use serde_json::{Value, json};
-use sha2::{Digest as _, Sha256, Sha512};
+use sha2::{Digest as _, Sha512};
 
 /// The media types that tests write most.
 pub mod media_type {
@@ -27,7 +27,25 @@ pub mod media_type {
 
 /// The sha256 digest of `bytes`, as OCI writes it.
 pub fn digest_of(bytes: &[u8]) -> String {
-    format!("sha256:{}", hex::encode(Sha256::digest(bytes)))
+    let mut hash = Sha256::default();
+    hash.update(bytes);
+    hash.digest()
+}
+
+/// A sha256 digest in the making, for content that is never held whole.
+#[derive(Default)]
+pub struct Sha256(sha2::Sha256);
+
+impl Sha256 {
+    /// Takes in what follows.
+    pub fn update(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    /// The digest of all that was taken in, as OCI writes it.
+    pub fn digest(self) -> String {
+        format!("sha256:{}", hex::encode(self.0.finalize()))
+    }
 }
 
 /// The sha512 digest of `bytes`, as OCI writes it.

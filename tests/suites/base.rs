@@ -2,6 +2,8 @@
 
 use zot_tests::{Client, Sandbox, digest_of};
 
+use crate::wire::{Wire, exchange, status};
+
 #[tokio::test]
 async fn the_base_of_the_api_says_that_this_is_a_registry() {
     let sandbox = Sandbox::start().await;
@@ -70,4 +72,57 @@ async fn http_2_works_without_tls_too() {
     for text in futures::future::join_all(gets).await {
         assert_eq!(text, "over one connection");
     }
+}
+
+#[tokio::test]
+async fn a_client_may_wait_for_leave_to_send_its_body() {
+    let sandbox = Sandbox::start().await;
+    let head = |digest: &str| {
+        let path = format!("/v2/a/blobs/uploads/?digest={digest}");
+        format!("POST {path} HTTP/1.1\r\nHost: r\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n")
+    };
+    let mut wire = Wire::open(&sandbox).await;
+    wire.send(&head(&digest_of(b"four"))).await;
+    assert_eq!(status(&wire.read_until("\r\n\r\n").await), 100);
+    wire.send("four").await;
+    assert_eq!(status(&wire.read_until("\r\n\r\n").await), 201);
+    // What is refused anyway is refused before the body was sent.
+    let mut wire = Wire::open(&sandbox).await;
+    wire.send(&head("sha256:bad")).await;
+    assert_eq!(status(&wire.read_until("\r\n\r\n").await), 400);
+}
+
+#[tokio::test]
+async fn requests_on_one_connection_are_answered_in_their_order() {
+    let sandbox = Sandbox::start().await;
+    let mut wire = Wire::open(&sandbox).await;
+    let request =
+        |method: &str, path: &str, connection: &str| format!("{method} {path} HTTP/1.1\r\nHost: r\r\nConnection: {connection}\r\n\r\n");
+    let keep = request("GET", "/v2/", "keep-alive") + &request("HEAD", "/v2/_catalog", "keep-alive") + &request("GET", "/livez", "close");
+    wire.send(&keep).await;
+    let answers = wire.read_to_end().await;
+    assert_eq!(answers.matches("HTTP/1.1 200 OK").count(), 3, "{answers}");
+    assert!(answers.ends_with("\r\n\r\nok"), "{answers}");
+}
+
+#[tokio::test]
+async fn every_request_has_an_id_that_the_answer_tells() {
+    let sandbox = Sandbox::start().await;
+    let client = sandbox.client();
+    let (one, two) = (client.get("/v2/").await, client.get("/v2/").await);
+    assert_ne!(one.header("x-request-id"), "");
+    assert_ne!(one.header("x-request-id"), two.header("x-request-id"));
+}
+
+#[tokio::test]
+async fn what_is_no_http_is_refused() {
+    let sandbox = Sandbox::start().await;
+    for request in ["\u{16}\u{3}\u{1}\u{2}", "GET\r\n\r\n", "GET /v2/ HTTP/9.9\r\n\r\n", "GET /v2/ HTTP/1.1\r\nbad header\r\n\r\n"] {
+        let mut wire = Wire::open(&sandbox).await;
+        wire.send(request).await;
+        wire.send("\r\n\r\n").await;
+        let answer = wire.read_to_end().await;
+        assert!(answer.is_empty() || status(&answer) == 400, "{request:?}: {answer}");
+    }
+    assert_eq!(status(&exchange(&sandbox, "GET /v2/", "", "").await), 200);
 }

@@ -8,6 +8,7 @@ mod command;
 mod concurrency;
 mod docker;
 mod hostile;
+mod limits;
 mod lists;
 mod logs;
 mod manifests;

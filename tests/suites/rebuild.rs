@@ -52,6 +52,7 @@ fn delete_metadata(root: &Path) {
 fn rebuild(sandbox: &Sandbox) -> Value {
     let output = run(&["rebuild", sandbox.config_file().to_str().unwrap()]);
     assert_eq!(output.code, Some(0), "{output:?}");
+    assert_eq!(output.stderr, "", "a progress bar is for terminals");
     let mut lines = output.stdout.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
     lines.find(|line| line["message"] == "rebuilt the metadata").expect("a line that sums it up")
 }

@@ -59,7 +59,7 @@ async fn append_all(client: &Client, mut upload: String, bytes: &[u8], end: usiz
 }
 
 /// `bytes` as a body without a length.
-fn pieces(bytes: &[u8]) -> impl futures::Stream<Item = std::io::Result<Bytes>> + Send + Sync + 'static {
+fn pieces(bytes: &[u8]) -> impl futures::Stream<Item = std::io::Result<Bytes>> + Send + 'static {
     let pieces: Vec<_> = bytes.chunks(1000).map(|piece| Ok(Bytes::copy_from_slice(piece))).collect();
     stream::iter(pieces)
 }

@@ -6,11 +6,13 @@
 //! <root>/_uploads/<id>                      bytes of an upload in progress
 //! <root>/_uploads/<id>.session              how far it is
 //! <root>/_blobs/<algorithm>/<hh>/<hex>      a blob's bytes, once (hh: the first two characters of hex)
+//! <root>/_own/<repository>/<algorithm>/<hex> bytes that one repository has to itself: large manifests, and blobs without dedupe
 //! <root>/<repository>/oci-layout            the repository as an OCI image layout that other tools can read:
 //! <root>/<repository>/index.json              its manifests and tags,
-//! <root>/<repository>/blobs/<algorithm>/<hex> its content, by hard link to _blobs (or the only copy, without dedupe)
+//! <root>/<repository>/blobs/<algorithm>/<hex> its content, by hard link to _blobs or _own
 //! ```
 //!
+//! An image layout is never the only place of anything, so that whoever keeps it may remove files from it.
 //! No repository name has a component that starts with `_`, so nothing here collides.
 
 use std::path::{Path, PathBuf};
@@ -35,9 +37,9 @@ impl BlobKey {
         Self(format!("_blobs/{}/{first}/{hex}", digest.algorithm()))
     }
 
-    /// The place of one repository's own copy, which is also its place in the repository's image layout.
+    /// The place of one repository's own copy.
     pub(crate) fn own(repository: &RepositoryName, digest: &Digest) -> Self {
-        Self(format!("{repository}/blobs/{}/{}", digest.algorithm(), digest.hex()))
+        Self(format!("_own/{repository}/{}/{}", digest.algorithm(), digest.hex()))
     }
 
     /// The key as text.
@@ -94,6 +96,6 @@ impl Layout {
     }
 
     pub(crate) fn repository_blob(&self, repository: &RepositoryName, digest: &Digest) -> PathBuf {
-        self.blob(&BlobKey::own(repository, digest))
+        self.repository_blobs(repository, digest.algorithm()).join(digest.hex())
     }
 }

@@ -8,7 +8,7 @@ use zot_contract::ManifestPush;
 use zot_oci::{Descriptor, Digest, Manifest, MediaType, RepositoryName, Tag};
 
 use crate::{
-    Result,
+    BlobKey, Result,
     engine::{INLINE_BYTES_MAX, put_manifest_rows},
     error::{blocking, chain},
     metadata::{
@@ -148,6 +148,9 @@ impl Repository {
     fn put_manifest(&mut self, manifest: &Manifest, push: ManifestPush) -> Result<()> {
         let inline = push.bytes.len() <= INLINE_BYTES_MAX;
         let location = if inline { Location::Inline } else { Location::Own };
+        if !inline {
+            self.directory.keep(&self.name, &push.digest, &BlobKey::own(&self.name, &push.digest))?;
+        }
         let row = ManifestRow {
             media_type: push.media_type.to_string(),
             size: push.bytes.len() as u64,
@@ -179,12 +182,15 @@ impl Repository {
     }
 
     fn put_blob(&mut self, digest: Digest, size: u64) -> Result<()> {
-        let location = if self.dedupe { Location::Shared } else { Location::Own };
-        if self.dedupe {
-            self.directory.share(&self.name, &digest)?;
-            let row = BlobRow { size, location: location.into(), inline: Bytes::new() };
+        let location = if self.dedupe {
+            let row = BlobRow { size, location: Location::Shared.into(), inline: Bytes::new() };
             self.transaction.put(Key::Blob(digest), Expect::Anything, row.encode_to_vec());
-        }
+            self.directory.keep(&self.name, &digest, &BlobKey::shared(&digest))?;
+            Location::Shared
+        } else {
+            self.directory.keep(&self.name, &digest, &BlobKey::own(&self.name, &digest))?;
+            Location::Own
+        };
         let touched_unix_ms = unix_ms(self.directory.modified(&self.name, &digest)?);
         let row = LinkRow { size, location: location.into(), touched_unix_ms };
         self.transaction.put(Key::Link(self.name.clone(), digest), Expect::Anything, row.encode_to_vec());

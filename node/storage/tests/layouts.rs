@@ -9,7 +9,7 @@ use zot_contract::{
     Registry,
     suite::{
         Client,
-        content::{blob_of, describe},
+        content::{CONFIG, Document, LAYER, blob_of, describe},
     },
 };
 use zot_storage::{Local, LocalOptions};
@@ -70,16 +70,32 @@ async fn large_blobs_are_on_disk_once() {
     for repository in ["one", "two"] {
         let client = Client::new(&store.registry, repository);
         client.push_blob(layer.clone()).await;
-        let image = zot_contract::suite::content::Document::image(
-            &describe(zot_contract::suite::content::CONFIG, &layer),
-            &[describe(zot_contract::suite::content::LAYER, &layer)],
-        );
+        let image = Document::image(&describe(CONFIG, &layer), &[describe(LAYER, &layer)]);
         client.put(image.push(&["latest"])).await.unwrap();
     }
     store.local.engine.project().await.unwrap();
     let hex = zot_oci::Digest::sha256(&layer).hex();
     let inode = |path: String| fs::metadata(root.path().join(path)).unwrap().ino();
     assert_eq!(inode(format!("one/blobs/sha256/{hex}")), inode(format!("two/blobs/sha256/{hex}")));
+}
+
+#[tokio::test]
+async fn a_layout_is_never_the_only_place_of_anything() {
+    for dedupe in [true, false] {
+        let root = tempfile::tempdir().unwrap();
+        let store = open(root.path(), dedupe).await;
+        let client = Client::new(&store.registry, "a");
+        let layer = blob_of(3, 100_000);
+        client.push_blob(layer.clone()).await;
+        let image = Document::image(&describe(CONFIG, &layer), &[describe(LAYER, &layer)]).annotation("large", &"x".repeat(50_000));
+        let push = image.push(&["v1"]);
+        client.put(push.clone()).await.unwrap();
+        store.local.engine.project().await.unwrap();
+
+        fs::remove_dir_all(root.path().join("a")).unwrap();
+        assert_eq!(client.read(&zot_oci::Digest::sha256(&layer)).await.unwrap(), layer);
+        assert_eq!(client.get(push.digest).await.unwrap().bytes, push.bytes);
+    }
 }
 
 #[tokio::test]

@@ -44,16 +44,16 @@ impl<'a> Call<'a> {
 
     /// Sends `bytes`, with their length.
     pub fn body(mut self, bytes: impl Into<Bytes>) -> Self {
-        self.body = Full::new(bytes.into()).map_err(|never| match never {}).boxed();
+        self.body = Full::new(bytes.into()).map_err(|never| match never {}).boxed_unsync();
         self
     }
 
     /// Sends pieces as they come, without a length (chunked); an error among them breaks the connection.
     pub fn stream<S>(mut self, pieces: S) -> Self
     where
-        S: Stream<Item = io::Result<Bytes>> + Send + Sync + 'static,
+        S: Stream<Item = io::Result<Bytes>> + Send + 'static,
     {
-        self.body = BodyExt::boxed(StreamBody::new(pieces.map(|piece| piece.map(Frame::data))));
+        self.body = BodyExt::boxed_unsync(StreamBody::new(pieces.map(|piece| piece.map(Frame::data))));
         self
     }
 
@@ -82,7 +82,7 @@ impl<'a> IntoFuture for Call<'a> {
 }
 
 fn nothing() -> Body {
-    Empty::new().map_err(|never| match never {}).boxed()
+    Empty::new().map_err(|never| match never {}).boxed_unsync()
 }
 
 fn broken(what: &str, error: &dyn std::error::Error) -> Broken {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::Method;
-use http_body_util::combinators::BoxBody;
+use http_body_util::combinators::UnsyncBoxBody;
 use hyper_util::{client::legacy, rt::TokioExecutor};
 
 use self::connect::Connector;
@@ -17,7 +17,7 @@ use self::connect::Connector;
 pub use self::{call::Call, connect::Trust, reply::Reply};
 
 /// The body of a request.
-type Body = BoxBody<Bytes, std::io::Error>;
+type Body = UnsyncBoxBody<Bytes, std::io::Error>;
 
 /// A client of one registry. Clones share their connections.
 #[derive(Clone)]

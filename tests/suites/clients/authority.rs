@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use serde_json::json;
 use zot_tests::{Sandbox, client::Trust};
 
 /// Issues certificates and writes them to files.
@@ -59,7 +60,7 @@ impl Authority {
     }
 
     async fn start(&self, client: Option<&Identity>) -> Sandbox {
-        let builder = Sandbox::builder();
+        let builder = Sandbox::builder().set("/http/compat", json!(["docker2s2"]));
         let directory = builder.directory();
         let server = self.issue(&directory, "server");
         let path = |path: &Path| path.to_str().expect("a readable path").to_owned();

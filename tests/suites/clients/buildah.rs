@@ -78,6 +78,7 @@ async fn a_manifest_list_is_pushed_with_its_images() {
     }
     buildah.run(&format!("manifest push -q --all --tls-verify=false --format oci list docker://{remote}")).await;
     let index = registry.client().get("/v2/list/manifests/v1").await.expect(200);
-    let platforms: Vec<String> = index.json()["manifests"].as_array().expect("images").iter().map(|image| image["platform"]["architecture"].to_string()).collect();
+    let platforms: Vec<String> =
+        index.json()["manifests"].as_array().expect("images").iter().map(|image| image["platform"]["architecture"].to_string()).collect();
     assert_eq!(platforms, ["\"amd64\"", "\"arm64\""]);
 }

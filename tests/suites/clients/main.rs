@@ -2,6 +2,17 @@
 #![cfg(test)]
 
 mod authority;
+mod buildah;
 mod conformance;
+mod containerd;
+mod crane;
+mod daemon;
+mod docker;
+mod large;
 mod layout;
+mod layouts;
+mod oras;
 mod program;
+mod regctl;
+mod skopeo;
+mod tls;

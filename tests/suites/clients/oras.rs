@@ -21,7 +21,8 @@ async fn an_artifact_comes_out_as_it_went_in() {
     let Some(oras) = oras() else { return };
     let registry = Sandbox::start().await;
     let artifact = format!("{}/a/b:v1", registry.address());
-    oras.run(&format!("push --plain-http --artifact-type application/vnd.example {artifact} file.bin:application/x-binary sbom.json")).await;
+    oras.run(&format!("push --plain-http --artifact-type application/vnd.example {artifact} file.bin:application/x-binary sbom.json"))
+        .await;
     oras.run(&format!("pull --plain-http -o pulled {artifact}")).await;
     for file in ["file.bin", "sbom.json"] {
         let read = |path: &str| fs::read(oras.home().join(path)).expect("a file");

@@ -36,6 +36,11 @@ impl Program {
         Some(Self { name: name.to_owned(), path: path?, home, environment: Vec::new() })
     }
 
+    /// Where it is.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// A directory of its own, where its commands also run.
     pub(crate) fn home(&self) -> &Path {
         self.home.path()
@@ -52,6 +57,12 @@ impl Program {
         let output = self.output(line).await;
         assert!(output.status.success(), "{} {line}: {}\n{}{}", self.name, output.status, stdout(&output), stderr(&output));
         stdout(&output)
+    }
+
+    /// Runs a command that may fail, and gives what it printed or what it complained of.
+    pub(crate) async fn attempt(&self, line: &str) -> Result<String, String> {
+        let output = self.output(line).await;
+        if output.status.success() { Ok(stdout(&output)) } else { Err(stderr(&output).trim().to_owned()) }
     }
 
     /// Runs a command that must fail, and gives what it said.

@@ -57,7 +57,10 @@ async fn referrers_are_pushed_listed_and_copied() {
     regctl.run(&format!("image copy --referrers {image} {copy}")).await;
     let listed = regctl.run(&format!("artifact list {copy}")).await;
     assert!(listed.contains("application/vnd.example.signature"), "{listed}");
-    assert_eq!(regctl.run(&format!("artifact get --subject {copy} --filter-artifact-type application/vnd.example.signature")).await, "signed");
+    assert_eq!(
+        regctl.run(&format!("artifact get --subject {copy} --filter-artifact-type application/vnd.example.signature")).await,
+        "signed"
+    );
 }
 
 #[tokio::test]

@@ -93,15 +93,19 @@ async fn tags_are_listed_and_images_deleted() {
 #[tokio::test]
 async fn docker_schema_2_is_refused_with_the_reason_unless_it_is_allowed() {
     let Some(setup) = Setup::start().await else { return };
-    let layout = Layout::with_image(setup.skopeo.home().join("source"), "v1");
+    let mut layout = Layout::create(setup.skopeo.home().join("source"));
+    let images = [layout.image(1, "amd64", Packing::Gzip), layout.image(2, "arm64", Packing::Gzip)];
+    let index = layout.index(&images);
+    layout.tag("v1", &index);
     let copy = |to: &str| {
         let from = of(layout.path(), "v1");
-        format!("--insecure-policy copy -q --src-tls-verify=false --dest-tls-verify=false --format v2s2 {from} docker://{to}/docker:v1")
+        format!("--insecure-policy copy -q --all --dest-tls-verify=false --format v2s2 {from} docker://{to}/docker:v1")
     };
     let told = setup.skopeo.refused(&copy(&setup.registry.address().to_string())).await;
     assert!(told.contains("docker schema 2 is accepted only with `docker2s2` in `http.compat`"), "{told}");
     let allowing = Sandbox::builder().set("/http/compat", serde_json::json!(["docker2s2"])).start().await;
     setup.skopeo.run(&copy(&allowing.address().to_string())).await;
     let raw = setup.raw(&format!("docker://{}/docker:v1", allowing.address())).await;
-    assert!(raw.contains("application/vnd.docker.distribution.manifest.v2+json"), "{raw}");
+    assert_eq!(raw.matches("application/vnd.docker.distribution.manifest.v2+json").count(), 2, "{raw}");
+    assert!(raw.contains("application/vnd.docker.distribution.manifest.list.v2+json"), "{raw}");
 }

@@ -1,8 +1,8 @@
 //! Clients over TLS: with an authority of our own, and with certificates on both sides.
 
-use std::fs;
+use std::{fs, path::Path};
 
-use zot_tests::Sandbox;
+use serde_json::json;
 
 use crate::{
     authority::{Authority, Identity},
@@ -84,23 +84,25 @@ async fn crane_trusts_our_authority() {
 #[tokio::test]
 async fn regctl_trusts_our_authority_and_shows_its_certificate() {
     let Some(regctl) = Program::find("regctl") else { return };
+    let settings = regctl.home().join("regctl.json");
+    let regctl = regctl.environment("REGCTL_CONFIG", settings.display());
     let authority = Authority::new();
-    let ca = authority.write(&regctl.home().join("ca.crt")).display().to_string();
+    let ca = authority.write(&regctl.home().join("ca.crt"));
     let identity = authority.issue(regctl.home(), "me");
     let (plain, both) = (authority.registry().await, authority.registry_for(&identity).await);
+    let text = |file: &Path| fs::read_to_string(file).expect("a certificate");
+    // The command line takes no files but their text.
+    let trusting = json!({"tls": "enabled", "regcert": text(&ca)});
+    let known =
+        json!({"tls": "enabled", "regcert": text(&ca), "clientCert": text(&identity.certificate), "clientKey": text(&identity.key)});
     let layout = image_for(&regctl);
-    let settings = regctl.home().join("regctl.json").display().to_string();
-    let regctl = regctl.environment("REGCTL_CONFIG", settings);
-    let shown = format!("--client-cert {} --client-key {}", identity.certificate.display(), identity.key.display());
-    for (registry, shown) in [(&plain, ""), (&both, shown.as_str())] {
-        set(&regctl, registry, &format!("--cacert {ca} {shown}")).await;
-        let image = format!("{}/a/b:v1", registry.address());
+    for (registry, host) in [(&plain, &trusting), (&both, &known)] {
+        let (address, image) = (registry.address().to_string(), format!("{}/a/b:v1", registry.address()));
+        fs::write(&settings, json!({"hosts": {address: host}}).to_string()).expect("the settings");
         regctl.run(&format!("image copy ocidir://source:v1 {image}")).await;
         assert_eq!(regctl.run(&format!("image digest {image}")).await.trim(), layout.digest("v1"));
     }
-}
-
-/// What regctl takes is the text of the files, which a line cannot hold: they go into its settings.
-async fn set(regctl: &Program, registry: &Sandbox, options: &str) {
-    regctl.run(&format!("registry set --skip-check {options} {}", registry.address())).await;
+    let address = both.address().to_string();
+    fs::write(&settings, json!({"hosts": {address: trusting}}).to_string()).expect("the settings");
+    regctl.refused(&format!("image digest {}/a/b:v1", both.address())).await;
 }

@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, fs, path::Path};
 
 use serde_json::Value as Json;
-use zot_tests::digest_of;
+use zot_tests::{digest_of, wait};
 
 use crate::model::Model;
 
@@ -36,16 +36,28 @@ pub(crate) fn shown(root: &Path, repository: &str) -> BTreeSet<(Option<String>, 
 pub(crate) fn check(model: &Model, root: &Path) -> usize {
     let mut files = 0;
     for repository in model.repositories() {
-        let tags = model.tags(&repository);
-        let tagged: BTreeSet<&String> = tags.values().collect();
-        let untagged = model.manifests(&repository).into_iter().filter(|digest| !tagged.contains(digest)).map(|digest| (None, digest));
-        let expected: BTreeSet<_> = tags.iter().map(|(tag, digest)| (Some(tag.clone()), digest.clone())).chain(untagged).collect();
+        let expected = expected(model, &repository);
         assert_eq!(shown(root, &repository), expected, "the image layout of {repository}");
         for (_, digest) in expected {
             files += manifest(&root.join(&repository), &digest);
         }
     }
     files
+}
+
+/// Waits until the layouts show what the model has, then checks them.
+pub(crate) async fn catch_up(model: &Model, root: &Path) -> usize {
+    let current = async || model.repositories().iter().all(|repository| shown(root, repository) == expected(model, repository));
+    wait::until("the image layouts have caught up", current).await;
+    check(model, root)
+}
+
+/// What the layout of a repository has to show: every tag, and every manifest without one.
+fn expected(model: &Model, repository: &str) -> BTreeSet<(Option<String>, String)> {
+    let tags = model.tags(repository);
+    let tagged: BTreeSet<&String> = tags.values().collect();
+    let untagged = model.manifests(repository).into_iter().filter(|digest| !tagged.contains(digest)).map(|digest| (None, digest));
+    tags.iter().map(|(tag, digest)| (Some(tag.clone()), digest.clone())).chain(untagged).collect()
 }
 
 /// Reads a manifest of a layout and the blobs that it needs.

@@ -3,11 +3,17 @@
 //! One reference model knows what was acknowledged; every test loads the real binary, breaks something and asks the model.
 #![cfg(test)]
 
+
 mod disk;
+
+mod disk_full;
 mod kill;
 mod layouts;
 mod load;
 mod model;
 mod power_cut;
 mod random;
+
 mod rounds;
+
+

@@ -8,7 +8,7 @@ mod suite;
 use std::fmt::Debug;
 
 use bytes::Bytes;
-use futures::stream::BoxStream;
+use futures::{TryStreamExt, stream::BoxStream};
 use zot_contract::UploadId;
 use zot_oci::ByteRange;
 
@@ -72,4 +72,11 @@ pub trait Staged: Debug + Send + Sync {
 
     /// Moves the bytes under a key.
     async fn commit(self: Box<Self>, key: &BlobKey) -> Result<()>;
+}
+
+/// Reads all of the `size` bytes under a key into memory.
+pub(crate) async fn read_whole(blobs: &dyn BlobStore, key: &BlobKey, size: u64) -> Result<Bytes> {
+    let Some(range) = ByteRange::whole(size) else { return Ok(Bytes::new()) };
+    let pieces: Vec<Bytes> = blobs.read(key, size, range).await?.try_collect().await?;
+    Ok(pieces.concat().into())
 }

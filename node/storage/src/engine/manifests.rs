@@ -1,14 +1,14 @@
 //! Manifests: one transaction for a manifest with its tags, its references and its entry among the referrers.
 
 use bytes::Bytes;
-use futures::TryStreamExt;
 use prost::Message;
 use zot_contract::{Context, Error, ManifestInfo, ManifestPush, Manifests, PushedManifest, Result, StoredManifest};
-use zot_oci::{ByteRange, Descriptor, Digest, Manifest, Reference, RepositoryName, Tag};
+use zot_oci::{Descriptor, Digest, Manifest, Reference, RepositoryName, Tag};
 
 use super::{Engine, INLINE_BYTES_MAX};
 use crate::{
     BlobKey,
+    blobs::read_whole,
     metadata::{
         Expect, Key, Outcome, Scan, Transaction,
         rows::{LinkRow, Location, ManifestRow, RepositoryRow, TagRow, now_unix_ms},
@@ -213,12 +213,7 @@ impl Engine {
         if row.location() == Location::Inline {
             return Ok(row.inline.clone());
         }
-        let Some(range) = ByteRange::whole(row.size) else {
-            return Ok(Bytes::new());
-        };
-        let pieces = self.blobs.read(&BlobKey::own(repository, digest), row.size, range).await?;
-        let pieces: Vec<Bytes> = pieces.try_collect().await?;
-        Ok(pieces.concat().into())
+        read_whole(self.blobs.as_ref(), &BlobKey::own(repository, digest), row.size).await
     }
 
     /// The error for a manifest that is not there: the repository may not be there either.

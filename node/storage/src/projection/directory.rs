@@ -137,16 +137,16 @@ impl LayoutDirectory {
         modified.map_err(Error::file("stat", &path))
     }
 
-    /// Gives a file of a repository a second name among the blobs that all repositories share, if there is none.
-    pub(crate) fn share(&self, name: &RepositoryName, digest: &Digest) -> Result<()> {
-        let (own, shared) = (self.layout.repository_blob(name, digest), self.layout.blob(&BlobKey::shared(digest)));
-        if size(&shared)?.is_some() {
+    /// Gives a file of a repository a second name in the blob store, if there is none.
+    pub(crate) fn keep(&self, name: &RepositoryName, digest: &Digest, key: &BlobKey) -> Result<()> {
+        let (shown, kept) = (self.layout.repository_blob(name, digest), self.layout.blob(key));
+        if size(&kept)?.is_some() {
             return Ok(());
         }
-        if let Some(parent) = shared.parent() {
+        if let Some(parent) = kept.parent() {
             Durability::new(false).create_directory(parent)?;
         }
-        link(&own, &shared)
+        link(&shown, &kept)
     }
 }
 

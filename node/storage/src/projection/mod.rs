@@ -16,7 +16,7 @@ use zot_oci::{Digest, Manifest, RepositoryName};
 
 use crate::{
     BlobKey, Result,
-    blobs::BlobStore,
+    blobs::{BlobStore, read_whole},
     error::{blocking, chain},
     metadata::{
         Expect, Key, Metadata, Row, Scan, Transaction,
@@ -162,21 +162,16 @@ impl Projector {
             return Ok(if link.is_some() { Change::Add(Vec::new()) } else { Change::Remove(*digest) });
         };
         let row: ManifestRow = row.read(&key)?;
-        let bytes = if row.location() == Location::Inline { row.inline.clone() } else { self.own_bytes(name, digest, row.size).await? };
-        let mut contents = self.linked(name, &row.info(*digest)?.media_type, &bytes).await?;
-        if row.location() == Location::Inline {
-            contents.push(Content::Written(*digest, bytes));
-        }
-        Ok(Change::Add(contents))
-    }
-
-    async fn own_bytes(&self, name: &RepositoryName, digest: &Digest, size: u64) -> Result<bytes::Bytes> {
-        use futures::TryStreamExt;
-        let Some(range) = zot_oci::ByteRange::whole(size) else {
-            return Ok(bytes::Bytes::new());
+        let (bytes, content) = match row.location() {
+            Location::Inline => (row.inline.clone(), Content::Written(*digest, row.inline.clone())),
+            Location::Shared | Location::Own => {
+                let key = BlobKey::own(name, digest);
+                (read_whole(self.blobs.as_ref(), &key, row.size).await?, Content::Linked(*digest, key))
+            }
         };
-        let pieces: Vec<_> = self.blobs.read(&BlobKey::own(name, digest), size, range).await?.try_collect().await?;
-        Ok(pieces.concat().into())
+        let mut contents = self.linked(name, &row.info(*digest)?.media_type, &bytes).await?;
+        contents.push(content);
+        Ok(Change::Add(contents))
     }
 
     /// The blobs that a manifest needs, as files of the layout.
@@ -190,7 +185,7 @@ impl Projector {
             match row.read::<LinkRow>(&key)?.location() {
                 Location::Shared => contents.push(Content::Linked(digest, BlobKey::shared(&digest))),
                 Location::Inline => contents.extend(self.inline(digest).await?),
-                Location::Own => {}
+                Location::Own => contents.push(Content::Linked(digest, BlobKey::own(name, &digest))),
             }
         }
         Ok(contents)

@@ -11,6 +11,8 @@ use std::{
 use tokio::{process::Command, time::timeout};
 use zot_tests::{Sandbox, skip::skip};
 
+use crate::authority::Authority;
+
 use self::{
     report::Counts,
     suite::{MAIN, RELEASE_1_1_1, Suite},
@@ -21,12 +23,17 @@ const PATIENCE: Duration = Duration::from_secs(180);
 
 #[tokio::test]
 async fn nothing_fails_or_is_skipped_in_profile_1_1() {
-    run_main("1.1").await;
+    run_main("1.1", &Sandbox::start().await, "disabled").await;
 }
 
 #[tokio::test]
 async fn nothing_fails_or_is_skipped_in_the_profile_of_what_comes_next() {
-    run_main("dev").await;
+    run_main("dev", &Sandbox::start().await, "disabled").await;
+}
+
+#[tokio::test]
+async fn nothing_fails_or_is_skipped_over_tls() {
+    run_main("dev", &Authority::new().registry().await, "insecure").await;
 }
 
 /// The suite as it was released with 1.1.1, which is another program than that of today.
@@ -48,11 +55,10 @@ async fn nothing_fails_in_the_suite_of_release_1_1_1() {
     assert_eq!(counts.passed, 75);
 }
 
-async fn run_main(profile: &str) {
-    let registry = Sandbox::start().await;
+async fn run_main(profile: &str, registry: &Sandbox, tls: &str) {
     let results = registry.directory().join("conformance");
     let Some(counts) = run(&MAIN, profile, |command| {
-        command.env("OCI_REGISTRY", registry.address().to_string()).env("OCI_TLS", "disabled").env("OCI_VERSION", profile);
+        command.env("OCI_REGISTRY", registry.address().to_string()).env("OCI_TLS", tls).env("OCI_VERSION", profile);
         command.env("OCI_RESULTS_DIR", &results).current_dir(registry.directory());
     })
     .await

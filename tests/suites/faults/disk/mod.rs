@@ -1,9 +1,11 @@
-//! A disk of its own: a file system in a file, mounted for one test, that can be filled, frozen against changes, or lose its power.
+//! A disk of its own: a file system in a file, mounted for one test, that can be filled, frozen against changes, fail, or lose its power.
 //!
-//! The power cut is the file system's own shutdown (`FS_IOC_SHUTDOWN` without flushing its log, what xfstests call "godown"): from that instant
-//! nothing reaches the device any more, and after mounting again only what was synced, or happened to be written before, is there.
+//! The file that is the device lies in a second file system of the same kind. While that one is frozen (`fsfreeze`), nothing can be written to the
+//! device, so that a copy of the file is what the device holds at one instant. Mounted again, it is the disk after a power cut: what the
+//! registry's file system had only in memory is gone.
 
 mod frozen;
+mod mount;
 mod tests;
 
 use std::{
@@ -21,6 +23,10 @@ use zot_tests::{
 };
 
 pub(crate) use self::frozen::Frozen;
+use self::mount::{Mount, Still};
+
+/// What is needed to make, freeze and break a disk.
+const PROGRAMS: [&str; 7] = ["mkfs.ext4", "mount", "umount", "fsfreeze", "chattr", "cp", "perl"];
 
 /// `FS_IOC_SHUTDOWN` with `FS_SHUTDOWN_FLAGS_NOLOGFLUSH` (linux/fs.h), by the one interpreter that every Debian has.
 const SHUT_DOWN: &str = r#"use Fcntl; sysopen(my $f, $ARGV[0], O_RDONLY) or die "open: $!"; my $flags = pack("L", 2); ioctl($f, 0x8004587d, $flags) or die "ioctl: $!";"#;
@@ -52,9 +58,15 @@ pub(crate) const LAZIEST: Flavour = Flavour { make: &["-O", "fast_commit"], moun
 /// A mounted file system. Dropping it unmounts it and removes its file.
 #[derive(Debug)]
 pub(crate) struct Disk {
+    // In the order in which they have to go.
+    disk: Mount,
+    outer: Mount,
     directory: TempDir,
-    flavour: Flavour,
 }
+
+/// What a device held at one instant.
+#[derive(Debug)]
+pub(crate) struct Copy(PathBuf);
 
 impl Disk {
     /// A new file system of `mebibytes`. Says why not, as a skip of the test `name`, where the machine does not allow it.
@@ -69,24 +81,18 @@ impl Disk {
     }
 
     fn make(mebibytes: u64, flavour: Flavour) -> Result<Self, String> {
-        for program in ["mkfs.ext4", "mount", "umount", "chattr", "perl"] {
+        for program in PROGRAMS {
             find(program).ok_or_else(|| format!("there is no program {program}"))?;
         }
         let directory = tempfile::Builder::new().prefix("zot-disk-").tempdir().expect("a temporary directory");
-        let disk = Self { directory, flavour };
-        let device = File::create(disk.device()).and_then(|file| file.set_len(mebibytes << 20));
-        device.map_err(|error| format!("cannot make a file for a disk: {error}"))?;
-        fs::create_dir(disk.path()).expect("a directory to mount at");
-        // No blocks are kept for root, which would be us: full is full.
-        let mut make = command("mkfs.ext4");
-        try_run(make.args(["-q", "-F", "-m", "0"]).args(flavour.make).arg(disk.device()))?;
-        disk.try_mount()?;
-        Ok(disk)
+        let outer = Mount::make(directory.path(), "outer", 2 * mebibytes, PLAIN)?;
+        let disk = Mount::make(&outer.path, "disk", mebibytes, flavour)?;
+        Ok(Self { disk, outer, directory })
     }
 
     /// Where it is mounted.
-    pub(crate) fn path(&self) -> PathBuf {
-        self.directory.path().join("mounted")
+    pub(crate) fn path(&self) -> &Path {
+        &self.disk.path
     }
 
     /// A registry that keeps everything on it, and may say that it cannot.
@@ -95,28 +101,35 @@ impl Disk {
         STORAGE_ERRORS.iter().fold(builder, |builder, message| builder.tolerate_errors(message))
     }
 
-    fn device(&self) -> PathBuf {
-        self.directory.path().join("device")
-    }
-
     fn filler(&self) -> PathBuf {
         self.path().join("filler")
     }
 
-    fn try_mount(&self) -> Result<(), String> {
-        let options = format!("loop{}", self.flavour.mount);
-        try_run(command("mount").args(["-t", "ext4", "-o", &options]).arg(self.device()).arg(self.path()))
+    /// Copies the device as it is at one instant between the call and the return.
+    pub(crate) fn copy(&self) -> Copy {
+        let copy = self.directory.path().join("copy");
+        let still = Still::new(&self.outer.path);
+        run(command("cp").arg("--sparse=always").arg(&self.disk.device).arg(&copy));
+        drop(still);
+        Copy(copy)
     }
 
-    /// Cuts its power, now.
-    pub(crate) fn cut_power(&self) {
+    /// Goes on from a copy, as a machine does when the power is back. Nothing may have a file of the disk open.
+    pub(crate) fn go_on_from(&self, copy: &Copy) {
+        self.disk.unmount().expect("a disk that nobody uses");
+        run(command("cp").arg("--sparse=always").arg(&copy.0).arg(&self.disk.device));
+        self.disk.mount().expect("a journal that can be replayed");
+    }
+
+    /// Lets every access fail from now on, as a device does that is gone.
+    pub(crate) fn fail(&self) {
         run(command("perl").arg("-e").arg(SHUT_DOWN).arg(self.path()));
     }
 
-    /// Mounts it anew, as a machine does when the power is back. Nothing may have a file of it open.
+    /// Mounts it anew after it failed. Nothing may have a file of it open.
     pub(crate) fn mount_again(&self) {
-        run(command("umount").arg(self.path()));
-        self.try_mount().expect("a journal that can be replayed");
+        self.disk.unmount().expect("a disk that nobody uses");
+        self.disk.mount().expect("a journal that can be replayed");
     }
 
     /// Writes everything that waits, as the kernel does at times of its own.
@@ -139,15 +152,6 @@ impl Disk {
     /// Gives the space back.
     pub(crate) fn free(&self) {
         fs::remove_file(self.filler()).expect("the filler");
-    }
-}
-
-impl Drop for Disk {
-    fn drop(&mut self) {
-        // At the end of a failed test files may still be open; the mount is then gone as soon as they are closed.
-        if try_run(command("umount").arg(self.path())).is_err() {
-            try_run(command("umount").arg("--lazy").arg(self.path())).ok();
-        }
     }
 }
 

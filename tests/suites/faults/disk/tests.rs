@@ -15,13 +15,25 @@ fn a_power_cut_keeps_what_was_synced_and_loses_the_rest() {
         synced.write_all(b"kept").unwrap();
         synced.sync_all().unwrap();
         fs::write(disk.path().join("forgotten"), b"lost").unwrap();
-        disk.cut_power();
-        assert!(synced.write_all(b"more").is_err(), "nothing can be written without power");
+        let copy = disk.copy();
+        synced.write_all(b"and what comes later").unwrap();
+        synced.sync_all().unwrap();
         drop(synced);
-        disk.mount_again();
+        disk.go_on_from(&copy);
         assert_eq!(fs::read(disk.path().join("synced")).unwrap(), b"kept");
         assert!(!disk.path().join("forgotten").exists());
     }
+}
+
+#[test]
+fn a_disk_that_fails_takes_and_gives_nothing() {
+    let Some(disk) = Disk::new("a_disk_that_fails_takes_and_gives_nothing", 64, PLAIN) else { return };
+    let file = disk.path().join("file");
+    fs::write(&file, b"1").unwrap();
+    disk.fail();
+    assert!(fs::read(&file).is_err() && fs::write(&file, b"2").is_err());
+    disk.mount_again();
+    fs::write(&file, b"3").unwrap();
 }
 
 #[test]

@@ -16,10 +16,7 @@ use zot_tests::Client;
 use crate::{model::Model, random::Random};
 
 use self::writer::Writer;
-pub(crate) use self::{
-    attempt::{Stopped, attempt},
-    upload::AfterFailure,
-};
+pub(crate) use self::upload::{AfterFailure, offset};
 
 /// Writers at a time.
 const WRITERS: u64 = 4;

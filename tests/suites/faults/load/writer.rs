@@ -68,7 +68,10 @@ impl Writer {
             match self.step(client).await {
                 Ok(()) => {}
                 Err(Stopped::Gone) => return,
-                Err(Stopped::Unavailable) => tokio::time::sleep(REST).await,
+                Err(Stopped::Unavailable) => {
+                    self.model.refused();
+                    tokio::time::sleep(REST).await;
+                }
             }
         }
     }

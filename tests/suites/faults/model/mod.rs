@@ -60,6 +60,7 @@ pub(crate) struct Model(Arc<Mutex<State>>);
 struct State {
     clock: u64,
     acknowledged: usize,
+    refusals: usize,
     facts: BTreeMap<Fact, Register>,
 }
 
@@ -127,9 +128,29 @@ impl Model {
         self.state().facts.keys().cloned().collect()
     }
 
+    /// Now, as [`Model::rewind`] takes it.
+    pub(crate) fn now(&self) -> u64 {
+        self.state().tick()
+    }
+
+    /// The registry goes on from a copy of its disk that was made after `instant`: only what was acknowledged before is certainly in it.
+    pub(crate) fn rewind(&self, instant: u64) {
+        self.state().facts.values_mut().for_each(|register| register.rewind(instant));
+    }
+
     /// The requests that were acknowledged.
     pub(crate) fn acknowledged(&self) -> usize {
         self.state().acknowledged
+    }
+
+    /// A request was refused for lack of storage.
+    pub(crate) fn refused(&self) {
+        self.state().refusals += 1;
+    }
+
+    /// The requests that were refused for lack of storage.
+    pub(crate) fn refusals(&self) -> usize {
+        self.state().refusals
     }
 
     /// The repositories that were ever written to.

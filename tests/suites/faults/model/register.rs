@@ -33,8 +33,13 @@ impl Register {
         if let Some(write) = self.writes.iter_mut().find(|write| write.began == began) {
             write.ended = Some(ended);
         }
-        let kept: Vec<Write> = self.writes.iter().filter(|write| self.may_be_last(write)).cloned().collect();
-        self.writes = kept;
+    }
+
+    /// What was acknowledged after `instant` was not: the world goes on from a copy that was made then.
+    pub(crate) fn rewind(&mut self, instant: u64) {
+        for write in &mut self.writes {
+            write.ended = write.ended.filter(|ended| *ended <= instant);
+        }
     }
 
     /// Whether the register may have `value` now: whether a write of it may have been the last.
@@ -87,6 +92,17 @@ mod tests {
         register.begin(value("c"), 2);
         register.acknowledge(2, 3);
         assert!(register.permits(&value("c")) && register.permits(&value("b")) && !register.permits(&value("a")));
+    }
+
+    #[test]
+    fn what_was_acknowledged_after_the_instant_of_a_copy_may_or_may_not_be_in_it() {
+        let mut register = Register::settled(None, 0);
+        register.begin(value("a"), 1);
+        register.acknowledge(1, 2);
+        register.begin(value("b"), 3);
+        register.acknowledge(3, 4);
+        register.rewind(2);
+        assert!(register.permits(&value("a")) && register.permits(&value("b")) && !register.permits(&None));
     }
 
     #[test]

@@ -1,0 +1,205 @@
+//! No space left: a clear refusal, nothing acknowledged is lost, reads go on, and so does everything when there is space again.
+
+use zot_tests::{
+    Client, Image, Reply, Sandbox,
+    content::{bytes, descriptor, media_type},
+    digest_of, wait,
+};
+
+use crate::{
+    disk::{Disk, PLAIN},
+    layouts,
+    load::{AfterFailure, Load, offset},
+    model::{Fact, Model, check, push_to_every_repository},
+    rounds::Rounds,
+};
+
+const DISK_MEBIBYTES: u64 = 96;
+/// The most small pushes until the metadata needs space that is not there.
+const PUSHES_MAX: u64 = 4000;
+
+/// Fails the test unless the registry says that it lacks storage, and when to try again.
+#[track_caller]
+pub(crate) fn expect_unavailable(reply: Reply) {
+    let reply = reply.expect_error(503, "UNAVAILABLE");
+    assert!(reply.header("retry-after").parse::<u64>().is_ok_and(|seconds| seconds > 0), "{:?}", reply.headers);
+}
+
+/// Waits until the registry takes pushes again, without a restart.
+pub(crate) async fn until_pushes_work(client: &Client) {
+    let mut seed = 1 << 40;
+    let works = async || {
+        seed += 1;
+        let image = Image::small(seed);
+        let digest = digest_of(&image.config);
+        let call = client.post(&format!("/v2/probe/blobs/uploads/?digest={digest}"));
+        call.header("content-type", "application/octet-stream").body(image.config).await.status == 201
+    };
+    wait::until("pushes work again", works).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_disk_that_fills_up_again_and_again_loses_nothing_and_needs_no_restart() {
+    let name = "a_disk_that_fills_up_again_and_again_loses_nothing_and_needs_no_restart";
+    let mut rounds = Rounds::of("disk full under load", 6);
+    let Some(disk) = Disk::new(name, DISK_MEBIBYTES, PLAIN) else { return };
+    let mut sandbox = disk.sandbox().start().await;
+    let load = Load::new(&rounds.random);
+    let model = load.model.clone();
+    let running = load.start(&sandbox.url());
+    for _ in 0..rounds.count {
+        // The fault comes at any time: nothing is waited for.
+        tokio::time::sleep(rounds.random.milliseconds(50..400)).await;
+        disk.fill(rounds.random.within(0..300_000));
+        let before = model.refusals();
+        wait::until("a push is refused", async || model.refusals() > before).await;
+        tokio::time::sleep(rounds.random.milliseconds(10..400)).await;
+        disk.free();
+        until_pushes_work(&sandbox.client()).await;
+    }
+    let mut load = running.stopped().await;
+    let client = sandbox.client();
+    load.resume_uploads(&client, AfterFailure::Kept).await;
+    let checked = check(&model, &client).await;
+    push_to_every_repository(&model, &client, rounds.random.next()).await;
+    layouts::catch_up(&model, sandbox.root()).await;
+    sandbox.restart().await;
+    assert_eq!(layouts::leftovers(sandbox.root()), [""; 0], "files of uploads that were not reclaimed");
+    check(&model, &sandbox.client()).await;
+    println!("{} fillings, {} acknowledged, {} refused, {checked:?}", rounds.count, model.acknowledged(), model.refusals());
+}
+
+#[tokio::test]
+async fn an_upload_that_fills_the_disk_goes_on_where_it_was_when_there_is_space() {
+    let name = "an_upload_that_fills_the_disk_goes_on_where_it_was_when_there_is_space";
+    let Some(disk) = Disk::new(name, DISK_MEBIBYTES, PLAIN) else { return };
+    let sandbox = disk.sandbox().start().await;
+    let client = sandbox.client();
+    let content = bytes(7, 12 << 20);
+    let (first, rest) = content.split_at(1 << 20);
+    let upload = client.start_upload("a").await;
+    client.append(&upload, 0, first).await.expect(202);
+    disk.fill(3 << 20);
+    expect_unavailable(client.append(&upload, first.len(), rest).await);
+    assert_eq!(offset(&client.get(&upload).await.expect(204)), first.len());
+    disk.free();
+    client.append(&upload, first.len(), rest).await.expect(202);
+    let digest = digest_of(&content);
+    client.finish_upload(&upload, &digest, b"").await.expect(201);
+    assert_eq!(client.get_blob("a", &digest).await.expect(200).body, content);
+}
+
+/// Pushes small blobs, which are kept with the metadata, until one is refused. Returns those that were acknowledged.
+async fn push_until_refused(client: &Client, repository: &str) -> Vec<String> {
+    let mut pushed = Vec::new();
+    for seed in 0..PUSHES_MAX {
+        let blob = bytes(seed, 15_000);
+        let digest = digest_of(&blob);
+        let call = client.post(&format!("/v2/{repository}/blobs/uploads/?digest={digest}"));
+        let reply = call.header("content-type", "application/octet-stream").body(blob).await;
+        if reply.status != 201 {
+            expect_unavailable(reply);
+            return pushed;
+        }
+        pushed.push(digest);
+    }
+    panic!("a full disk took {PUSHES_MAX} pushes");
+}
+
+async fn expect_readable(client: &Client, repository: &str, blobs: &[String]) {
+    for digest in blobs {
+        let reply = client.get_blob(repository, digest).await.expect(200);
+        assert_eq!(digest_of(&reply.body), *digest);
+    }
+}
+
+#[tokio::test]
+async fn metadata_that_finds_no_space_refuses_the_push_and_stays_readable() {
+    let name = "metadata_that_finds_no_space_refuses_the_push_and_stays_readable";
+    let Some(disk) = Disk::new(name, DISK_MEBIBYTES, PLAIN) else { return };
+    let mut sandbox = disk.sandbox().start().await;
+    let client = sandbox.client();
+    let image = Image::small(1);
+    client.push_image("a", "v1", &image).await;
+    disk.fill(0);
+    let pushed = push_until_refused(&client, "a").await;
+    // The store is opened again; from then on reading needs no space.
+    let readable = async || client.get_manifest("a", "v1").await.status == 200;
+    wait::until("what is there can be read while the disk is full", readable).await;
+    expect_readable(&client, "a", &pushed).await;
+    disk.free();
+    until_pushes_work(&client).await;
+    client.push_image("a", "v2", &Image::small(2)).await;
+    sandbox.restart().await;
+    let client = sandbox.client();
+    expect_readable(&client, "a", &pushed).await;
+    assert_eq!(client.tags("a").await, ["v1", "v2"]);
+}
+
+/// An image whose manifest is larger than what is kept with the metadata.
+fn image_with_large_manifest() -> Image {
+    let mut image = Image::small(3);
+    let mut manifest: serde_json::Value = serde_json::from_slice(&image.manifest.bytes).expect("a manifest");
+    manifest["annotations"] = serde_json::json!({"org.example.padding": "x".repeat(100_000)});
+    image.manifest = zot_tests::Manifest::new(&manifest);
+    image
+}
+
+#[tokio::test]
+async fn a_manifest_that_finds_no_space_is_refused_and_can_be_pushed_again() {
+    let name = "a_manifest_that_finds_no_space_is_refused_and_can_be_pushed_again";
+    let Some(disk) = Disk::new(name, DISK_MEBIBYTES, PLAIN) else { return };
+    let sandbox = disk.sandbox().start().await;
+    let (client, image) = (sandbox.client(), image_with_large_manifest());
+    for blob in image.blobs() {
+        client.push_blob("a", blob).await;
+    }
+    disk.fill(0);
+    expect_unavailable(client.put_manifest("a", "v1", &image.manifest).await);
+    client.get_manifest("a", "v1").await.expect(404);
+    disk.free();
+    until_pushes_work(&client).await;
+    client.put_manifest("a", "v1", &image.manifest).await.expect(201);
+    assert_eq!(client.get_manifest("a", "v1").await.expect(200).body, image.manifest.bytes);
+}
+
+#[tokio::test]
+async fn image_layouts_that_find_no_space_catch_up_when_there_is_some() {
+    let name = "image_layouts_that_find_no_space_catch_up_when_there_is_some";
+    let Some(disk) = Disk::new(name, DISK_MEBIBYTES, PLAIN) else { return };
+    let sandbox = disk.sandbox().start().await;
+    let (client, model) = (sandbox.client(), Model::default());
+    // Room for the metadata of what follows, which it keeps when rows are deleted.
+    for seed in 0..200 {
+        let digest = client.push_blob("room", &bytes(seed, 15_000)).await;
+        client.delete(&format!("/v2/room/blobs/{digest}")).await.expect(202);
+    }
+    disk.fill(0);
+    let mut refused = 0;
+    for seed in 0..20 {
+        refused += usize::from(!push_while_full(&client, &model, seed).await);
+    }
+    assert!(refused < 20, "no push found room in the metadata");
+    disk.free();
+    until_pushes_work(&client).await;
+    check(&model, &client).await;
+    layouts::catch_up(&model, sandbox.root()).await;
+}
+
+/// Whether a whole image could be pushed.
+async fn push_while_full(client: &Client, model: &Model, seed: u64) -> bool {
+    let (image, repository) = (Image::small(seed), format!("full-{seed}"));
+    let digest = image.digest();
+    for blob in image.blobs() {
+        let call = client.post(&format!("/v2/{repository}/blobs/uploads/?digest={}", digest_of(blob)));
+        if call.header("content-type", "application/octet-stream").body(blob.to_vec()).await.status != 201 {
+            return false;
+        }
+    }
+    let pending = model.begin([Fact::manifest(&repository, &digest), Fact::tag(&repository, "v")].map(|fact| (fact, Some(digest.clone()))));
+    let pushed = client.put_manifest(&repository, "v", &image.manifest).await.status == 201;
+    if pushed {
+        pending.acknowledged();
+    }
+    pushed
+}
