@@ -71,13 +71,15 @@ async fn run(loaded: &Loaded, logs: &LogGuard) -> anyhow::Result<()> {
     }
     let tasks = Tasks::new();
     let node = Node::open(config, &tasks, &|done, all| tracing::debug!(done, all, "reading image layouts")).await?;
-    let audit = config.log.audit.as_ref().map(AuditLog::open).transpose()?;
-    reopen_on_hangup(&tasks, logs, audit.clone())?;
-    let access = logs.handle().access_log();
-    let gateway = Gateway::new(node.registry(), Options::configured(&config.http)?, Health::new(), Logs { access, audit });
     let drain = config.http.limits.drain_timeout;
-    let options = ServerOptions { drain_timeout: drain.mul_f64(DRAIN_REQUESTS), ..ServerOptions::configured(&config.http) };
-    let server = Server::bind(&config.http.listen_address(), tls(config, &tasks)?, Arc::new(gateway), &options).await?;
+    let server = match listen(config, logs, &tasks, &node).await {
+        Ok(server) => server,
+        Err(error) => {
+            // Background work that is merely cut off would log faults of its own.
+            tasks.shutdown(drain.mul_f64(DRAIN_TASKS)).await;
+            return Err(error);
+        }
+    };
     announce(config, &server);
 
     let stop = CancellationToken::new();
@@ -90,6 +92,16 @@ async fn run(loaded: &Loaded, logs: &LogGuard) -> anyhow::Result<()> {
     node.close(drain.mul_f64(DRAIN_STORAGE)).await.context("close the storage")?;
     tracing::info!(cut = drained.cut, ?unfinished, "stopped");
     Ok(())
+}
+
+async fn listen(config: &Config, logs: &LogGuard, tasks: &Tasks, node: &Node) -> anyhow::Result<Server> {
+    let audit = config.log.audit.as_ref().map(AuditLog::open).transpose()?;
+    reopen_on_hangup(tasks, logs, audit.clone())?;
+    let access = logs.handle().access_log();
+    let gateway = Gateway::new(node.registry(), Options::configured(&config.http)?, Health::new(), Logs { access, audit });
+    let drain_timeout = config.http.limits.drain_timeout.mul_f64(DRAIN_REQUESTS);
+    let options = ServerOptions { drain_timeout, ..ServerOptions::configured(&config.http) };
+    Ok(Server::bind(&config.http.listen_address(), tls(config, tasks)?, Arc::new(gateway), &options).await?)
 }
 
 fn level(level: Level) -> LogLevel {

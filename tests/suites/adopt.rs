@@ -137,3 +137,27 @@ async fn what_was_adopted_is_lived_in() {
     assert_eq!(sandbox.client().tags("apps/web").await, ["latest", "multi", "v3"]);
     assert_eq!(sandbox.client().tags("empty").await, ["first"]);
 }
+
+#[tokio::test]
+async fn one_strange_entry_costs_no_other() {
+    let mut sandbox = Sandbox::builder().prepare();
+    let root = Root(sandbox.root());
+    let image = Image::small(1);
+    root.image("a", &image);
+    let strange = [
+        json!({"mediaType": media_type::MANIFEST, "digest": format!("sha384:{}", "0".repeat(96)), "size": 2}),
+        json!({"mediaType": media_type::MANIFEST, "digest": "not a digest", "size": 2}),
+        json!({"mediaType": "text/plain", "digest": digest_of(b"no manifest"), "size": 11}),
+        json!({"mediaType": media_type::MANIFEST, "digest": digest_of(b"not there"), "size": 9}),
+    ];
+    let mut entries = vec![tagged(&image.manifest, "latest"), tagged(&image.manifest, "not/a tag")];
+    entries.extend(strange);
+    root.repository("a", &Value::from(entries).to_string());
+    root.file("a/blobs/sha256/not-a-digest", b"x");
+    root.file("a/blobs/md5/d41d8cd98f00b204e9800998ecf8427e", b"");
+    sandbox.spawn();
+    sandbox.ready().await;
+    let client = sandbox.client();
+    assert_eq!(client.tags("a").await, ["latest"]);
+    assert!(client.get_manifest("a", "latest").await.expect(200).body == image.manifest.bytes);
+}

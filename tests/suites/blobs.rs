@@ -136,3 +136,13 @@ async fn digests_in_a_path_may_be_escaped() {
     let (digest, bytes) = pushed(&client, 100).await;
     assert!(client.get_blob("a", &digest.replace(':', "%3A")).await.expect(200).body == bytes);
 }
+
+#[tokio::test]
+async fn an_empty_blob_has_a_length_over_http_2_too() {
+    let sandbox = Sandbox::start().await;
+    let digest = sandbox.client().push_blob("a", b"").await;
+    for client in [sandbox.client(), Client::http2(&sandbox.url())] {
+        let reply = client.get_blob("a", &digest).await.expect(200);
+        assert_eq!((reply.header("content-length"), reply.body.len()), ("0", 0));
+    }
+}

@@ -1,6 +1,7 @@
 //! Many writers at once, over HTTP: nobody's acknowledged change is lost, and nobody is answered with a fault.
 
-use futures::future::join_all;
+use bytes::Bytes;
+use futures::{SinkExt as _, channel::mpsc, future::join_all};
 use zot_tests::{Client, Image, Reply, Sandbox, content, digest_of};
 
 const WRITERS: usize = 64;
@@ -107,4 +108,63 @@ async fn pushing_and_deleting_a_tag_at_once_ends_with_it_or_without() {
     let listed = client.tags("a").await.contains(&"latest".to_owned());
     assert_eq!(client.get_manifest("a", "latest").await.status == 200, listed);
     client.get_manifest("a", &digest).await.expect(200);
+}
+
+#[tokio::test]
+async fn cancelling_an_upload_that_is_being_written_faults_nobody() {
+    let sandbox = Sandbox::start().await;
+    let client = sandbox.client();
+    let upload = client.start_upload("a").await;
+    let (mut body, pieces) = mpsc::channel(0);
+    let writing = tokio::spawn({
+        let (client, upload) = (client.clone(), upload.clone());
+        async move { client.patch(&upload).stream(pieces).try_send().await }
+    });
+    body.send(Ok(Bytes::from(content::bytes(1, 50_000)))).await.unwrap();
+    let cancelled = client.delete(&upload).await.status.as_u16();
+    assert!([204, 409].contains(&cancelled), "{cancelled}");
+    // Whether the writer still finds somebody to send to depends on who won.
+    body.send(Ok(Bytes::from(content::bytes(2, 50_000)))).await.ok();
+    drop(body);
+    if let Ok(reply) = writing.await.unwrap() {
+        let expected: &[u16] = if cancelled == 204 { &[404, 409] } else { &[202] };
+        assert!(expected.contains(&reply.status.as_u16()), "{cancelled}, then {}", reply.status);
+    }
+    assert_eq!(client.get(&upload).await.status == 404, cancelled == 204);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn deleting_a_blob_while_manifests_take_it_up_leaves_no_manifest_without_it() {
+    let sandbox = Sandbox::start().await;
+    let client = sandbox.client();
+    for round in 0..10 {
+        let image = Image::with_layers(round, vec![content::bytes(round, 2000)]);
+        let layer = digest_of(&image.layers[0]);
+        for blob in image.blobs() {
+            client.push_blob("a", blob).await;
+        }
+        let path = format!("/v2/a/blobs/{layer}");
+        let (pushed, deleted) =
+            tokio::join!(async { client.put_manifest("a", "latest", &image.manifest).await }, async { client.delete(&path).await });
+        let outcome = (pushed.status.as_u16(), deleted.status.as_u16());
+        assert!([(201, 405), (400, 202)].contains(&outcome), "{outcome:?}");
+        assert_eq!(client.get_blob("a", &layer).await.status == 200, outcome.0 == 201);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn mounting_while_the_source_is_deleted_mounts_whole_or_not_at_all() {
+    let sandbox = Sandbox::start().await;
+    let client = sandbox.client();
+    for round in 0..10 {
+        let bytes = content::bytes(round, 20_000);
+        let digest = client.push_blob("from", &bytes).await;
+        let (delete, mount) = (format!("/v2/from/blobs/{digest}"), format!("/v2/to/blobs/uploads/?mount={digest}&from=from"));
+        let (deleted, mounted) = tokio::join!(async { client.delete(&delete).await }, async { client.post(&mount).await });
+        assert_eq!(deleted.status, 202);
+        assert!([201, 202].contains(&mounted.status.as_u16()), "{}", mounted.status);
+        let pulled = client.get_blob("to", &digest).await;
+        assert_eq!(pulled.status == 200, mounted.status == 201);
+        assert!(pulled.status != 200 || pulled.body == bytes);
+    }
 }

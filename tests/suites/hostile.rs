@@ -183,6 +183,21 @@ async fn manifests_without_end_are_cut_at_the_limit() {
 }
 
 #[tokio::test]
+async fn heads_without_measure_are_refused() {
+    let sandbox = Sandbox::start().await;
+    let client = sandbox.client();
+    let digest = client.push_image("a", "latest", &Image::small(1)).await;
+    for headers in [format!("X-Long: {}\r\n", "x".repeat(100_000)), "X-Many: x\r\n".repeat(5000)] {
+        let answer = exchange(&sandbox, "GET /v2/", &headers, "").await;
+        assert!(answer.is_empty() || [400, 431].contains(&status(&answer)), "{answer}");
+    }
+    let tags = "tag=x&".repeat(4000);
+    let answer = exchange(&sandbox, &format!("PUT /v2/a/manifests/{digest}?{tags}"), "Content-Length: 0\r\n", "").await;
+    assert!(answer.is_empty() || [400, 414, 415, 431].contains(&status(&answer)), "{answer}");
+    still_well(&sandbox).await;
+}
+
+#[tokio::test]
 async fn clients_that_send_a_byte_now_and_then_are_cut() {
     let builder = Sandbox::builder().set("/http/limits/headerReadTimeout", "500ms");
     let sandbox = builder.set("/http/readTimeout", "1s").start().await;

@@ -176,6 +176,21 @@ async fn deleting_a_tag_keeps_the_manifest_and_deleting_the_manifest_takes_its_t
 }
 
 #[tokio::test]
+async fn a_manifest_that_an_index_needs_is_not_deleted() {
+    let sandbox = Sandbox::start().await;
+    let client = sandbox.client();
+    let image = Image::small(1);
+    let child = client.push_image("a", "child", &image).await;
+    let index = Manifest::index(&[image.manifest.descriptor()]);
+    client.put_manifest("a", "index", &index).await.expect(201);
+    client.delete(&format!("/v2/a/manifests/{child}")).await.expect_error(405, "DENIED");
+    client.delete("/v2/a/manifests/child").await.expect(202);
+    client.get_manifest("a", &child).await.expect(200);
+    client.delete(&format!("/v2/a/manifests/{}", index.digest())).await.expect(202);
+    client.delete(&format!("/v2/a/manifests/{child}")).await.expect(202);
+}
+
+#[tokio::test]
 async fn a_tag_moves_to_the_manifest_pushed_last() {
     let sandbox = Sandbox::start().await;
     let client = sandbox.client();

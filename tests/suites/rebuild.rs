@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use zot_tests::{
     Client, Image, Manifest, Sandbox,
     content::{self, descriptor, media_type},
+    digest_of,
     sandbox::run,
     skip::{find_program, skip},
     wait,
@@ -172,4 +173,27 @@ async fn other_tools_can_read_the_layouts() {
     let output = Command::new(umoci).args(["list", "--layout", layout.to_str().unwrap()]).output().unwrap();
     assert!(output.status.success(), "{output:?}");
     assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), "v1");
+}
+
+#[tokio::test]
+async fn deleted_blobs_do_not_come_back() {
+    let mut sandbox = Sandbox::start().await;
+    let client = sandbox.client();
+    client.push_image("a", "kept", &Image::small(1)).await;
+    let image = Image::with_layers(2, vec![content::bytes(2, 1000), content::bytes(3, 200_000)]);
+    let digest = client.push_image("a", "gone", &image).await;
+    let index = sandbox.root().join("a/index.json");
+    wait::until("the layout has the image", async || fs::read_to_string(&index).is_ok_and(|text| text.contains(&digest))).await;
+    client.delete(&format!("/v2/a/manifests/{digest}")).await.expect(202);
+    for blob in image.blobs() {
+        client.delete(&format!("/v2/a/blobs/{}", digest_of(blob))).await.expect(202);
+    }
+    assert!(sandbox.terminate().await.success());
+    delete_metadata(sandbox.root());
+    rebuild(&sandbox);
+    sandbox.restart().await;
+    for blob in image.blobs() {
+        sandbox.client().get_blob("a", &digest_of(blob)).await.expect(404);
+    }
+    sandbox.client().get_manifest("a", "kept").await.expect(200);
 }

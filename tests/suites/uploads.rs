@@ -13,9 +13,12 @@ enum Way {
     ChunkedLastByPut,
     Streamed,
     StreamedByPut,
+    /// As docker does it: one PATCH that says no range.
+    WholePatch,
 }
 
-const WAYS: [Way; 6] = [Way::PostThenPut, Way::SinglePost, Way::Chunked, Way::ChunkedLastByPut, Way::Streamed, Way::StreamedByPut];
+const WAYS: [Way; 7] =
+    [Way::PostThenPut, Way::SinglePost, Way::Chunked, Way::ChunkedLastByPut, Way::Streamed, Way::StreamedByPut, Way::WholePatch];
 
 impl Way {
     async fn push(self, client: &Client, digest: &str, bytes: &[u8]) -> Reply {
@@ -40,6 +43,10 @@ impl Way {
                 let reply = client.patch(&upload).stream(pieces(bytes)).await.expect(202);
                 assert_eq!(reply.header("range"), format!("0-{}", bytes.len() - 1));
                 client.finish_upload(&reply.location(), digest, b"").await
+            }
+            Way::WholePatch => {
+                let upload = client.patch(&upload).body(bytes.to_vec()).await.expect(202).location();
+                client.finish_upload(&upload, digest, b"").await
             }
             Way::StreamedByPut => client.put(&format!("{upload}?digest={digest}")).stream(pieces(bytes)).await,
         }

@@ -110,7 +110,11 @@ impl Repository {
             }
             Err(error) => return Err(error),
         };
-        for (digest, descriptors) in by_digest(index.manifests) {
+        let (manifests, unusable) = index.descriptors();
+        for _ in 0..unusable {
+            self.damaged("an entry of its index is no descriptor with a digest of sha256 or sha512");
+        }
+        for (digest, descriptors) in by_digest(manifests) {
             self.read_manifest(digest, &descriptors)?;
         }
         if self.found.manifests > 0 {
@@ -132,6 +136,7 @@ impl Repository {
             return Ok(());
         };
         if Digest::of(digest.algorithm(), &bytes) != digest {
+            self.contents.remove(&digest);
             self.damaged(&format!("manifest {digest} has another digest"));
             return Ok(());
         }
@@ -172,6 +177,7 @@ impl Repository {
         for (digest, size) in std::mem::take(&mut self.contents) {
             match self.expected.remove(&digest) {
                 Some(expected) if expected != size => self.damaged(&format!("blob {digest} has {size} bytes, manifests say {expected}")),
+                _ if !self.is_whole(&digest, size)? => self.damaged(&format!("blob {digest} has another digest")),
                 _ => self.put_blob(digest, size)?,
             }
         }
@@ -179,6 +185,15 @@ impl Repository {
             self.damaged(&format!("blob {digest} is not there"));
         }
         Ok(())
+    }
+
+    /// Large blobs were durable before they got a name. Small ones were written by the projector, and may be zeros after a power cut.
+    fn is_whole(&self, digest: &Digest, size: u64) -> Result<bool> {
+        if size > INLINE_BYTES_MAX as u64 {
+            return Ok(true);
+        }
+        let bytes = self.directory.read(&self.name, digest)?;
+        Ok(bytes.is_some_and(|bytes| Digest::of(digest.algorithm(), &bytes) == *digest))
     }
 
     fn put_blob(&mut self, digest: Digest, size: u64) -> Result<()> {

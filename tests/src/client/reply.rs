@@ -23,7 +23,7 @@ impl Reply {
     /// Fails the test unless the status is `status`.
     #[track_caller]
     pub fn expect(self, status: u16) -> Self {
-        assert_eq!(self.status.as_u16(), status, "unexpected status; headers {:?}, body {}", self.headers, self.text());
+        assert_eq!(self.status.as_u16(), status, "unexpected status; headers {:?}, body {}", self.headers, self.summary());
         self
     }
 
@@ -56,6 +56,14 @@ impl Reply {
     /// The body as text.
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    /// The body for a message: its text if it is short and has one.
+    fn summary(&self) -> String {
+        match std::str::from_utf8(&self.body) {
+            Ok(text) if text.len() <= 2000 => text.to_owned(),
+            _ => format!("of {} bytes", self.body.len()),
+        }
     }
 
     /// The body as JSON.

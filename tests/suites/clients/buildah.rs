@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use zot_tests::Sandbox;
+use zot_tests::{Sandbox, content::media_type};
 
 use crate::program::{Program, this_test};
 
@@ -62,8 +62,9 @@ async fn docker_schema_2_is_pushed_where_it_is_allowed() {
     buildah.run(&format!("push -q --tls-verify=false --format v2s2 built docker://{remote}")).await;
     buildah.run("rmi -a -f").await;
     buildah.run(&format!("pull -q --tls-verify=false docker://{remote}")).await;
-    assert_ne!(buildah.id(&remote).await, "");
-    assert_ne!(built, "");
+    assert_eq!(buildah.id(&remote).await, built);
+    let pushed = registry.client().get("/v2/docker/manifests/v1").await.expect(200);
+    assert_eq!(pushed.header("content-type"), media_type::DOCKER_MANIFEST);
 }
 
 #[tokio::test]

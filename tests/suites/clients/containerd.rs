@@ -21,6 +21,7 @@ struct Containerd {
 
 impl Containerd {
     async fn start() -> Option<Self> {
+        Program::find("zstd")?;
         let (ctr, containerd, unshare) = (Program::find("ctr")?, Program::find("containerd")?, Program::find("unshare")?);
         match Self::try_start(ctr, &containerd, unshare).await {
             Ok(containerd) => Some(containerd),
@@ -74,16 +75,29 @@ async fn containerd_trusts_our_authority_and_shows_its_certificate() {
     let ca = authority.write(&crane.home().join("ca.crt")).display().to_string();
     let identity = authority.issue(crane.home(), "me");
     let (plain, both) = (authority.registry().await, authority.registry_for(&identity).await);
-    let (trusting, trusted) = (format!("--tlscacert {ca}"), format!("{}/a:v1", plain.address()));
-    let known = format!("{trusting} --tlscert {} --tlskey {}", identity.certificate.display(), identity.key.display());
     let layout = Layout::with_image(crane.home().join("source"), "v1");
     let crane = crane.environment("SSL_CERT_FILE", &ca);
-    crane.run(&format!("push {} localhost:{}/a:v1", layout.path().display(), plain.address().port())).await;
-    containerd.images(&format!("pull {trusting} --snapshotter native {trusted}")).await;
-    let image = format!("{}/b:v1", both.address());
-    containerd.images(&format!("tag {trusted} {image}")).await;
-    containerd.ctr.refused(&format!("-a {} images push {trusting} {image}", containerd.socket)).await;
-    containerd.images(&format!("push {known} {image}")).await;
-    let pushed = both.client().head("/v2/b/manifests/v1").await.expect(200);
+    crane.run(&format!("push {} localhost:{}/a/b:v1", layout.path().display(), plain.address().port())).await;
+    let trusting = hosts(&containerd, "trusting", &[&plain, &both], &format!("ca = \"{ca}\""));
+    let shown = format!("client = [[\"{}\", \"{}\"]]", identity.certificate.display(), identity.key.display());
+    let known = hosts(&containerd, "known", &[&both], &format!("ca = \"{ca}\"\n{shown}"));
+    let (image, copy) = (format!("{}/a/b:v1", plain.address()), format!("{}/copy:v1", both.address()));
+    containerd.images(&format!("pull --hosts-dir {trusting} --snapshotter native {image}")).await;
+    containerd.images(&format!("tag {image} {copy}")).await;
+    containerd.ctr.refused(&format!("-a {} images push --hosts-dir {trusting} {copy}", containerd.socket)).await;
+    containerd.images(&format!("push --hosts-dir {known} {copy}")).await;
+    let pushed = both.client().head("/v2/copy/manifests/v1").await.expect(200);
     assert_eq!(pushed.header("docker-content-digest"), layout.digest("v1"));
+}
+
+/// A directory that tells containerd what to trust and show.
+fn hosts(containerd: &Containerd, name: &str, registries: &[&Sandbox], settings: &str) -> String {
+    let directory = containerd.ctr.home().join(name);
+    for registry in registries {
+        let of_registry = directory.join(registry.address().to_string());
+        fs::create_dir_all(&of_registry).expect("a directory");
+        let (url, can) = (registry.url(), r#"capabilities = ["pull", "resolve", "push"]"#);
+        fs::write(of_registry.join("hosts.toml"), format!("server = \"{url}\"\n[host.\"{url}\"]\n{can}\n{settings}\n")).expect("a file");
+    }
+    directory.display().to_string()
 }

@@ -5,7 +5,6 @@ use std::{fs, path::Path};
 use zot_tests::{Sandbox, skip::skip};
 
 use crate::{
-    authority::Authority,
     daemon::Daemon,
     layout::{Layout, Packing, archive},
     program::{Program, this_test},
@@ -20,10 +19,9 @@ struct Engine {
 }
 
 impl Engine {
-    /// An engine that has the files in `certificates` for the registries there, each in a directory of its address.
-    async fn start(certificates: Option<&Path>) -> Option<Self> {
+    async fn start() -> Option<Self> {
         let (docker, dockerd, unshare) = (Program::find("docker")?, Program::find("dockerd")?, Program::find("unshare")?);
-        match Self::try_start(docker, &dockerd, unshare, certificates).await {
+        match Self::try_start(docker, &dockerd, unshare).await {
             Ok(engine) => Some(engine),
             Err(reason) => {
                 skip(&this_test("docker"), &reason);
@@ -32,7 +30,7 @@ impl Engine {
         }
     }
 
-    async fn try_start(docker: Program, dockerd: &Program, unshare: Program, certificates: Option<&Path>) -> Result<Self, String> {
+    async fn try_start(docker: Program, dockerd: &Program, unshare: Program) -> Result<Self, String> {
         // An engine without a bridge takes the bridge of another one away.
         if Path::new("/sys/class/net/docker0").exists() {
             return Err("another docker engine runs on this machine".to_owned());
@@ -41,13 +39,7 @@ impl Engine {
         let socket = format!("unix://{home}/socket");
         let options = "--iptables=false --ip6tables=false --ip-masq=false --bridge=none --storage-driver vfs --log-level warn";
         let places = format!("--data-root {home}/data --exec-root {home}/exec -p {home}/pid -H {socket}");
-        // Engines look for certificates in one place only; what is mounted there is seen by this one alone.
-        let mount = certificates
-            .map(|directory| format!("mkdir -p /etc/docker/certs.d && mount --bind {} /etc/docker/certs.d\n", directory.display()));
-        let script = unshare.home().join("start.sh");
-        let text = format!("set -e\n{}exec {} {options} {places}\n", mount.unwrap_or_default(), dockerd.path().display());
-        fs::write(&script, text).expect("the start script");
-        let mut daemon = Daemon::start(&unshare, &format!("sh {}", script.display())).await?;
+        let mut daemon = Daemon::start(&unshare, &format!("{} {options} {places}", dockerd.path().display())).await?;
         daemon.answers(&docker, &format!("-H {socket} version")).await?;
         Ok(Self { docker, socket, _daemon: daemon, _home: unshare })
     }
@@ -70,7 +62,7 @@ impl Engine {
 
 #[tokio::test]
 async fn docker_pushes_and_pulls_where_schema_2_is_allowed() {
-    let Some(engine) = Engine::start(None).await else { return };
+    let Some(engine) = Engine::start().await else { return };
     let registry = Sandbox::builder().set("/http/compat", serde_json::json!(["docker2s2"])).start().await;
     let image = format!("{}/a/b:v1", registry.address());
     let made = engine.make(&image).await;
@@ -88,7 +80,7 @@ async fn docker_pushes_and_pulls_where_schema_2_is_allowed() {
 
 #[tokio::test]
 async fn docker_is_told_why_schema_2_is_refused_and_pulls_oci_images_all_the_same() {
-    let Some(engine) = Engine::start(None).await else { return };
+    let Some(engine) = Engine::start().await else { return };
     let Some(skopeo) = Program::find("skopeo") else { return };
     let registry = Sandbox::start().await;
     let image = format!("{}/a/b:v1", registry.address());
@@ -103,31 +95,4 @@ async fn docker_is_told_why_schema_2_is_refused_and_pulls_oci_images_all_the_sam
     skopeo.run(&format!("--insecure-policy copy -q --all --preserve-digests --dest-tls-verify=false {from} docker://{remote}")).await;
     let pulled = engine.run(&format!("pull {remote}")).await;
     assert!(pulled.contains(layout.digest("v1")), "{pulled}");
-}
-
-#[tokio::test]
-async fn docker_shows_its_certificate_where_the_registry_asks_for_one() {
-    let Some(certified) = Program::find("docker") else { return };
-    let authority = Authority::new();
-    let identity = authority.issue(certified.home(), "me");
-    let (known, stranger) = (authority.registry_for(&identity).await, authority.registry_for(&identity).await);
-    let certificates = certified.home().join("certs.d");
-    for (registry, shown) in [(&known, true), (&stranger, false)] {
-        let directory = certificates.join(registry.address().to_string());
-        fs::create_dir_all(&directory).expect("a directory");
-        authority.write(&directory.join("ca.crt"));
-        if shown {
-            fs::copy(&identity.certificate, directory.join("client.cert")).expect("the certificate");
-            fs::copy(&identity.key, directory.join("client.key")).expect("the key");
-        }
-    }
-    let Some(engine) = Engine::start(Some(&certificates)).await else { return };
-    let (image, refused) = (format!("{}/a/b:v1", known.address()), format!("{}/a/b:v1", stranger.address()));
-    let made = engine.make(&image).await;
-    engine.run(&format!("tag {image} {refused}")).await;
-    engine.run(&format!("push {image}")).await;
-    engine.docker.refused(&format!("-H {} push {refused}", engine.socket)).await;
-    engine.run(&format!("rmi {image} {refused}")).await;
-    engine.run(&format!("pull {image}")).await;
-    assert_eq!(engine.id(&image).await, made);
 }

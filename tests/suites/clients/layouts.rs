@@ -24,6 +24,10 @@ async fn push(skopeo: &Program, registry: &Sandbox, repository: &str) -> Layout 
     layout
 }
 
+fn both() -> Option<(Program, Program)> {
+    Some((Program::find("skopeo")?, Program::find("umoci")?))
+}
+
 /// Waits until the repository's directory shows these tags: it follows what was acknowledged.
 async fn shows(on_disk: &Path, tags: &[&str]) {
     wait::until("the layout shows what was pushed", async || {
@@ -60,7 +64,7 @@ async fn skopeo_reads_what_is_on_disk() {
 
 #[tokio::test]
 async fn umoci_lists_and_unpacks_what_is_on_disk() {
-    let (Some(skopeo), Some(umoci)) = (Program::find("skopeo"), Program::find("umoci")) else { return };
+    let Some((skopeo, umoci)) = both() else { return };
     let registry = Sandbox::start().await;
     push(&skopeo, &registry, "unpacked").await;
     let on_disk = registry.root().join("unpacked");
@@ -76,7 +80,7 @@ async fn umoci_lists_and_unpacks_what_is_on_disk() {
 
 #[tokio::test]
 async fn deleted_tags_are_gone_from_the_disk_too() {
-    let (Some(skopeo), Some(umoci)) = (Program::find("skopeo"), Program::find("umoci")) else { return };
+    let Some((skopeo, umoci)) = both() else { return };
     let registry = Sandbox::start().await;
     push(&skopeo, &registry, "unpacked").await;
     let on_disk = registry.root().join("unpacked");
@@ -88,7 +92,7 @@ async fn deleted_tags_are_gone_from_the_disk_too() {
 
 #[tokio::test]
 async fn images_that_umoci_made_can_be_pushed_and_pulled() {
-    let (Some(skopeo), Some(umoci)) = (Program::find("skopeo"), Program::find("umoci")) else { return };
+    let Some((skopeo, umoci)) = both() else { return };
     let registry = Sandbox::start().await;
     let home = umoci.home().display().to_string();
     fs::write(umoci.home().join("file"), "made by umoci").expect("a file");

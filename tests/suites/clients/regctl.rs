@@ -11,6 +11,7 @@ use crate::{
 
 /// Regctl that speaks plain HTTP to a registry, and what else `options` say of it.
 async fn regctl(registry: &Sandbox, options: &str) -> Option<Program> {
+    Program::find("zstd")?;
     let regctl = Program::find("regctl")?;
     let settings = regctl.home().join("regctl.json");
     let regctl = regctl.environment("REGCTL_CONFIG", settings.display());

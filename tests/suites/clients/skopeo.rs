@@ -18,6 +18,7 @@ struct Setup {
 
 impl Setup {
     async fn start() -> Option<Self> {
+        Program::find("zstd")?;
         Some(Self { skopeo: Program::find("skopeo")?, registry: Sandbox::start().await })
     }
 

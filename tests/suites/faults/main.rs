@@ -3,17 +3,17 @@
 //! One reference model knows what was acknowledged; every test loads the real binary, breaks something and asks the model.
 #![cfg(test)]
 
-
+mod damage;
 mod disk;
-
+mod disk_fails;
 mod disk_full;
+mod disk_refuses;
 mod kill;
 mod layouts;
 mod load;
 mod model;
 mod power_cut;
 mod random;
-
 mod rounds;
-
-
+mod slow_clients;
+mod termination;

@@ -29,6 +29,8 @@ pub(crate) async fn get(call: &Call<'_>, repository: &RepositoryName, digest: &D
     let blob = call.registry.read_blob(call.cx, repository, digest, None).await?;
     let mut response = response(StatusCode::OK, ExactBody::of(blob.stream, blob.size));
     describe(response.headers_mut(), digest, OCTET_STREAM);
+    // The server would add it, but over HTTP/2 not for an empty blob.
+    response.headers_mut().insert(header::CONTENT_LENGTH, blob.size.into());
     Ok(response)
 }
 

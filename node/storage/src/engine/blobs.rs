@@ -11,7 +11,7 @@ use crate::{
     BlobKey,
     blobs::Pieces,
     metadata::{
-        Expect, Key, Outcome, Row, Scan, Transaction,
+        Expect, Key, Outcome, Scan, Transaction,
         rows::{BlobRow, LinkRow, Location, ManifestRow, now_unix_ms},
     },
 };
@@ -55,7 +55,7 @@ impl Blobs for Engine {
     async fn delete_blob(&self, _cx: &Context, repository: &RepositoryName, digest: &Digest) -> Result<()> {
         let key = Key::Link(repository.clone(), *digest);
         loop {
-            let Some(Row { version, .. }) = self.metadata.get(&key).await? else {
+            let Some(row) = self.metadata.get(&key).await? else {
                 return Err(self.blob_unknown(repository, digest).await?);
             };
             if let Some(manifest) = self.referencing_manifest(repository, digest).await? {
@@ -63,8 +63,11 @@ impl Blobs for Engine {
             }
             // A manifest that takes up the blob now writes the link, so that this version is gone.
             let mut transaction = Transaction::new();
-            transaction.delete(key.clone(), Expect::Version(version));
+            transaction.delete(key.clone(), Expect::Version(row.version));
+            // Else the layout would bring the blob back when the rows are made from it.
+            transaction.put(Key::Unprojected(repository.clone(), *digest), Expect::Anything, Bytes::new());
             if self.metadata.commit(transaction).await? == Outcome::Committed {
+                self.layout_changed();
                 return Ok(());
             }
         }

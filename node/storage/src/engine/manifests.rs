@@ -44,7 +44,7 @@ impl Manifests for Engine {
                 break;
             }
         }
-        self.manifests_changed();
+        self.layout_changed();
         Ok(PushedManifest { subject: manifest.subject.map(|subject| subject.digest) })
     }
 
@@ -58,7 +58,7 @@ impl Manifests for Engine {
                 break;
             }
         }
-        self.manifests_changed();
+        self.layout_changed();
         Ok(())
     }
 }

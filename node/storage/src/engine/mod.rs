@@ -88,8 +88,8 @@ impl Engine {
         self.metadata.close().await
     }
 
-    /// Lets the projector know that manifests changed.
-    fn manifests_changed(&self) {
+    /// Lets the projector know that a layout has to change.
+    fn layout_changed(&self) {
         if let Some(projector) = &self.projector {
             projector.wake();
         }

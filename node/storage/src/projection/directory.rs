@@ -8,7 +8,7 @@ use std::{
 
 use zot_oci::{Algorithm, Digest, RepositoryName};
 
-use super::{Content, Index};
+use super::{Content, FoundIndex, Index, change::Change};
 use crate::{
     BlobKey, Error, Result,
     blobs::filesystem::{Durability, create, remove, size},
@@ -36,33 +36,37 @@ impl LayoutDirectory {
     /// Makes the repository a layout, if it is none.
     pub(crate) fn create(&self, name: &RepositoryName) -> Result<()> {
         let marker = self.layout.repository(name).join(OCI_LAYOUT_FILE);
-        if marker.is_file() {
+        if holds(&marker, OCI_LAYOUT)? {
             return Ok(());
         }
         Durability::new(false).create_directory(&self.layout.repository(name))?;
         self.replace(&marker, OCI_LAYOUT)
     }
 
-    /// Adds a file to the layout, if it is not there.
-    pub(crate) fn add(&self, name: &RepositoryName, content: Content) -> Result<()> {
-        let (digest, length) = match &content {
-            Content::Linked(digest, _) => (digest, None),
-            Content::Written(digest, bytes) => (digest, Some(bytes.len() as u64)),
-        };
-        let target = self.layout.repository_blob(name, digest);
-        match size(&target)? {
-            // Written files may be cut after a power cut; links show what the blob store has.
-            Some(found) if length.is_none_or(|length| length == found) => return Ok(()),
-            _ => Durability::new(false).create_directory(&self.layout.repository_blobs(name, digest.algorithm()))?,
-        }
-        match content {
-            Content::Linked(_, key) => link(&self.layout.blob(&key), &target),
-            Content::Written(_, bytes) => self.replace(&target, &bytes),
+    /// Changes the files of a layout.
+    pub(super) fn apply(&self, name: &RepositoryName, change: Change) -> Result<()> {
+        match change {
+            Change::Add(contents) => contents.into_iter().try_for_each(|content| self.add(name, content)),
+            Change::Remove(digest) => remove(&self.layout.repository_blob(name, &digest)),
         }
     }
 
-    pub(crate) fn remove(&self, name: &RepositoryName, digest: &Digest) -> Result<()> {
-        remove(&self.layout.repository_blob(name, digest))
+    /// Adds a file to the layout, if it is not there.
+    fn add(&self, name: &RepositoryName, content: Content) -> Result<()> {
+        let target = self.layout.repository_blob(name, content.digest());
+        let there = match &content {
+            Content::Linked(..) => size(&target)?.is_some(),
+            Content::Written(_, bytes) => holds(&target, bytes)?,
+        };
+        if there {
+            return Ok(());
+        }
+        Durability::new(false).create_directory(&self.layout.repository_blobs(name, content.digest().algorithm()))?;
+        match content {
+            Content::Linked(_, key) => link(&self.layout.blob(&key), &target),
+            // Nothing refers to it before the index is written, and a cut one is written again.
+            Content::Written(_, bytes) => write(&target, &bytes),
+        }
     }
 
     pub(crate) fn write_index(&self, name: &RepositoryName, index: &Index) -> Result<()> {
@@ -82,11 +86,8 @@ impl LayoutDirectory {
 
     /// Writes a file whole or not at all.
     fn replace(&self, path: &Path, bytes: &[u8]) -> Result<()> {
-        // No repository has a component that starts with a dot, so the name is free.
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        let beside = path.with_file_name(format!(".{name}.new"));
-        let mut file = create(&beside)?;
-        file.write_all(bytes).map_err(Error::file("write", &beside))?;
+        let beside = beside(path);
+        write(&beside, bytes)?;
         fs::rename(&beside, path).map_err(Error::file("rename to", path))
     }
 
@@ -98,7 +99,7 @@ impl LayoutDirectory {
     }
 
     /// The index of a repository.
-    pub(crate) fn index(&self, name: &RepositoryName) -> Result<Index> {
+    pub(crate) fn index(&self, name: &RepositoryName) -> Result<FoundIndex> {
         let path = self.layout.repository(name).join(INDEX_FILE);
         let file = File::open(&path).map_err(Error::file("open", &path))?;
         let reader = io::BufReader::new(file.take(INDEX_BYTES_MAX));
@@ -150,14 +151,37 @@ impl LayoutDirectory {
     }
 }
 
+fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+    create(path)?.write_all(bytes).map_err(Error::file("write", path))
+}
+
+/// Whether a file is there and holds exactly `bytes`: one that was not synced before a power cut has its size, but zeros instead.
+fn holds(path: &Path, bytes: &[u8]) -> Result<bool> {
+    Ok(size(path)? == Some(bytes.len() as u64) && fs::read(path).map_err(Error::file("read", path))? == bytes)
+}
+
 /// Gives a file a second name, or a copy of it where the file system cannot (no hard links, too many, another file system).
 fn link(from: &Path, to: &Path) -> Result<()> {
     match fs::hard_link(from, to) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Err(Error::file("link", from)(error)),
-        Err(_) => fs::copy(from, to).map(drop).map_err(Error::file("copy", from)),
+        Err(_) => copy(from, to),
         Ok(()) => Ok(()),
     }
+}
+
+/// Copies a file whole or not at all.
+fn copy(from: &Path, to: &Path) -> Result<()> {
+    let beside = beside(to);
+    let copied = fs::copy(from, &beside).map_err(Error::file("copy", from));
+    let named = copied.and_then(|_| fs::rename(&beside, to).map_err(Error::file("rename to", to)));
+    // The failure that matters is already in hand.
+    named.inspect_err(|_| drop(remove(&beside)))
+}
+
+/// Where a file is written before it gets its name. No repository has a component that starts with a dot, so the name is free.
+fn beside(path: &Path) -> PathBuf {
+    path.with_file_name(format!(".{}.new", path.file_name().unwrap_or_default().to_string_lossy()))
 }
 
 fn walk(directory: &Path, name: &str, found: &mut Vec<RepositoryName>) -> Result<()> {
@@ -190,4 +214,36 @@ fn entries(path: &Path) -> Result<Vec<(PathBuf, fs::FileType)>> {
         Ok((entry.path(), entry.file_type()?))
     };
     listed.map(entry).collect::<io::Result<_>>().map_err(Error::file("list", path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_a_power_cut_filled_with_zeros_is_written_again() {
+        let root = tempfile::tempdir().unwrap();
+        let layout = Layout::new(root.path());
+        let directory = LayoutDirectory::new(layout.clone(), false);
+        let (name, bytes): (RepositoryName, &'static [u8]) = ("a".parse().unwrap(), b"content");
+        let digest = Digest::sha256(bytes);
+        directory.create(&name).unwrap();
+        directory.add(&name, Content::Written(digest, bytes::Bytes::from_static(bytes))).unwrap();
+        let marker = layout.repository(&name).join(OCI_LAYOUT_FILE);
+        fs::write(layout.repository_blob(&name, &digest), [0; 7]).unwrap();
+        fs::write(&marker, [0; OCI_LAYOUT.len()]).unwrap();
+
+        directory.create(&name).unwrap();
+        directory.add(&name, Content::Written(digest, bytes::Bytes::from_static(bytes))).unwrap();
+        assert_eq!(directory.read(&name, &digest).unwrap().unwrap(), bytes);
+        assert_eq!(fs::read(marker).unwrap(), OCI_LAYOUT);
+    }
+
+    #[test]
+    fn a_copy_that_fails_leaves_nothing() {
+        let root = tempfile::tempdir().unwrap();
+        let to = root.path().join("to");
+        assert!(copy(root.path(), &to).is_err());
+        assert_eq!(fs::read_dir(root.path()).unwrap().count(), 0);
+    }
 }

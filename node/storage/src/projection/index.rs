@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::IgnoredAny};
 use zot_oci::{Annotations, Descriptor, Digest, RepositoryName};
 
 use crate::{
@@ -20,17 +20,45 @@ pub(crate) const REFERENCE_NAME: &str = "org.opencontainers.image.ref.name";
 const ROWS_AT_A_TIME: usize = 1000;
 
 /// An image index, as far as a layout needs it.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Index {
     schema_version: u32,
-    /// zot writes `null` for a repository without manifests.
-    #[serde(deserialize_with = "null_is_empty")]
-    pub(crate) manifests: Vec<Descriptor>,
+    manifests: Vec<Descriptor>,
 }
 
-fn null_is_empty<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Vec<Descriptor>, D::Error> {
+/// An image index as it is found.
+#[derive(Debug, Deserialize)]
+pub(crate) struct FoundIndex {
+    /// zot writes `null` for a repository without manifests.
+    #[serde(deserialize_with = "null_is_empty")]
+    manifests: Vec<Entry>,
+}
+
+/// One that is no descriptor of ours, because of an algorithm we do not have or for whatever reason, costs no other.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum Entry {
+    Usable(Descriptor),
+    Unusable(IgnoredAny),
+}
+
+fn null_is_empty<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Vec<Entry>, D::Error> {
     Ok(Option::deserialize(deserializer)?.unwrap_or_default())
+}
+
+impl FoundIndex {
+    /// The usable descriptors, and how many entries are not.
+    pub(crate) fn descriptors(self) -> (Vec<Descriptor>, usize) {
+        let entries = self.manifests.len();
+        let usable = self.manifests.into_iter().filter_map(|entry| match entry {
+            Entry::Usable(descriptor) => Some(descriptor),
+            Entry::Unusable(_) => None,
+        });
+        let usable: Vec<_> = usable.collect();
+        let unusable = entries - usable.len();
+        (usable, unusable)
+    }
 }
 
 impl Index {
@@ -87,9 +115,26 @@ async fn tags(metadata: &dyn Metadata, name: &RepositoryName) -> Result<BTreeMap
 mod tests {
     use super::*;
 
+    fn read(text: &str) -> (Vec<Descriptor>, usize) {
+        serde_json::from_str::<FoundIndex>(text).unwrap().descriptors()
+    }
+
     #[test]
     fn an_index_written_by_zot_is_read() {
-        let index: Index = serde_json::from_str(r#"{"schemaVersion":2,"manifests":null}"#).unwrap();
-        assert_eq!(index.manifests, []);
+        assert_eq!(read(r#"{"schemaVersion":2,"manifests":null}"#), (vec![], 0));
+    }
+
+    #[test]
+    fn an_unusable_entry_costs_no_other() {
+        let usable = format!(r#"{{"mediaType":"x","digest":"{}","size":1}}"#, Digest::sha256(b"x"));
+        let (found, unusable) = read(&format!(r#"{{"manifests":[{{"mediaType":"x","digest":"md5:0","size":1}},{usable},7]}}"#));
+        assert_eq!((found.len(), unusable), (1, 2));
+    }
+
+    #[test]
+    fn what_is_no_index_is_none() {
+        for text in ["{}", "[]", "null", r#"{"manifests":7}"#, r#"{"manifests":[{]}"#] {
+            assert!(serde_json::from_str::<FoundIndex>(text).is_err(), "{text}");
+        }
     }
 }

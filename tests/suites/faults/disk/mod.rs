@@ -39,21 +39,14 @@ const STORAGE_ERRORS: [&str; 4] = [
     "could not give up abandoned uploads",
 ];
 
-/// How a file system is made and mounted.
+/// How a file system is mounted, besides `loop`.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Flavour {
-    /// Options of `mkfs.ext4`.
-    pub(crate) make: &'static [&'static str],
-    /// Options of `mount`, besides `loop`.
-    pub(crate) mount: &'static str,
-}
+pub(crate) struct Flavour(&'static str);
 
 /// ext4 as everybody has it.
-pub(crate) const PLAIN: Flavour = Flavour { make: &[], mount: "" };
+pub(crate) const PLAIN: Flavour = Flavour("");
 /// Nothing is written but what is asked for: no periodic commit, no flush when a file is renamed over another.
-pub(crate) const LAZY: Flavour = Flavour { make: &[], mount: ",noauto_da_alloc,commit=300" };
-/// The same, and an fsync writes what the file needs and not the whole journal: a directory that was not synced is lost.
-pub(crate) const LAZIEST: Flavour = Flavour { make: &["-O", "fast_commit"], mount: LAZY.mount };
+pub(crate) const LAZY: Flavour = Flavour(",noauto_da_alloc,commit=300");
 
 /// A mounted file system. Dropping it unmounts it and removes its file.
 #[derive(Debug)]

@@ -24,8 +24,8 @@ impl Mount {
         let sized = File::create(&device).and_then(|file| file.set_len(mebibytes << 20));
         sized.map_err(|error| format!("cannot make a file for a disk: {error}"))?;
         // No blocks are kept for root, which would be us: full is full.
-        try_run(command("mkfs.ext4").args(["-q", "-F", "-m", "0"]).args(flavour.make).arg(&device))?;
-        let mount = Self { path: directory.join(name), device, options: format!("loop{}", flavour.mount) };
+        try_run(command("mkfs.ext4").args(["-q", "-F", "-m", "0"]).arg(&device))?;
+        let mount = Self { path: directory.join(name), device, options: format!("loop{}", flavour.0) };
         fs::create_dir(&mount.path).map_err(|error| format!("cannot make a directory to mount at: {error}"))?;
         mount.mount()?;
         Ok(mount)

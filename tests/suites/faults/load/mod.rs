@@ -15,8 +15,8 @@ use zot_tests::Client;
 
 use crate::{model::Model, random::Random};
 
-use self::writer::Writer;
 pub(crate) use self::upload::{AfterFailure, offset};
+use self::writer::Writer;
 
 /// Writers at a time.
 const WRITERS: u64 = 4;

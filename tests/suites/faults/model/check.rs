@@ -1,6 +1,6 @@
 //! Holds a registry to the model: every fact is asked for, every byte is hashed, and what is certain afterwards is learned.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use futures::{StreamExt as _, stream};
 use serde_json::Value as Json;
@@ -38,7 +38,7 @@ struct Seen {
 pub(crate) async fn check(model: &Model, client: &Client) -> Checked {
     let mut wrong = Vec::new();
     let mut checked = Checked::default();
-    let mut needed = BTreeSet::new();
+    let (mut needed, mut subjects) = (BTreeSet::new(), BTreeSet::new());
     let seen: Vec<_> = stream::iter(model.facts()).map(|fact| see(client, fact)).buffer_unordered(REQUESTS).collect().await;
     for seen in seen {
         match seen {
@@ -47,6 +47,7 @@ pub(crate) async fn check(model: &Model, client: &Client) -> Checked {
                 checked.bytes += seen.body.len();
                 wrong.extend(model.see(&seen.fact, &seen.value).err());
                 needed.extend(needs(&seen));
+                subjects.extend(subject(&seen));
             }
             Err(reason) => wrong.push(reason),
         }
@@ -59,6 +60,7 @@ pub(crate) async fn check(model: &Model, client: &Client) -> Checked {
             Err(reason) => wrong.push(reason),
         }
     }
+    wrong.extend(missing_referrers(client, &subjects).await);
     wrong.extend(lists(model, client).await);
     assert!(wrong.is_empty(), "{} promises broken:\n{}", wrong.len(), wrong.join("\n"));
     checked
@@ -137,6 +139,26 @@ fn needs(seen: &Seen) -> Vec<(String, String, u64)> {
     blobs.collect()
 }
 
+/// The repository, subject and digest of a manifest that refers to another.
+fn subject(seen: &Seen) -> Option<(String, String, String)> {
+    let Fact::Manifest { repository, digest } = &seen.fact else { return None };
+    let manifest: Json = serde_json::from_slice(&seen.body).ok()?;
+    Some((repository.clone(), manifest["subject"]["digest"].as_str()?.to_owned(), digest.clone()))
+}
+
+/// Manifests that are there but not among the referrers of their subjects.
+async fn missing_referrers(client: &Client, subjects: &BTreeSet<(String, String, String)>) -> Vec<String> {
+    let mut missing = Vec::new();
+    for (repository, subject, digest) in subjects {
+        let listed = client.get(&format!("/v2/{repository}/referrers/{subject}")).await.expect(200).json();
+        let referrers = listed["manifests"].as_array().cloned().unwrap_or_default();
+        if !referrers.iter().any(|referrer| referrer["digest"] == **digest) {
+            missing.push(format!("{digest} of {repository} is not among the referrers of {subject}"));
+        }
+    }
+    missing
+}
+
 async fn whole(client: &Client, (repository, digest, size): (String, String, u64)) -> Result<usize, String> {
     let what = format!("blob {digest} of {repository}, which a manifest needs,");
     let reply = client.get_blob(&repository, &digest).try_send().await.map_err(|broken| format!("{what} {broken}"))?;
@@ -161,8 +183,8 @@ async fn lists(model: &Model, client: &Client) -> Vec<String> {
             with_manifests.insert(repository);
         }
     }
-    let catalog: BTreeMap<String, ()> = client.catalog().await.into_iter().map(|repository| (repository, ())).collect();
-    let missing = with_manifests.into_iter().filter(|repository| !catalog.contains_key(repository));
+    let catalog = client.catalog().await;
+    let missing = with_manifests.into_iter().filter(|repository| !catalog.contains(repository));
     wrong.extend(missing.map(|repository| format!("{repository} is not in the catalog")));
     wrong
 }

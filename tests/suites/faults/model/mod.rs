@@ -2,6 +2,7 @@
 
 mod check;
 mod register;
+mod tests;
 
 use std::{
     collections::{BTreeMap, BTreeSet},

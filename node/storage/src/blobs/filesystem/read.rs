@@ -1,13 +1,14 @@
-//! Reading files in pieces, off the asynchronous threads.
+//! Reading files in pieces: at once where the page cache has them, off the asynchronous threads where the disk must be waited for.
 
 use std::{
     fs::File,
-    io::{Read, Seek, SeekFrom},
+    io::{IoSliceMut, Read, Seek, SeekFrom},
     path::{Path, PathBuf},
 };
 
 use bytes::Bytes;
 use futures::{StreamExt, stream};
+use rustix::io::{ReadWriteFlags, preadv2};
 use zot_oci::ByteRange;
 
 use crate::{
@@ -20,6 +21,7 @@ use crate::{
 struct Reading {
     file: File,
     path: PathBuf,
+    position: u64,
     left: u64,
 }
 
@@ -39,7 +41,7 @@ pub(super) async fn read(path: PathBuf, size: u64, range: ByteRange) -> Result<P
 /// Reads everything in `file`, from its start.
 pub(super) fn whole(file: File, path: &Path) -> Result<Pieces> {
     let left = file.metadata().map_err(Error::file("stat", path))?.len();
-    let mut reading = Reading { file, path: path.to_owned(), left };
+    let mut reading = Reading { file, path: path.to_owned(), position: 0, left };
     reading.file.rewind().map_err(Error::file("seek in", path))?;
     Ok(pieces(reading).boxed())
 }
@@ -50,6 +52,9 @@ fn pieces(reading: Reading) -> impl futures::Stream<Item = Result<Bytes>> + Send
             return Ok(None);
         }
         let room = room(reading.left);
+        if reading.is_cached(room.capacity()) {
+            return reading.piece(room).map(|piece| Some((piece, reading)));
+        }
         let next = blocking(move || {
             let piece = reading.piece(room)?;
             Ok((piece, reading))
@@ -74,7 +79,13 @@ impl Reading {
         if range.first() > 0 {
             file.seek(SeekFrom::Start(range.first())).map_err(Error::file("seek in", &path))?;
         }
-        Ok(Self { file, path, left: range.length() })
+        Ok(Self { file, path, position: range.first(), left: range.length() })
+    }
+
+    /// Whether the next `length` bytes can be had without waiting for the disk. Files are read ahead in order, so their end tells.
+    fn is_cached(&self, length: usize) -> bool {
+        let last = self.position + self.left.min(length as u64) - 1;
+        preadv2(&self.file, &mut [IoSliceMut::new(&mut [0])], last, ReadWriteFlags::NOWAIT) == Ok(1)
     }
 
     /// The next piece, as much as there is `room` for: a file that ends early is an error.
@@ -84,6 +95,7 @@ impl Reading {
         if read as u64 != length {
             return Err(Error::damaged(format!("file `{}`", self.path.display()), "it ends before its size"));
         }
+        self.position += length;
         self.left -= length;
         Ok(piece.into())
     }

@@ -44,8 +44,8 @@ pub enum Scan {
     References(RepositoryName, Digest),
     /// Blobs of a repository, those after a digest.
     Links(RepositoryName, Option<Digest>),
-    /// Changes that image layouts do not show yet.
-    Unprojected,
+    /// Changes that image layouts do not show yet, those after one.
+    Unprojected(Option<(RepositoryName, Digest)>),
 }
 
 const SCHEMA: u8 = 0;
@@ -131,7 +131,10 @@ impl Scan {
             Self::Referrers(name, subject, after) => digest_range(|| Encoder::kind(REFERRER).name(name).digest(subject), after.as_ref()),
             Self::References(name, target) => digest_range(|| Encoder::kind(REFERENCE).name(name).digest(target), None),
             Self::Links(name, after) => digest_range(|| Encoder::kind(LINK).name(name), after.as_ref()),
-            Self::Unprojected => digest_range(|| Encoder::kind(UNPROJECTED), None),
+            Self::Unprojected(after) => {
+                let start = Encoder::kind(UNPROJECTED);
+                start.range(after.as_ref().map(|(name, digest)| Encoder::kind(UNPROJECTED).name(name).digest(digest)))
+            }
         }
     }
 }

@@ -10,7 +10,7 @@ use std::{
 use ::redb::{Database, StorageBackend};
 
 use super::CACHE_BYTES;
-use crate::{Error, Result};
+use crate::{Error, Result, blobs::filesystem::Durability};
 
 /// Where the database lies, and whether its commits reach the disk.
 #[derive(Debug, Clone)]
@@ -28,6 +28,10 @@ impl MetadataFile {
     pub(super) fn open(&self) -> Result<Database> {
         let opened = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(&self.path);
         let file = opened.map_err(Error::file("open", &self.path))?;
+        if let Some(directory) = self.path.parent() {
+            // A file that is new has to be found again.
+            Durability::new(self.durable).sync_directory(directory)?;
+        }
         let backend = Backend { file, durable: self.durable };
         let database = Database::builder().set_cache_size(CACHE_BYTES).create_with_backend(backend);
         database.map_err(|error| Error::OpenMetadata { path: self.path.clone(), source: error.into() })
