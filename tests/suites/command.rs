@@ -164,3 +164,19 @@ fn the_same_settings_can_be_written_in_each_format() {
         assert_eq!(output.code, Some(0), "{name}: {output:?}");
     }
 }
+
+#[test]
+fn the_examples_are_valid_but_for_files_that_only_their_users_have() {
+    let examples = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples");
+    for entry in fs::read_dir(examples).unwrap() {
+        let path = entry.unwrap().path();
+        if !path.file_name().unwrap().to_str().unwrap().starts_with("config-") {
+            continue;
+        }
+        let output = run(&["verify", path.to_str().unwrap()]);
+        let missing = |line: &str| line.starts_with("  ") && line.contains("no such file or directory");
+        let others: Vec<&str> = output.stderr.lines().skip(1).filter(|line| !missing(line)).collect();
+        assert!(others.is_empty() && output.code.is_some(), "{}: {output:?}", path.display());
+        assert_eq!(output.code == Some(0), output.stderr.is_empty(), "{}: {output:?}", path.display());
+    }
+}

@@ -97,11 +97,12 @@ async fn a_secret_of_a_client_is_in_no_log() {
 
 #[tokio::test]
 async fn what_a_client_sends_cannot_forge_a_line() {
-    let sandbox = Sandbox::start().await;
+    let mut sandbox = Sandbox::start().await;
     let forged = "x\u{2028}\\n{\"level\":\"error\",\"message\":\"forged\"}";
     sandbox.client().get("/v2/").header("user-agent", forged).await.expect(200);
-    access_lines(&sandbox, "/v2/", 1).await;
+    assert!(sandbox.terminate().await.success());
     let logs = sandbox.logs();
+    assert_eq!(access_lines(&sandbox, "/v2/", 1).await.len(), 1);
     assert!(logs.text().lines().all(|line| serde_json::from_str::<Value>(line).is_ok()), "{logs}");
     assert!(logs.with_message("forged").is_empty());
 }

@@ -9,7 +9,7 @@ async fn the_first_line_for_people_says_where_it_is_and_how_to_push() {
     let sandbox = Sandbox::start().await;
     let address = sandbox.address();
     let expected = format!("serving http://{address}, push with: docker push {address}/<repository>:<tag>");
-    assert_eq!(sandbox.logs().with_message(&expected).len(), 1, "{}", sandbox.logs());
+    wait::until("it is told", async || sandbox.logs().with_message(&expected).len() == 1).await;
 }
 
 #[tokio::test]

@@ -33,8 +33,8 @@ async fn a_push_under_way_is_finished() {
 
 #[tokio::test]
 async fn a_client_that_never_finishes_does_not_hold_it_up() {
-    for signal in [Signal::TERM, Signal::INT] {
-        let mut sandbox = Sandbox::start().await;
+    for (signal, drain_timeout) in [(Signal::TERM, "10s"), (Signal::INT, "2s")] {
+        let mut sandbox = Sandbox::builder().set("/http/limits/drainTimeout", drain_timeout).start().await;
         let client = sandbox.client();
         client.push_image("a", "latest", &Image::small(1)).await;
         let upload = client.start_upload("a").await;

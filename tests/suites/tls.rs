@@ -52,7 +52,7 @@ async fn both_protocols_are_spoken_over_tls() {
         // Locations stay relative, so that they are right behind any proxy.
         assert!(client.start_upload("a").await.starts_with("/v2/a/blobs/uploads/"));
     }
-    assert!(sandbox.logs().text().contains("serving https://"));
+    wait::until("it is told", async || sandbox.logs().text().contains("serving https://")).await;
 }
 
 #[tokio::test]

@@ -65,7 +65,10 @@ fn manifest(layout: &Path, digest: &str) -> usize {
     let manifest: Json = serde_json::from_slice(&blob(layout, digest)).expect("a manifest is JSON");
     let layers = manifest["layers"].as_array().into_iter().flatten();
     let needed = layers.chain(manifest.get("config")).map(|blob| blob["digest"].as_str().expect("a digest"));
-    1 + needed.map(|digest| blob(layout, digest)).count()
+    needed.fold(1, |files, digest| {
+        blob(layout, digest);
+        files + 1
+    })
 }
 
 fn blob(layout: &Path, digest: &str) -> Vec<u8> {
