@@ -10,7 +10,7 @@ use crate::{
     rounds::Rounds,
 };
 
-const DISK_MEBIBYTES: u64 = 96;
+const DISK_MEBIBYTES: u64 = 128;
 /// The most small pushes until the metadata needs space that is not there.
 const PUSHES_MAX: u64 = 4000;
 
@@ -72,18 +72,23 @@ async fn an_upload_that_fills_the_disk_goes_on_where_it_was_when_there_is_space(
     let Some(disk) = Disk::new(name, DISK_MEBIBYTES, PLAIN) else { return };
     let sandbox = disk.sandbox().start().await;
     let client = sandbox.client();
-    let content = bytes(7, 12 << 20);
-    let (first, rest) = content.split_at(1 << 20);
-    let upload = client.start_upload("a").await;
-    client.append(&upload, 0, first).await.expect(202);
-    disk.fill(3 << 20);
-    expect_unavailable(client.append(&upload, first.len(), rest).await);
-    assert_eq!(offset(&client.get(&upload).await.expect(204)), first.len());
-    disk.free();
-    client.append(&upload, first.len(), rest).await.expect(202);
-    let digest = digest_of(&content);
-    client.finish_upload(&upload, &digest, b"").await.expect(201);
-    assert_eq!(client.get_blob("a", &digest).await.expect(200).body, content);
+    // The first part is kept in memory or on the disk; nothing or some of the second finds room.
+    for (seed, first, left) in [(1, 5_000, 0), (2, 5_000, 1 << 20), (3, 1 << 20, 0), (4, 1 << 20, 3 << 20)] {
+        let content = bytes(seed, 12 << 20);
+        let (first, rest) = content.split_at(first);
+        let upload = client.start_upload("a").await;
+        client.append(&upload, 0, first).await.expect(202);
+        disk.fill(left);
+        expect_unavailable(client.append(&upload, first.len(), rest).await);
+        assert_eq!(offset(&client.get(&upload).await.expect(204)), first.len());
+        disk.free();
+        client.append(&upload, first.len(), rest).await.expect(202);
+        let digest = digest_of(&content);
+        client.finish_upload(&upload, &digest, b"").await.expect(201);
+        let served = client.get_blob("a", &digest).await.expect(200).body;
+        assert!(served == content, "the blob is not what was sent");
+        client.delete(&format!("/v2/a/blobs/{digest}")).await.expect(202);
+    }
 }
 
 /// Pushes small blobs, which are kept with the metadata, until one is refused. Returns those that were acknowledged.

@@ -64,7 +64,7 @@ pub trait Staged: Debug + Send + Sync {
     /// Waits until everything written is with the store.
     async fn flush(&mut self) -> Result<()>;
 
-    /// Drops everything after the first `size` bytes, also after a failed write.
+    /// Drops everything after the first `size` bytes, also after a failed write. Having less than that is damage.
     async fn truncate(&mut self, size: u64) -> Result<()>;
 
     /// Reads everything back.

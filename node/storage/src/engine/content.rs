@@ -186,12 +186,15 @@ impl Content {
                 Ok(())
             }
             Stored::Inline(bytes) => {
-                let before = std::iter::once(bytes.clone().freeze()).filter(|before| !before.is_empty());
-                let pieces = before.chain(gathered.pieces).collect();
                 let mut staged = blobs.stage(upload).await?;
-                staged.write(pieces).await?;
+                if !bytes.is_empty() {
+                    // They are let go of when they are with the store: if it fails, there must be something to go back to.
+                    staged.write(vec![bytes.clone().freeze()]).await?;
+                    staged.flush().await?;
+                }
+                let written = staged.write(gathered.pieces).await;
                 self.bytes = Stored::Staged(staged);
-                Ok(())
+                written
             }
             Stored::Staged(staged) => staged.write(gathered.pieces).await,
         }

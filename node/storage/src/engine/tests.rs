@@ -54,22 +54,35 @@ impl Sessions for FailingSessions {
     }
 }
 
-/// Fails to write and to truncate.
+/// How writing fails.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum Failure {
+    /// The bytes are taken in before it fails, and cannot be taken back.
+    #[default]
+    Late,
+    /// No byte is taken in.
+    Early,
+}
+
 #[derive(Debug, Default)]
 struct FailingBlobs {
     blobs: MemoryBlobs,
+    failure: Failure,
     fails: Switch,
 }
 
 #[derive(Debug)]
 struct FailingStaged {
     staged: Box<dyn Staged>,
+    failure: Failure,
     fails: Switch,
+    /// What a write in the background came to.
+    written: Result<()>,
 }
 
 impl FailingBlobs {
     fn failing(&self, staged: Box<dyn Staged>) -> Box<dyn Staged> {
-        Box::new(FailingStaged { staged, fails: self.fails.clone() })
+        Box::new(FailingStaged { staged, failure: self.failure, fails: self.fails.clone(), written: Ok(()) })
     }
 }
 
@@ -110,18 +123,25 @@ impl BlobStore for FailingBlobs {
 
 #[async_trait::async_trait]
 impl Staged for FailingStaged {
-    /// Takes the bytes in before it fails, as a disk does that gets full on the way.
+    /// Succeeds at first, as a write does that goes on in the background.
     async fn write(&mut self, pieces: Vec<Bytes>) -> Result<()> {
-        self.staged.write(pieces).await?;
-        refuse(&self.fails)
+        self.flush().await?;
+        self.written = refuse(&self.fails);
+        if self.written.is_ok() || self.failure == Failure::Late {
+            self.staged.write(pieces).await?;
+        }
+        Ok(())
     }
 
     async fn flush(&mut self) -> Result<()> {
-        self.staged.flush().await
+        std::mem::replace(&mut self.written, Ok(()))
     }
 
     async fn truncate(&mut self, size: u64) -> Result<()> {
-        refuse(&self.fails)?;
+        self.written = Ok(());
+        if self.failure == Failure::Late {
+            refuse(&self.fails)?;
+        }
         self.staged.truncate(size).await
     }
 
@@ -139,43 +159,50 @@ fn chunk(at: usize, bytes: &[u8]) -> Chunk {
     Chunk { at: Some(at as u64), length: Some(bytes.len() as u64), stream: stream::iter([Ok(piece)]).boxed() }
 }
 
-/// Uploads three parts; the stores fail at the second, which is then sent again, and again if they still fail.
-async fn an_upload_goes_on(engine: &Engine, fails: &Switch, part: usize) {
+/// Uploads content in parts of these lengths; the stores fail at the second, which is then sent again, and again while they still fail.
+async fn an_upload_goes_on(engine: &Engine, fails: &Switch, [first, second, last]: [usize; 3]) {
     let (cx, name) = (Context::internal(), "a".parse::<RepositoryName>().unwrap());
-    let content: Vec<u8> = (0..3 * part).map(|at| (at % 251) as u8).collect();
-    let parts: Vec<&[u8]> = content.chunks(part).collect();
+    let content: Vec<u8> = (0..first + second + last).map(|at| (at % 251) as u8 + 1).collect();
     let upload = engine.open_upload(&cx, &name, Algorithm::Sha256).await.unwrap();
-    engine.append_upload(&cx, &name, upload, chunk(0, parts[0])).await.unwrap();
+    engine.append_upload(&cx, &name, upload, chunk(0, &content[..first])).await.unwrap();
 
+    let failing = &content[first..first + second];
     fails.store(true, Ordering::Release);
     for _ in 0..2 {
-        let refused = engine.append_upload(&cx, &name, upload, chunk(part, parts[1])).await;
+        let refused = engine.append_upload(&cx, &name, upload, chunk(first, failing)).await;
         assert!(matches!(refused, Err(Error::Unavailable { .. })), "{refused:?}");
-        assert_eq!(engine.upload_status(&cx, &name, upload).await.unwrap().offset, part as u64);
+        assert_eq!(engine.upload_status(&cx, &name, upload).await.unwrap().offset, first as u64);
     }
     fails.store(false, Ordering::Release);
 
-    engine.append_upload(&cx, &name, upload, chunk(part, parts[1])).await.unwrap();
+    engine.append_upload(&cx, &name, upload, chunk(first, failing)).await.unwrap();
     let digest = Digest::sha256(&content);
-    engine.finish_upload(&cx, &name, upload, chunk(2 * part, parts[2]), &digest).await.unwrap();
+    engine.finish_upload(&cx, &name, upload, chunk(first + second, &content[first + second..]), &digest).await.unwrap();
     let pieces: Vec<Bytes> = engine.read_blob(&cx, &name, &digest, None).await.unwrap().stream.try_collect().await.unwrap();
-    assert_eq!(pieces.concat(), content);
+    assert!(pieces.concat() == content, "the blob is not what was sent");
 }
+
+const SMALL: usize = 100;
+const LARGE: usize = 2 * INLINE_BYTES_MAX;
 
 #[tokio::test]
 async fn bytes_whose_session_could_not_be_saved_can_be_sent_again() {
-    for part in [100, 2 * INLINE_BYTES_MAX] {
+    for lengths in [[SMALL; 3], [SMALL, LARGE, SMALL], [LARGE; 3]] {
         let sessions = Arc::new(FailingSessions::default());
         let fails = sessions.fails.clone();
         let engine = Engine::new(Arc::<MemoryMetadata>::default(), Arc::<MemoryBlobs>::default(), sessions, true);
-        an_upload_goes_on(&engine, &fails, part).await;
+        an_upload_goes_on(&engine, &fails, lengths).await;
     }
 }
 
 #[tokio::test]
-async fn bytes_of_a_write_that_could_not_be_undone_are_not_part_of_the_blob() {
-    let blobs = Arc::new(FailingBlobs::default());
-    let fails = blobs.fails.clone();
-    let engine = Engine::new(Arc::<MemoryMetadata>::default(), blobs, Arc::<MemorySessions>::default(), true);
-    an_upload_goes_on(&engine, &fails, 2 * INLINE_BYTES_MAX).await;
+async fn bytes_of_a_write_that_failed_are_not_part_of_the_blob_and_those_before_are() {
+    for failure in [Failure::Late, Failure::Early] {
+        for lengths in [[SMALL, LARGE, SMALL], [SMALL, 1 << 20, SMALL], [LARGE, LARGE, SMALL], [LARGE, 1 << 20, LARGE]] {
+            let blobs = Arc::new(FailingBlobs { failure, ..FailingBlobs::default() });
+            let fails = blobs.fails.clone();
+            let engine = Engine::new(Arc::<MemoryMetadata>::default(), blobs, Arc::<MemorySessions>::default(), true);
+            an_upload_goes_on(&engine, &fails, lengths).await;
+        }
+    }
 }

@@ -1,7 +1,7 @@
 //! Keeps every repository's OCI image layout on disk current with the rows, a moment behind them.
 //!
-//! A push leaves a mark ([`Key::Unprojected`]) in its own transaction; the projector turns marks into hard links and a new `index.json`, then
-//! removes them. So a crash loses no change, and many pushes to one repository share one rewrite of its index.
+//! A push leaves a mark ([`crate::metadata::Key::Unprojected`]) in its own transaction; the projector turns marks into hard links and a new
+//! `index.json`, then removes them. So a crash loses no change, and many pushes to one repository share one rewrite of its index.
 
 mod change;
 mod directory;

@@ -119,17 +119,8 @@ async fn see(client: &Client, fact: Fact) -> Result<Seen, String> {
         200 => {
             let (found, expected) = (digest_of(&reply.body), expected_digest(&fact, &reply));
             if found != expected {
-                let zeros: Vec<usize> = reply
-                    .body
-                    .chunks(1024)
-                    .enumerate()
-                    .filter(|(_, block)| block.iter().all(|byte| *byte == 0))
-                    .map(|(at, _)| at)
-                    .collect();
-                return Err(format!(
-                    "{fact} is served with {} bytes that hash to {found}, not {expected}; zero KiBs {zeros:?}",
-                    reply.body.len()
-                ));
+                let length = reply.body.len();
+                return Err(format!("{fact} is served with {length} bytes that hash to {found}, not {expected}"));
             }
             Ok(Seen { fact, value: Some(found), body: reply.body })
         }

@@ -94,7 +94,13 @@ impl Staged for FileStaged {
         // A write that failed is what the caller wants to get rid of.
         self.settle().await.ok();
         let (file, path) = (self.file.clone(), self.path());
-        blocking(move || cut(&file, size).map_err(Error::file("truncate", path))).await
+        blocking(move || {
+            if file.metadata().map_err(Error::file("stat", &path))?.len() < size {
+                return Err(Error::damaged(format!("file `{}`", path.display()), format!("it has less than {size} bytes")));
+            }
+            cut(&file, size).map_err(Error::file("truncate", path))
+        })
+        .await
     }
 
     async fn read_back(&mut self) -> Result<Pieces> {
