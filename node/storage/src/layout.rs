@@ -83,10 +83,6 @@ impl Layout {
         self.root.join(format!("_uploads/{id}.session"))
     }
 
-    pub(crate) fn shared_blobs(&self, algorithm: Algorithm) -> PathBuf {
-        self.root.join(format!("_blobs/{algorithm}"))
-    }
-
     pub(crate) fn blob(&self, key: &BlobKey) -> PathBuf {
         self.root.join(key.as_str())
     }

@@ -13,7 +13,7 @@ use std::{
 
 use bytes::Bytes;
 use zot_contract::UploadId;
-use zot_oci::{Algorithm, ByteRange};
+use zot_oci::ByteRange;
 
 use super::{BlobStore, Pieces, Staged};
 use crate::{BlobKey, Error, Result, error::blocking, layout::Layout};
@@ -33,19 +33,8 @@ impl FilesystemBlobs {
         let layout = Layout::new(root);
         let durability = Durability::new(durable);
         durability.create_directory(&layout.uploads())?;
-        create_shards(&layout, durability)?;
         Ok(Self { layout, durability })
     }
-}
-
-/// Creates all directories that shared blobs of the usual algorithm are spread over, so that no push has to.
-fn create_shards(layout: &Layout, durability: Durability) -> Result<()> {
-    let parent = layout.shared_blobs(Algorithm::Sha256);
-    durability.create_directory(&parent)?;
-    for shard in 0..=u8::MAX {
-        Durability::new(false).create_directory(&parent.join(format!("{shard:02x}")))?;
-    }
-    durability.sync_directory(&parent)
 }
 
 /// Creates a file that only this user can read, replacing one of the same name.
