@@ -80,3 +80,6 @@ impl From<std::convert::Infallible> for Malformed {
         match never {}
     }
 }
+
+#[cfg(test)]
+mod tests;

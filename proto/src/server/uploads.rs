@@ -7,7 +7,7 @@ use zot_contract::{BoxError, Chunk};
 use super::Served;
 use crate::{
     convert::{ChunkHeader, Malformed, parse, required},
-    status::{Answer, error, refusal},
+    status::{Answer, cause, refusal},
     v1::{self, append_upload_request, body_part::Part, finish_upload_request, upload_service_server::UploadService},
 };
 
@@ -64,7 +64,7 @@ impl UploadService for Served {
 /// The chunk that follows its header.
 fn chunk<M: Into<Option<Part>> + Send + 'static>(header: &ChunkHeader, messages: Streaming<M>) -> Chunk {
     let body = stream::try_unfold(messages, async |mut messages| {
-        let piece = piece(messages.message().await.map_err(|refusal| error(&refusal))?)?;
+        let piece = piece(messages.message().await.map_err(|refusal| cause(&refusal))?)?;
         Ok(piece.map(|bytes| (bytes, messages)))
     });
     Chunk { at: header.at, length: header.length, stream: body.boxed() }
@@ -95,6 +95,34 @@ impl From<v1::FinishUploadRequest> for Option<Part> {
         match message.part? {
             finish_upload_request::Part::Body(body) => body.part,
             finish_upload_request::Part::Header(_) => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::piece;
+    use crate::v1::{AppendUploadRequest, BodyEnd, BodyPart, ChunkHeader, append_upload_request, body_part::Part};
+
+    fn message(part: Option<Part>) -> Option<AppendUploadRequest> {
+        let body = append_upload_request::Part::Body(BodyPart { part });
+        Some(AppendUploadRequest { part: Some(body) })
+    }
+
+    #[test]
+    fn only_what_says_so_is_the_end_of_a_body() {
+        assert_eq!(piece(message(Some(Part::Data("abc".into())))).unwrap().unwrap(), "abc");
+        assert!(piece(message(Some(Part::End(BodyEnd {})))).unwrap().is_none());
+        let header = append_upload_request::Part::Header(ChunkHeader::default());
+        let others = [
+            None,
+            message(None),
+            message(Some(Part::Broken("connection reset".to_owned()))),
+            Some(AppendUploadRequest { part: None }),
+            Some(AppendUploadRequest { part: Some(header) }),
+        ];
+        for other in others {
+            assert!(piece(other.clone()).is_err(), "{other:?}");
         }
     }
 }

@@ -7,7 +7,7 @@ use std::{error::Error as StdError, time::Duration};
 use prost::Message as _;
 use prost_types::Any;
 use tonic::{Code, Response, Status};
-use zot_contract::Error;
+use zot_contract::{BoxError, Error};
 
 use crate::{
     convert::{Malformed, causes, rebuilt},
@@ -71,6 +71,11 @@ pub(crate) fn broke_off() -> Error {
     unavailable(RETRY_AFTER, vec!["the stream ended before its end".to_owned()])
 }
 
+/// Why the other process stopped sending, in words.
+pub(crate) fn cause(status: &Refusal) -> BoxError {
+    rebuilt(texts(status))
+}
+
 /// The typed error in the details, if there is one and it can be read.
 fn typed(status: &Refusal) -> Option<v1::Error> {
     let details = v1::Details::decode(status.details()).ok()?;
@@ -80,16 +85,19 @@ fn typed(status: &Refusal) -> Option<v1::Error> {
 
 /// What can be told without a typed error: the wire failed, or the other process speaks of something that this one does not know.
 fn untyped(status: &Refusal, retry_after: Option<Duration>) -> Error {
-    // Only a status made at this end has a source: what went wrong with the connection.
-    let from_the_wire = status.source();
-    let texts = [status.message().to_owned()].into_iter().chain(from_the_wire.into_iter().flat_map(causes)).collect();
+    let texts = texts(status);
     match status.code() {
-        _ if retry_after.is_some() || from_the_wire.is_some() => unavailable(retry_after.unwrap_or(RETRY_AFTER), texts),
+        // Only a status made at this end has a source: what went wrong with the connection.
+        _ if retry_after.is_some() || status.source().is_some() => unavailable(retry_after.unwrap_or(RETRY_AFTER), texts),
         Code::Unavailable | Code::Cancelled | Code::DeadlineExceeded | Code::ResourceExhausted | Code::Aborted => {
             unavailable(RETRY_AFTER, texts)
         }
         _ => Error::Internal(rebuilt(texts)),
     }
+}
+
+fn texts(status: &Refusal) -> Vec<String> {
+    [status.message().to_owned()].into_iter().chain(status.source().into_iter().flat_map(causes)).collect()
 }
 
 fn unavailable(retry_after: Duration, texts: Vec<String>) -> Error {
