@@ -1,8 +1,8 @@
 //! What is said between processes: a registry over gRPC.
 //!
 //! [`RemoteRegistry`] is a [`zot_contract::Registry`] that asks another process; [`routes`] serves any registry to it. Neither end knows what
-//! is behind the other, and both pass the contract's suite together. [`channel`] and [`server`] are the two ends of a connection that is sized
-//! for blobs.
+//! is behind the other, and both pass the contract's suite together. [`channel`] and [`server()`] are the two ends of a connection that is
+//! sized for blobs.
 //!
 //! # What holds on the wire
 //! - **Typed errors.** Every [`zot_contract::Error`] arrives as the variant that it left as; the causes arrive as text. What the wire itself
