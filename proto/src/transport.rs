@@ -33,7 +33,6 @@ pub fn channel(uri: Uri) -> Channel {
     Endpoint::from(uri)
         .connect_timeout(CONNECT_WITHIN)
         .tcp_nodelay(true)
-        .tcp_keepalive(None)
         .initial_stream_window_size(STREAM_WINDOW_BYTES)
         .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
         .max_frame_size(FRAME_BYTES_MAX)
