@@ -7,11 +7,12 @@ use serde_json::Value;
 use super::{assert_nothing, cargo};
 
 /// Our crates, and exactly those of ours that each depends on.
-const ARROWS: [(&str, &[&str]); 9] = [
+const ARROWS: [(&str, &[&str]); 10] = [
     ("zot", &["zot-config", "zot-gateway", "zot-node", "zot-runtime"]),
     ("zot-gateway", &["zot-config", "zot-contract", "zot-oci", "zot-runtime"]),
     ("zot-node", &["zot-config", "zot-contract", "zot-oci", "zot-runtime", "zot-storage"]),
     ("zot-storage", &["zot-contract", "zot-oci"]),
+    ("zot-proto", &["zot-contract", "zot-oci"]),
     ("zot-contract", &["zot-oci"]),
     ("zot-config", &[]),
     ("zot-runtime", &[]),
@@ -21,7 +22,7 @@ const ARROWS: [(&str, &[&str]); 9] = [
 ];
 
 /// Libraries that belong to one concern, and the crates that have it.
-const KEPT_APART: [(&str, &[&str]); 9] = [
+const KEPT_APART: [(&str, &[&str]); 10] = [
     ("axum", &["zot-gateway"]),
     ("clap", &["zot", "zot-tests"]),
     ("hyper", &["zot-gateway", "zot-tests"]),
@@ -29,6 +30,7 @@ const KEPT_APART: [(&str, &[&str]); 9] = [
     ("indicatif", &["zot"]),
     ("redb", &["zot-storage"]),
     ("serde-saphyr", &["zot-config"]),
+    ("tonic", &["zot-proto"]),
     ("tracing-subscriber", &["zot-runtime"]),
     ("anyhow", &["zot", "zot-tests"]),
 ];

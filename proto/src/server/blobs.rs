@@ -1,0 +1,74 @@
+//! Blobs for another process.
+
+use bytes::Bytes;
+use futures::{StreamExt as _, future, stream};
+use tonic::{Request, Response};
+use zot_contract::{BlobBody, Error};
+
+use super::{Answers, Served};
+use crate::{
+    PIECE_BYTES_MAX,
+    convert::{parse, parse_optional, required},
+    status::{Answer, Refusal, refusal},
+    v1::{self, blob_service_server::BlobService, read_blob_response::Part},
+};
+
+#[tonic::async_trait]
+impl BlobService for Served {
+    type ReadBlobStream = Answers<v1::ReadBlobResponse>;
+
+    async fn stat_blob(&self, request: Request<v1::StatBlobRequest>) -> Answer<v1::StatBlobResponse> {
+        let asked = request.into_inner();
+        let (repository, digest) = (parse("repository", &asked.repository)?, parse("digest", &asked.digest)?);
+        let cx = required("context", asked.context)?;
+        let info = self.registry.stat_blob(&cx, &repository, &digest).await.map_err(|error| refusal(&error))?;
+        Ok(Response::new(info.into()))
+    }
+
+    async fn read_blob(&self, request: Request<v1::ReadBlobRequest>) -> Answer<Self::ReadBlobStream> {
+        let asked = request.into_inner();
+        let (repository, digest) = (parse("repository", &asked.repository)?, parse("digest", &asked.digest)?);
+        let cx = required("context", asked.context)?;
+        let range = asked.range.map(TryInto::try_into).transpose()?;
+        let body = self.registry.read_blob(&cx, &repository, &digest, range).await.map_err(|error| refusal(&error))?;
+        Ok(Response::new(messages(body)))
+    }
+
+    async fn mount_blob(&self, request: Request<v1::MountBlobRequest>) -> Answer<v1::MountBlobResponse> {
+        let asked = request.into_inner();
+        let (repository, digest) = (parse("repository", &asked.repository)?, parse("digest", &asked.digest)?);
+        let from = parse_optional("source of the mount", asked.from.as_deref())?;
+        let cx = required("context", asked.context)?;
+        let mounted = self.registry.mount_blob(&cx, &repository, &digest, from.as_ref()).await.map_err(|error| refusal(&error))?;
+        Ok(Response::new(v1::MountBlobResponse { mounted }))
+    }
+
+    async fn delete_blob(&self, request: Request<v1::DeleteBlobRequest>) -> Answer<v1::DeleteBlobResponse> {
+        let asked = request.into_inner();
+        let (repository, digest) = (parse("repository", &asked.repository)?, parse("digest", &asked.digest)?);
+        let cx = required("context", asked.context)?;
+        self.registry.delete_blob(&cx, &repository, &digest).await.map_err(|error| refusal(&error))?;
+        Ok(Response::new(v1::DeleteBlobResponse {}))
+    }
+}
+
+/// The header of a blob, then its bytes in pieces that fit a message.
+fn messages(body: BlobBody) -> Answers<v1::ReadBlobResponse> {
+    let header = Part::Header(v1::ReadBlobHeader { size: body.size });
+    let data = body.stream.flat_map(|bytes| stream::iter(pieces(bytes)));
+    let parts = stream::once(future::ready(Ok(header))).chain(data);
+    parts.map(|part| part.map(|part| v1::ReadBlobResponse { part: Some(part) })).boxed()
+}
+
+fn pieces(bytes: Result<Bytes, Error>) -> Vec<Result<Part, Refusal>> {
+    match bytes {
+        Ok(mut rest) => {
+            let mut pieces = Vec::with_capacity(rest.len().div_ceil(PIECE_BYTES_MAX));
+            while !rest.is_empty() {
+                pieces.push(Ok(Part::Data(rest.split_to(rest.len().min(PIECE_BYTES_MAX)))));
+            }
+            pieces
+        }
+        Err(error) => vec![Err(refusal(&error))],
+    }
+}

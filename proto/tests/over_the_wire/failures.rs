@@ -1,0 +1,127 @@
+//! What a caller sees when the other process is slow, faulty or gone.
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use futures::{StreamExt as _, TryStreamExt as _, stream};
+use tokio::{
+    runtime::{Builder, Runtime},
+    time::timeout,
+};
+use zot_contract::{
+    BlobBody, Blobs as _, Catalog as _, Chunk, Context, Error, MemoryRegistry, PageRequest, Registry,
+    suite::{Client, body},
+};
+use zot_oci::Digest;
+use zot_proto::RemoteRegistry;
+
+use crate::{
+    scripted::Scripted,
+    wire::{Server, Wire},
+};
+
+/// A test that takes longer hangs. Generous, because nothing here measures speed.
+const HANG: Duration = Duration::from_secs(60);
+
+fn assert_unavailable<T: std::fmt::Debug>(answer: Result<T, Error>) {
+    match answer {
+        Err(Error::Unavailable { what: "storage node", retry_after, .. }) => assert!(!retry_after.is_zero()),
+        other => panic!("expected the node to be unavailable, found {other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_answered_is_given_up_at_both_ends() {
+    let (silent, given_up) = Scripted::silent();
+    let wire = Wire::to(silent).await;
+    let remote = wire.remote.clone().with_deadline(Duration::from_millis(50));
+    let (cx, repository) = (Context::internal(), "a".parse().unwrap());
+    assert_unavailable(timeout(HANG, remote.stat_blob(&cx, &repository, &Digest::sha256(b""))).await.unwrap());
+    timeout(HANG, given_up).await.unwrap().unwrap_err();
+}
+
+#[tokio::test]
+async fn a_fault_of_the_other_process_costs_one_call() {
+    let wire = Wire::to(Arc::new(Scripted::default())).await;
+    let (cx, repository) = (Context::internal(), "a".parse().unwrap());
+    assert_unavailable(wire.remote.mount_blob(&cx, &repository, &Digest::sha256(b""), None).await);
+    assert!(wire.remote.list_referrers(&cx, &repository, &Digest::sha256(b"")).await.is_ok());
+}
+
+/// A server that can be killed as a process is: everything that it runs ends at once, wherever it was.
+struct Process {
+    runtime: Runtime,
+    server: Server,
+}
+
+impl Process {
+    async fn start(registry: Arc<dyn Registry>, port: u16) -> Self {
+        let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let server = runtime.spawn(Server::start(registry, port)).await.unwrap();
+        Self { runtime, server }
+    }
+
+    fn kill(self) {
+        // It must not be waited for within the test's own runtime.
+        self.runtime.shutdown_background();
+    }
+}
+
+/// Runs a test beside its processes.
+fn run(test: impl Future<Output = ()>) {
+    let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async { timeout(HANG, test).await.unwrap() });
+}
+
+#[test]
+fn a_server_that_comes_back_is_found_again() {
+    let registry = Arc::new(MemoryRegistry::default());
+    run(async move {
+        let process = Process::start(registry.clone(), 0).await;
+        let uri = process.server.uri();
+        let remote = RemoteRegistry::at(uri.clone());
+        let (cx, page) = (Context::internal(), PageRequest::first(1));
+        remote.list_repositories(&cx, &page).await.unwrap();
+        process.kill();
+        while remote.list_repositories(&cx, &page).await.is_ok() {}
+        assert_unavailable(remote.list_repositories(&cx, &page).await);
+        let process = Process::start(registry, uri.port_u16().unwrap()).await;
+        while remote.list_repositories(&cx, &page).await.is_err() {}
+        process.kill();
+    });
+}
+
+#[test]
+fn a_blob_of_a_server_that_dies_is_an_error() {
+    let stream = stream::iter([Ok(Bytes::from("abc"))]).chain(stream::pending()).boxed();
+    run(async move {
+        let process = Process::start(Scripted::reading(BlobBody { size: 10, stream }), 0).await;
+        let remote = RemoteRegistry::at(process.server.uri());
+        let body = remote.read_blob(&Context::internal(), &"a".parse().unwrap(), &Digest::sha256(b""), None).await.unwrap();
+        let mut stream = body.stream;
+        assert_eq!(stream.next().await.unwrap().unwrap(), "abc");
+        process.kill();
+        assert_unavailable(stream.try_collect::<Vec<Bytes>>().await);
+    });
+}
+
+#[test]
+fn an_upload_to_a_server_that_dies_keeps_what_arrived() {
+    let registry = Arc::new(MemoryRegistry::default());
+    run(async move {
+        let process = Process::start(registry.clone(), 0).await;
+        let remote: Arc<dyn Registry> = Arc::new(RemoteRegistry::at(process.server.uri()));
+        let (theirs, ours) = (Client::new(&remote, "a"), Client::new(&(registry as Arc<dyn Registry>), "a"));
+        let upload = theirs.open().await;
+        let (chunk, _hold) = body::held("abc".into(), Bytes::new());
+        let append = tokio::spawn(async move { theirs.append(upload, chunk).await });
+        while ours.status(upload).await.unwrap() != 3 {
+            tokio::task::yield_now().await;
+        }
+        process.kill();
+        assert_unavailable(append.await.unwrap());
+        while ours.append(upload, Chunk::of("def").at(3)).await.is_err() {
+            tokio::task::yield_now().await;
+        }
+    });
+}
