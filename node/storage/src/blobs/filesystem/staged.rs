@@ -1,4 +1,4 @@
-//! The file of an upload in progress. One write runs in the background while the caller hashes what comes next.
+//! The file of an upload in progress. One write and one sync run in the background while the caller hashes what comes next.
 
 use std::{
     fs::{File, OpenOptions},
@@ -17,12 +17,19 @@ use crate::{
     error::blocking,
 };
 
+/// How many bytes are written before the disk is asked to take them, so that the end of a large upload waits for few.
+const SYNC_BYTES: usize = 8 << 20;
+
 #[derive(Debug)]
 pub(super) struct FileStaged {
     store: FilesystemBlobs,
     upload: UploadId,
     file: std::sync::Arc<File>,
     writing: Option<JoinHandle<io::Result<()>>>,
+    unsynced: usize,
+    syncing: Option<JoinHandle<Result<()>>>,
+    /// The kernel tells of a failed sync once; the content cannot be made durable any more.
+    sync_failed: bool,
 }
 
 /// Opens what was flushed, cut to `size` bytes; nothing if there is less than that.
@@ -46,7 +53,7 @@ fn cut(mut file: &File, size: u64) -> io::Result<()> {
 
 impl FileStaged {
     pub(super) fn new(store: FilesystemBlobs, upload: UploadId, file: File) -> Self {
-        Self { store, upload, file: file.into(), writing: None }
+        Self { store, upload, file: file.into(), writing: None, unsynced: 0, syncing: None, sync_failed: false }
     }
 
     fn path(&self) -> std::path::PathBuf {
@@ -58,6 +65,27 @@ impl FileStaged {
         let Some(writing) = self.writing.take() else { return Ok(()) };
         let written = writing.await.map_err(|error| Error::Interrupted(error.into()))?;
         written.map_err(Error::file("write", self.path()))
+    }
+
+    /// Lets the disk take what was written so far, unless it is at it already.
+    async fn sync_ahead(&mut self) -> Result<()> {
+        let busy = self.syncing.as_ref().is_some_and(|syncing| !syncing.is_finished());
+        if self.unsynced < SYNC_BYTES || busy {
+            return Ok(());
+        }
+        self.settle_sync().await?;
+        self.unsynced = 0;
+        let (durability, file, path) = (self.store.durability, self.file.clone(), self.path());
+        self.syncing = Some(tokio::task::spawn_blocking(move || durability.sync_file(&file, &path)));
+        Ok(())
+    }
+
+    /// Waits for the sync in the background, if there is one.
+    async fn settle_sync(&mut self) -> Result<()> {
+        let Some(syncing) = self.syncing.take() else { return Ok(()) };
+        let synced = syncing.await.map_err(|error| Error::Interrupted(error.into())).flatten();
+        self.sync_failed |= synced.is_err();
+        synced
     }
 }
 
@@ -81,6 +109,8 @@ fn write_all(mut file: &File, pieces: &[Bytes]) -> io::Result<()> {
 impl Staged for FileStaged {
     async fn write(&mut self, pieces: Vec<Bytes>) -> Result<()> {
         self.settle().await?;
+        self.sync_ahead().await?;
+        self.unsynced += pieces.iter().map(Bytes::len).sum::<usize>();
         let file = self.file.clone();
         self.writing = Some(tokio::task::spawn_blocking(move || write_all(&file, &pieces)));
         Ok(())
@@ -115,6 +145,10 @@ impl Staged for FileStaged {
 
     async fn commit(mut self: Box<Self>, key: &BlobKey) -> Result<()> {
         self.settle().await?;
+        self.settle_sync().await?;
+        if self.sync_failed {
+            return Err(Error::damaged(format!("file `{}`", self.path().display()), "an earlier sync of it failed"));
+        }
         let target = self.store.layout.blob(key);
         blocking(move || self.store.durability.publish(&self.file, &self.path(), &target)).await
     }

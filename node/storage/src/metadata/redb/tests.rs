@@ -45,3 +45,23 @@ async fn a_closed_store_answers_with_an_error() {
     assert!(store.get(&key()).await.is_err());
     assert!(store.commit(put("1")).await.is_err());
 }
+
+/// A store after a failed commit whose file cannot be opened again.
+fn out_of_order() -> RedbMetadata {
+    let file = MetadataFile::new(Path::new("/there/is/no/such/directory"), true);
+    let shared = Arc::new(Shared { file, database: RwLock::new(None) });
+    let (queue, jobs) = mpsc::channel(QUEUE_LENGTH);
+    let writer = Writer::new(shared.clone(), jobs);
+    std::thread::spawn(move || writer.run());
+    RedbMetadata { database: shared, queue }
+}
+
+#[tokio::test]
+async fn a_store_that_cannot_be_opened_again_refuses_and_can_be_closed() {
+    let store = out_of_order();
+    for _ in 0..3 {
+        assert!(store.commit(put("1")).await.is_err());
+        assert!(store.get(&key()).await.is_err());
+    }
+    store.close().await.unwrap();
+}

@@ -50,7 +50,9 @@ impl Writer {
                     Job::Close(reply) => closing = Some(reply),
                 }
             }
-            self.commit(group);
+            if !self.commit(group) && closing.is_none() {
+                closing = self.reopen();
+            }
             if let Some(reply) = closing {
                 self.shared.take();
                 // Whoever asked may have gone; the store is closed all the same.
@@ -60,9 +62,10 @@ impl Writer {
         }
     }
 
-    fn commit(&mut self, group: Vec<Waiting>) {
+    /// Whether the store can go on.
+    fn commit(&mut self, group: Vec<Waiting>) -> bool {
         if group.is_empty() {
-            return;
+            return true;
         }
         let outcomes = self.shared.get().and_then(|database| self.apply(&database, &group));
         match outcomes {
@@ -71,16 +74,47 @@ impl Writer {
                     // A caller that was cancelled does not wait any more.
                     reply.send(Ok(outcome)).ok();
                 }
+                true
             }
             Err(error) => {
                 let reason = crate::error::chain(&error);
                 tracing::error!(error = %reason, transactions = group.len(), "could not commit metadata, opening the store again");
+                // Closed before the first refusal is told: who tries again at once must not pass the reads and then wait here.
+                self.shared.take();
                 for (_, reply) in group {
                     reply.send(Err(Error::metadata("commit")(reason.clone()))).ok();
                 }
-                self.shared.reopen();
+                false
             }
         }
+    }
+
+    /// Opens the store again until that succeeds: after an I/O error redb refuses to go on. Who waits meanwhile is refused; whoever wants the
+    /// store closed is returned.
+    fn reopen(&mut self) -> Option<oneshot::Sender<()>> {
+        while let Err(error) = self.shared.open() {
+            tracing::error!(error = %crate::error::chain(&error), "could not open the metadata store again");
+            if let Some(closing) = self.refuse_waiting() {
+                return Some(closing);
+            }
+            if self.jobs.is_closed() {
+                return None;
+            }
+            std::thread::sleep(REOPEN_PAUSE);
+        }
+        tracing::info!("metadata store is open again");
+        None
+    }
+
+    fn refuse_waiting(&mut self) -> Option<oneshot::Sender<()>> {
+        while let Ok(job) = self.jobs.try_recv() {
+            match job {
+                // A caller that was cancelled does not wait any more.
+                Job::Commit { reply, .. } => drop(reply.send(Err(Error::MetadataClosed))),
+                Job::Close(reply) => return Some(reply),
+            }
+        }
+        None
     }
 
     fn apply(&mut self, database: &Database, group: &[Waiting]) -> Result<Vec<Outcome>> {
@@ -160,21 +194,10 @@ impl Shared {
         }
     }
 
-    /// Closes the database and opens it again, until that succeeds: after an I/O error redb refuses to go on.
-    fn reopen(&self) {
-        drop(self.take());
-        loop {
-            match self.file.open() {
-                Ok(database) => {
-                    *self.database.write() = Some(Arc::new(database));
-                    tracing::info!("metadata store is open again");
-                    return;
-                }
-                Err(error) => {
-                    tracing::error!(error = %crate::error::chain(&error), "could not open the metadata store again");
-                    std::thread::sleep(REOPEN_PAUSE);
-                }
-            }
-        }
+    /// Opens the database for everybody.
+    fn open(&self) -> Result<()> {
+        let database = self.file.open()?;
+        *self.database.write() = Some(Arc::new(database));
+        Ok(())
     }
 }
