@@ -9,6 +9,8 @@ use crate::{
     rounds::Rounds,
 };
 
+/// What is looked at while the disk is of no use.
+const LOOKS: usize = 100;
 const DISK_MEBIBYTES: u64 = 256;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -28,7 +30,7 @@ async fn a_disk_that_fails_under_load_makes_nothing_wrong_and_loses_nothing() {
         let instant = model.now();
         disk.fail();
         tokio::time::sleep(rounds.random.milliseconds(10..300)).await;
-        nothing_wrong_is_served(&model, &sandbox.client()).await;
+        nothing_wrong_is_served(&model, &sandbox.client(), LOOKS).await;
         if round % 2 == 0 {
             sandbox.kill9();
         } else {

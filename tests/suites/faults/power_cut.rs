@@ -25,7 +25,7 @@ struct Tally {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn acknowledged_pushes_survive_a_power_cut() {
-    let rounds = Rounds::of("power cut", 16);
+    let rounds = Rounds::of("power cut", 24);
     let mut total = Tally::default();
     for number in 0..rounds.count.div_ceil(CUTS_PER_DISK) {
         let flavour = [LAZY, PLAIN][number % 2];
@@ -97,7 +97,7 @@ async fn disk_that_forgets(disk: &Disk, mut random: Random) -> (usize, bool) {
     load = lose_power(&mut sandbox, disk, load, &mut random).await;
     let rebuilt = start_or_rebuild(&mut sandbox).await;
     let client = sandbox.client();
-    let lost = nothing_wrong_is_served(&load.model, &client).await;
+    let lost = nothing_wrong_is_served(&load.model, &client, usize::MAX).await;
     load.abandon_uploads();
     let empty = Model::default();
     for repository in load.model.repositories() {

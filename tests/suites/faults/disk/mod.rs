@@ -67,7 +67,7 @@ impl Disk {
         match Self::make(mebibytes, flavour) {
             Ok(disk) => Some(disk),
             Err(reason) => {
-                skip(name, &reason);
+                skip(name, &format!("no disk of its own can be made here ({reason})"));
                 None
             }
         }
@@ -158,10 +158,14 @@ fn command(program: &str) -> Command {
     Command::new(find(program).unwrap_or_else(|| program.into()))
 }
 
+/// Runs a program to its end; an error is the first thing that it said.
 fn try_run(command: &mut Command) -> Result<(), String> {
     let Output { status, stderr, .. } = command.output().map_err(|error| format!("{command:?}: {error}"))?;
+    if status.success() {
+        return Ok(());
+    }
     let said = String::from_utf8_lossy(&stderr);
-    if status.success() { Ok(()) } else { Err(format!("{command:?}: {}", said.trim())) }
+    Err(said.lines().next().map_or_else(|| format!("{command:?}: {status}"), str::to_owned))
 }
 
 fn run(command: &mut Command) {

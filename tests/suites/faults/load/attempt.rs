@@ -1,6 +1,6 @@
 //! One request of a writer, and the three ways in which it can end.
 
-use zot_tests::{Reply, client::Call};
+use zot_tests::{Reply, client::Call, wait};
 
 /// Why a request was not acknowledged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,7 +13,8 @@ pub(crate) enum Stopped {
 
 /// Sends a request. Any answer but `expected` or a proper refusal for lack of storage fails the test.
 pub(crate) async fn attempt(call: Call<'_>, expected: &[u16]) -> Result<Reply, Stopped> {
-    let Ok(reply) = call.try_send().await else { return Err(Stopped::Gone) };
+    let answer = tokio::time::timeout(wait::PATIENCE, call.try_send()).await.expect("every request is answered, one way or the other");
+    let Ok(reply) = answer else { return Err(Stopped::Gone) };
     if reply.status == 503 {
         let seconds: u64 = reply.header("retry-after").parse().expect("a 503 says when to try again");
         assert!(seconds > 0);

@@ -1,6 +1,6 @@
 //! What the writers push: blobs of sizes on both sides of every threshold, and images that share layers.
 
-use serde_json::json;
+use serde_json::{Value as Json, json};
 use zot_tests::{
     Image, Manifest,
     content::{bytes, descriptor, media_type},
@@ -32,6 +32,16 @@ pub(super) fn image(random: &mut Random) -> Image {
 fn shared_layer(random: &mut Random) -> Vec<u8> {
     let number = random.within(0..SHARED_LAYERS);
     bytes(number + 1, 1 + 9_000 * number as usize)
+}
+
+/// An index of one child that no other index equals: writers delete what they pushed, and must not meet in one digest.
+pub(super) fn index(child: Json, random: &mut Random) -> Manifest {
+    Manifest::new(&json!({
+        "schemaVersion": 2,
+        "mediaType": media_type::INDEX,
+        "manifests": [child],
+        "annotations": {"org.example.seed": random.next().to_string()},
+    }))
 }
 
 /// An image manifest that is larger than what is kept in a row.

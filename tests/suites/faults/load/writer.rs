@@ -175,7 +175,8 @@ impl Writer {
         let Pushed { repository, manifest, .. } = self.pushed[at].clone();
         let target: Json = manifest.descriptor();
         if self.random.once_in(2) {
-            return self.push_manifest(client, &repository, Manifest::index(&[target])).await;
+            let index = content::index(target, &mut self.random);
+            return self.push_manifest(client, &repository, index).await;
         }
         let artifact = Image::artifact("application/vnd.example.note", self.random.next(), Some(&target));
         self.push_blob(client, &repository, &artifact.config).await?;
