@@ -81,11 +81,11 @@ impl Engine {
     /// Saves what is only in memory, brings image layouts up to date as far as that is possible `within` a time, and releases the stores. The
     /// next start does the rest. Nothing may be called afterwards.
     pub async fn close(&self, within: Duration) -> Result<()> {
-        uploads::save_all(self).await?;
-        if let Ok(projected) = tokio::time::timeout(within, self.project()).await {
-            projected?;
-        }
-        self.metadata.close().await
+        let saved = uploads::save_all(self).await;
+        // One step that fails keeps no other from being done.
+        let projected = tokio::time::timeout(within, self.project()).await.unwrap_or(Ok(()));
+        let closed = self.metadata.close().await;
+        saved.and(projected).and(closed)
     }
 
     /// Lets the projector know that a layout has to change.

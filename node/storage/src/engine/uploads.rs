@@ -198,15 +198,16 @@ impl Engine {
     }
 }
 
-/// Saves every upload that only this process knows, so that the next one can go on.
+/// Saves every upload that only this process knows, so that the next one can go on. Returns the last failure; the others are saved all the same.
 pub(super) async fn save_all(engine: &Engine) -> crate::Result<()> {
+    let mut saved = Ok(());
     for upload in engine.uploads.all() {
         let Some(content) = upload.content() else { continue };
         if let Some(content) = content.as_ref().filter(|_| !upload.saved.load(Ordering::Acquire)) {
-            engine.save(&upload, content).await?;
+            saved = engine.save(&upload, content).await.and(saved);
         }
     }
-    Ok(())
+    saved
 }
 
 /// Ends uploads that are idle for too long, in this process or left by an earlier one.

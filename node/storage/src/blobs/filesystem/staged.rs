@@ -10,7 +10,7 @@ use bytes::Bytes;
 use tokio::task::JoinHandle;
 use zot_contract::UploadId;
 
-use super::{FilesystemBlobs, read};
+use super::{FilesystemBlobs, read, remove};
 use crate::{
     BlobKey, Error, Result,
     blobs::{Pieces, Staged},
@@ -84,7 +84,12 @@ impl FileStaged {
     async fn settle_sync(&mut self) -> Result<()> {
         let Some(syncing) = self.syncing.take() else { return Ok(()) };
         let synced = syncing.await.map_err(|error| Error::Interrupted(error.into())).flatten();
-        self.sync_failed |= synced.is_err();
+        if synced.is_err() {
+            self.sync_failed = true;
+            let path = self.path();
+            // Whoever takes the upload up again must not find bytes that look right and are not on the disk.
+            blocking(move || remove(&path)).await?;
+        }
         synced
     }
 }
