@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// How many bytes are written before the disk is asked to take them, so that the end of a large upload waits for few.
-const SYNC_BYTES: usize = 8 << 20;
+const SYNC_BYTES: usize = 4 << 20;
 
 #[derive(Debug)]
 pub(super) struct FileStaged {
