@@ -152,9 +152,35 @@ impl Staged for FileStaged {
         self.settle().await?;
         self.settle_sync().await?;
         if self.sync_failed {
-            return Err(Error::damaged(format!("file `{}`", self.path().display()), "an earlier sync of it failed"));
+            return Err(Error::file("sync", self.path())(io::Error::other("an earlier sync of it failed")));
         }
         let target = self.store.layout.blob(key);
         blocking(move || self.store.durability.publish(&self.file, &self.path(), &target)).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::blobs::BlobStore;
+
+    #[tokio::test]
+    async fn bytes_whose_sync_failed_are_neither_committed_nor_taken_up_again() {
+        let root = tempfile::tempdir().unwrap();
+        let store = FilesystemBlobs::open(root.path(), true).unwrap();
+        let upload = UploadId::random();
+        let path = store.layout.upload(upload);
+        let mut staged = FileStaged::new(store.clone(), upload, super::super::create(&path).unwrap());
+        staged.write(vec![Bytes::from_static(b"abc")]).await.unwrap();
+        staged.flush().await.unwrap();
+        let failure = Error::file("sync", &path)(io::ErrorKind::StorageFull.into());
+        staged.syncing = Some(tokio::task::spawn_blocking(move || Err(failure)));
+        assert!(staged.settle_sync().await.is_err());
+
+        // The kernel would let the next sync succeed.
+        let key = BlobKey::shared(&zot_oci::Digest::sha256(b"abc"));
+        assert!(Box::new(staged).commit(&key).await.is_err());
+        assert!(store.resume(upload, 3).await.unwrap().is_none());
+        assert_eq!(store.size(&key).await.unwrap(), None);
     }
 }
