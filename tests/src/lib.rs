@@ -4,8 +4,8 @@
 pub mod client;
 pub mod content;
 pub mod sandbox;
-pub mod skip;
-pub mod wait;
+
+pub use zot_services::{skip, wait};
 
 pub use crate::{
     client::{Client, Reply},

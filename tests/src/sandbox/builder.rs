@@ -4,8 +4,9 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use zot_services::port;
 
-use super::{Sandbox, port};
+use super::Sandbox;
 use crate::client::Trust;
 
 /// A registry that has not started.

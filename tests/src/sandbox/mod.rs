@@ -3,8 +3,6 @@
 mod binary;
 mod builder;
 mod log;
-mod port;
-mod process;
 mod starting;
 
 use std::{
@@ -17,20 +15,19 @@ use std::{
 
 use serde_json::Value;
 use tempfile::TempDir;
+use zot_services::Process;
 
 use crate::{
     client::{Client, Trust},
     wait,
 };
 
-use self::process::Process;
-
 pub use self::{
     binary::{Output, command, run},
     builder::Builder,
     log::Log,
 };
-pub use rustix::process::Signal;
+pub use zot_services::process::Signal;
 
 /// A running registry. Dropping it kills its process and fails the test if an unannounced error was logged.
 pub struct Sandbox {

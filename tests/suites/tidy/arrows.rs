@@ -7,28 +7,39 @@ use serde_json::Value;
 use super::{assert_nothing, cargo};
 
 /// Our crates, and exactly those of ours that each depends on.
-const ARROWS: [(&str, &[&str]); 10] = [
+const ARROWS: [(&str, &[&str]); 16] = [
     ("zot", &["zot-config", "zot-gateway", "zot-node", "zot-runtime"]),
     ("zot-gateway", &["zot-config", "zot-contract", "zot-oci", "zot-runtime"]),
     ("zot-node", &["zot-config", "zot-contract", "zot-oci", "zot-runtime", "zot-storage"]),
+    ("zot-s3", &["zot-config", "zot-contract", "zot-oci", "zot-storage"]),
+    ("zot-dynamodb", &["zot-config", "zot-oci", "zot-storage"]),
     ("zot-storage", &["zot-contract", "zot-oci"]),
     ("zot-proto", &["zot-contract", "zot-oci"]),
+    ("zot-consensus", &["zot-cluster"]),
+    ("zot-cluster", &["zot-oci"]),
+    ("zot-redis", &["zot-config"]),
     ("zot-contract", &["zot-oci"]),
     ("zot-config", &[]),
     ("zot-runtime", &[]),
     ("zot-oci", &[]),
     // Tests see the binary from outside, as its users do.
-    ("zot-tests", &[]),
+    ("zot-tests", &["zot-services"]),
+    ("zot-services", &[]),
 ];
 
 /// Libraries that belong to one concern, and the crates that have it.
-const KEPT_APART: [(&str, &[&str]); 10] = [
+const KEPT_APART: [(&str, &[&str]); 15] = [
+    ("aws-sdk-dynamodb", &["zot-dynamodb"]),
+    ("aws-sdk-s3", &["zot-s3"]),
+    ("consistent_hash", &["zot-cluster"]),
+    ("openraft", &["zot-consensus"]),
+    ("redis", &["zot-redis"]),
     ("axum", &["zot-gateway"]),
     ("clap", &["zot", "zot-tests"]),
     ("hyper", &["zot-gateway", "zot-tests"]),
     ("hyper-util", &["zot-gateway", "zot-tests"]),
     ("indicatif", &["zot"]),
-    ("redb", &["zot-storage"]),
+    ("redb", &["zot-consensus", "zot-storage"]),
     ("serde-saphyr", &["zot-config"]),
     ("tonic", &["zot-proto"]),
     ("tracing-subscriber", &["zot-runtime"]),

@@ -15,7 +15,7 @@ const STRIDE: u32 = 97;
 static GIVEN: AtomicU16 = AtomicU16::new(0);
 
 /// A port of this machine that nobody listens on and that this process has not given out lately.
-pub(super) fn free() -> u16 {
+pub fn free() -> u16 {
     let start = (process::id() * STRIDE) % u32::from(COUNT);
     for _ in 0..COUNT {
         let given = u32::from(GIVEN.fetch_add(1, Ordering::Relaxed));

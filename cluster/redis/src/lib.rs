@@ -1,0 +1,1 @@
+//! A connection to Redis, whatever form it has: one server, sentinels or a cluster, with or without TLS.

@@ -1,0 +1,41 @@
+//! Who is in the cluster, at one point of its history.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Member, NodeId, State};
+
+/// Who is in the cluster. Views are numbered in the order in which they were agreed on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct View {
+    /// Grows with every change.
+    pub number: u64,
+    /// What the members keep content in.
+    pub storage: Storage,
+    /// The members, in the order of their identities.
+    pub members: Vec<Member>,
+}
+
+/// What the members keep content in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Storage {
+    /// In stores that all of them reach: any member can serve any repository.
+    Shared,
+    /// Each on a disk of its own: a repository is where it was first pushed to, whatever state that member is in.
+    Local,
+}
+
+impl View {
+    /// A member by its identity.
+    pub fn member(&self, id: NodeId) -> Option<&Member> {
+        self.members.iter().find(|member| member.id == id)
+    }
+
+    /// The members that repositories may be placed on.
+    pub fn owners(&self) -> impl Iterator<Item = &Member> {
+        self.members.iter().filter(|member| match self.storage {
+            Storage::Shared => member.state == State::Up,
+            Storage::Local => member.state != State::Joining,
+        })
+    }
+}

