@@ -153,7 +153,7 @@ impl Config {
         self.http.check(&KeyPath::of("http"), report);
         self.extensions.check(&self.storage, &self.http, report);
         if let Some(cluster) = &self.cluster {
-            cluster.check(&KeyPath::of("cluster"), report);
+            cluster.check(&KeyPath::of("cluster"), &self.storage, &self.http, report);
         }
     }
 }

@@ -274,4 +274,19 @@ fn a_cluster_needs_members_and_a_key() {
     );
     only_problem(&cluster(r#"{"members": ["a:1"], "hashKey": "short"}"#), "cluster.hashKey", "must have 16 characters");
     only_problem(&cluster(r#"{"members": ["a"], "hashKey": "loremipsumdolors"}"#), "cluster.members[0]", "expected `host:port`");
+    only_problem(&cluster(r#"{"nodes": ["a:1", "a:1"], "hashKey": "loremipsumdolors"}"#), "cluster.nodes[1]", "named twice");
+    only_problem(&cluster(r#"{"nodes": ["a:1"], "members": ["b:1"], "hashKey": "loremipsumdolors"}"#), "cluster.nodes", "either");
+}
+
+#[test]
+fn the_stores_of_several_nodes_are_all_shared_or_all_local() {
+    let cluster = |storage: &str| {
+        let cluster = r#""cluster": {"nodes": ["a:1", "b:1"], "hashKey": "loremipsumdolors"}"#;
+        format!(r#"{{"storage": {{"rootDirectory": "/d"{storage}}}, {cluster}}}"#)
+    };
+    let s3 = r#", "storageDriver": {"name": "s3", "bucket": "b", "region": "r"}"#;
+    only_problem(&cluster(&format!(r#"{s3}, "remoteCache": false"#)), "storage.cacheDriver", "metadata that all of them reach");
+    let beside = format!(r#", "subPaths": {{"/a": {{"rootDirectory": "/e"{s3}, "remoteCache": false}}}}"#);
+    only_problem(&cluster(&beside), r#"storage.subPaths["/a"].storageDriver"#, "either all remote or all local");
+    assert!(crate::good(&cluster("")).warnings.iter().any(|warning| warning.message.contains("cannot be reached while it is down")));
 }
