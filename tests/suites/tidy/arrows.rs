@@ -7,14 +7,15 @@ use serde_json::Value;
 use super::{assert_nothing, cargo};
 
 /// Our crates, and exactly those of ours that each depends on.
-const ARROWS: [(&str, &[&str]); 16] = [
-    ("zot", &["zot-config", "zot-gateway", "zot-node", "zot-runtime"]),
-    ("zot-gateway", &["zot-config", "zot-contract", "zot-oci", "zot-runtime"]),
+const ARROWS: [(&str, &[&str]); 17] = [
+    ("zot", &["zot-gateway", "zot-node", "zot-process", "zot-runtime"]),
+    ("zot-gateway", &["zot-config", "zot-contract", "zot-oci", "zot-process", "zot-runtime"]),
     ("zot-node", &["zot-config", "zot-contract", "zot-oci", "zot-runtime", "zot-storage"]),
     ("zot-s3", &["zot-config", "zot-contract", "zot-oci", "zot-storage"]),
     ("zot-dynamodb", &["zot-config", "zot-oci", "zot-storage"]),
     ("zot-storage", &["zot-contract", "zot-oci"]),
     ("zot-proto", &["zot-contract", "zot-oci"]),
+    ("zot-process", &["zot-config", "zot-runtime"]),
     ("zot-consensus", &["zot-cluster"]),
     ("zot-cluster", &["zot-oci"]),
     ("zot-redis", &["zot-config"]),
@@ -35,7 +36,7 @@ const KEPT_APART: [(&str, &[&str]); 15] = [
     ("openraft", &["zot-consensus"]),
     ("redis", &["zot-redis"]),
     ("axum", &["zot-gateway"]),
-    ("clap", &["zot", "zot-tests"]),
+    ("clap", &["zot", "zot-process", "zot-tests"]),
     ("hyper", &["zot-gateway", "zot-tests"]),
     ("hyper-util", &["zot-gateway", "zot-tests"]),
     ("indicatif", &["zot"]),
@@ -43,7 +44,7 @@ const KEPT_APART: [(&str, &[&str]); 15] = [
     ("serde-saphyr", &["zot-config"]),
     ("tonic", &["zot-proto"]),
     ("tracing-subscriber", &["zot-runtime"]),
-    ("anyhow", &["zot", "zot-tests"]),
+    ("anyhow", &["zot", "zot-gateway", "zot-process", "zot-tests"]),
 ];
 
 /// What must not be built, by the start of `name vVERSION`: other TLS stacks, and old majors of what everything shares.

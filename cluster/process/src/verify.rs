@@ -1,4 +1,4 @@
-//! `zot verify`: is this configuration right, here and now?
+//! `verify`: is this configuration right, here and now?
 
 use std::{path::Path, process::ExitCode};
 
@@ -7,7 +7,7 @@ use zot_config::ConfigError;
 use crate::output;
 
 /// Checks a configuration file and everything that it names.
-pub(crate) fn verify(path: &Path) -> ExitCode {
+pub fn verify(path: &Path) -> ExitCode {
     let Some(_logs) = output::logs() else { return ExitCode::FAILURE };
     let Some(loaded) = output::load(path) else { return ExitCode::FAILURE };
     let problems = loaded.config.check_environment();
