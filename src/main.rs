@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser};
 
 use command::{Arguments, Command};
-use zot_process::output;
+use zot_process::{Part, output};
 
 /// Small and long-lived objects of many threads are what a registry allocates; the system's allocator keeps more memory for them.
 #[global_allocator]
@@ -23,7 +23,7 @@ fn main() -> ExitCode {
     match arguments.command {
         _ if arguments.version => output::version("all-in-one"),
         Some(Command::Serve { config, .. }) => serve::serve(&config),
-        Some(Command::Verify { config }) => zot_process::verify(&config),
+        Some(Command::Verify { config }) => zot_process::verify(&config, Part::AllInOne),
         Some(Command::Rebuild { config }) => rebuild::rebuild(&config),
         None => output::help(&mut Arguments::command()),
     }

@@ -7,3 +7,4 @@ mod verify;
 
 pub use serve::{Process, serve};
 pub use verify::verify;
+pub use zot_config::Part;
