@@ -7,12 +7,13 @@ use serde_json::Value;
 use super::{assert_nothing, cargo};
 
 /// Our crates, and exactly those of ours that each depends on.
-const ARROWS: [(&str, &[&str]); 16] = [
+const ARROWS: [(&str, &[&str]); 17] = [
     ("zot", &["zot-config", "zot-gateway", "zot-node", "zot-runtime"]),
     ("zot-gateway", &["zot-config", "zot-contract", "zot-oci", "zot-runtime"]),
     ("zot-node", &["zot-config", "zot-contract", "zot-oci", "zot-runtime", "zot-storage"]),
     ("zot-s3", &["zot-config", "zot-contract", "zot-oci", "zot-storage"]),
     ("zot-dynamodb", &["zot-config", "zot-oci", "zot-storage"]),
+    ("zot-redis-sessions", &["zot-contract", "zot-redis", "zot-storage"]),
     ("zot-storage", &["zot-contract", "zot-oci"]),
     ("zot-proto", &["zot-contract", "zot-oci"]),
     ("zot-consensus", &["zot-cluster"]),
