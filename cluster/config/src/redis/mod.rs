@@ -1,20 +1,29 @@
 //! How a Redis server or cluster is reached; the same keys serve the cache and the sessions.
 
+mod reach;
+mod url;
+
+use std::path::PathBuf;
 use std::time::Duration;
 
+pub use reach::{Form, Reach, Server, Tls};
+
 use crate::key_path::KeyPath;
-use crate::report::Report;
+use crate::report::{Problem, Report};
 use crate::setting::secret::Secret;
 use crate::setting::section::section;
 
 section! {
-    /// A Redis server or cluster, given as a URL or by the keys beside it.
+    /// A Redis server or cluster, given as a URL or by the keys beside it; the URL's query knows the same keys, and wins.
+    ///
+    /// Keys that adjust a pool of connections, or let replicas answer, are accepted and do nothing: all commands share one
+    /// connection to each server, and ask primaries only.
     pub struct Redis {
         /// `redis://`, `rediss://` or `unix://`, with options in its query; it may hold a password.
         "url" => url: Option<Secret> = None;
         /// What every key begins with; a default of the user's own if absent.
         "keyprefix" => key_prefix: Option<String> = None;
-        /// Addresses; several without a master name are a cluster.
+        /// Addresses as `host:port`; several without a master name are a cluster.
         "addr" => addresses: Vec<String> = Vec::new();
         /// Name that connections give themselves.
         "client_name" => client_name: Option<String> = None;
@@ -30,11 +39,11 @@ section! {
         "sentinel_username" => sentinel_username: Option<String> = None;
         /// Password at the sentinels.
         "sentinel_password" => sentinel_password: Option<Secret> = None;
-        /// Attempts after a failed command; -1 for none.
+        /// Attempts after a failed command; -1 for none, any other number for one.
         "max_retries" => max_retries: Option<i64> = None;
-        /// Shortest pause between attempts.
+        /// Shortest pause between attempts to connect.
         "min_retry_backoff" => min_retry_backoff: Option<Duration> = None;
-        /// Longest pause between attempts.
+        /// Longest pause between attempts to connect.
         "max_retry_backoff" => max_retry_backoff: Option<Duration> = None;
         /// Longest wait for a connection.
         "dial_timeout" => dial_timeout: Option<Duration> = None;
@@ -68,6 +77,10 @@ section! {
         "route_by_latency" => route_by_latency: bool = false;
         /// Whether any node is asked.
         "route_randomly" => route_randomly: bool = false;
+        /// PEM file of the authorities that a `rediss://` server's certificate may chain to, instead of the system's.
+        "cacert" => ca_certificates: Option<PathBuf> = None;
+        /// Whether a `rediss://` server's certificate is taken whatever it is.
+        "skip_verify" => skip_verify: bool = false;
         /// Name of the master; the addresses are then sentinels.
         "master_name" => master_name: Option<String> = None;
         /// Whether the client library keeps its name to itself.
@@ -81,12 +94,20 @@ section! {
 
 impl Redis {
     pub(crate) fn check(&self, path: &KeyPath, report: &Report) {
-        match &self.url {
-            None if self.addresses.is_empty() => report.problem(&path.key("url"), "either `url` or `addr` is needed"),
-            Some(url) if !["redis://", "rediss://", "unix://"].iter().any(|scheme| url.reveal().starts_with(scheme)) => {
-                report.problem(&path.key("url"), "must begin with `redis://`, `rediss://` or `unix://`");
-            }
-            _ => {}
-        }
+        reach::read(self, path, report);
+    }
+
+    /// Where the servers are and how they are spoken to.
+    ///
+    /// # Errors
+    /// Everything that is wrong with the settings; a configuration that was loaded has nothing wrong with it.
+    pub fn reach(&self) -> Result<Reach, Vec<Problem>> {
+        let report = Report::default();
+        let reach = reach::read(self, &KeyPath::of("redis"), &report);
+        let (problems, _) = report.into_parts();
+        reach.filter(|_| problems.is_empty()).ok_or(problems)
     }
 }
+
+#[cfg(test)]
+mod tests;
