@@ -274,4 +274,6 @@ fn a_cluster_needs_members_and_a_key() {
     );
     only_problem(&cluster(r#"{"members": ["a:1"], "hashKey": "short"}"#), "cluster.hashKey", "must have 16 characters");
     only_problem(&cluster(r#"{"members": ["a"], "hashKey": "loremipsumdolors"}"#), "cluster.members[0]", "expected `host:port`");
+    let large = r#"{"storage": {"rootDirectory": "/d"}, "http": {"limits": {"manifestBytesMax": 16000000}}, "cluster": {"members": ["a:1"], "hashKey": "loremipsumdolors"}}"#;
+    only_problem(large, "http.limits.manifestBytesMax", "members of a cluster hand at most 15728640 bytes to each other");
 }
