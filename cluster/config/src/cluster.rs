@@ -52,6 +52,16 @@ section! {
     }
 }
 
+/// The largest manifest that members hand to each other, in bytes: it must fit into one message.
+pub const MANIFEST_BYTES_MAX: u64 = 15 * 1024 * 1024;
+
+pub(crate) fn check_manifests(configured: u64, report: &Report) {
+    if configured > MANIFEST_BYTES_MAX {
+        let path = KeyPath::of("http").key("limits").key("manifestBytesMax");
+        report.problem(&path, format!("members of a cluster hand at most {MANIFEST_BYTES_MAX} bytes to each other, found {configured}"));
+    }
+}
+
 impl Cluster {
     /// Where the internal planes of the nodes are reached, in the order of the file.
     #[must_use]

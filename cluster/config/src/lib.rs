@@ -175,6 +175,7 @@ impl Config {
         self.extensions.check(&self.storage, &self.http, report);
         if let Some(cluster) = &self.cluster {
             cluster.check(&KeyPath::of("cluster"), &self.storage, &self.http, report);
+            cluster::check_manifests(self.http.limits.manifest_bytes_max, report);
         }
     }
 }

@@ -276,6 +276,8 @@ fn a_cluster_needs_members_and_a_key() {
     only_problem(&cluster(r#"{"members": ["a"], "hashKey": "loremipsumdolors"}"#), "cluster.members[0]", "expected `host:port`");
     only_problem(&cluster(r#"{"nodes": ["a:1", "a:1"], "hashKey": "loremipsumdolors"}"#), "cluster.nodes[1]", "named twice");
     only_problem(&cluster(r#"{"nodes": ["a:1"], "members": ["b:1"], "hashKey": "loremipsumdolors"}"#), "cluster.nodes", "either");
+    let large = r#"{"storage": {"rootDirectory": "/d"}, "http": {"limits": {"manifestBytesMax": 16000000}}, "cluster": {"members": ["a:1"], "hashKey": "loremipsumdolors"}}"#;
+    only_problem(large, "http.limits.manifestBytesMax", "members of a cluster hand at most 15728640 bytes to each other");
 }
 
 #[test]

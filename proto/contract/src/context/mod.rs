@@ -1,6 +1,10 @@
-//! Who asks, and in which request.
+//! Who asks, in which request, and how whoever asks chose whom to ask.
+
+mod trace;
 
 use std::{fmt, sync::Arc};
+
+pub use trace::{InvalidTraceParent, TraceParent};
 
 /// Travels with every call, first parameter everywhere.
 #[derive(Debug, Clone)]
@@ -9,18 +13,41 @@ pub struct Context {
     pub subject: Subject,
     /// The request that the call belongs to, for logs and traces.
     pub request: RequestId,
+    /// The trace that the request belongs to, if its sender keeps one.
+    pub trace: Option<TraceParent>,
+    /// How the cluster's own caller chose whom to ask; absent where nobody chose.
+    pub routed: Option<Routed>,
 }
 
 impl Context {
     /// The context of a call made by `subject` within `request`.
     pub fn new(subject: Subject, request: RequestId) -> Self {
-        Self { subject, request }
+        Self { subject, request, trace: None, routed: None }
+    }
+
+    /// The same context, as part of a trace.
+    pub fn traced(self, trace: Option<TraceParent>) -> Self {
+        Self { trace, ..self }
+    }
+
+    /// The same context, for whom `routed` led to.
+    pub fn routed(self, routed: Routed) -> Self {
+        Self { routed: Some(routed), ..self }
     }
 
     /// The context of work that no client asked for.
     pub fn internal() -> Self {
         Self::new(Subject::Anonymous, RequestId::new("internal"))
     }
+}
+
+/// How a caller within the cluster chose whom to ask. Nothing that a client sends gets here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Routed {
+    /// The number of the view that it went by.
+    pub view: u64,
+    /// Whether those who come before in that view did not answer.
+    pub failover: bool,
 }
 
 /// An authenticated identity, or nobody.
