@@ -15,7 +15,7 @@ const ARROWS: [(&str, &[&str]); 16] = [
     ("zot-dynamodb", &["zot-config", "zot-oci", "zot-storage"]),
     ("zot-storage", &["zot-contract", "zot-oci"]),
     ("zot-proto", &["zot-contract", "zot-oci"]),
-    ("zot-consensus", &["zot-cluster"]),
+    ("zot-consensus", &["zot-cluster", "zot-runtime"]),
     ("zot-cluster", &["zot-oci"]),
     ("zot-redis", &["zot-config"]),
     ("zot-contract", &["zot-oci"]),
