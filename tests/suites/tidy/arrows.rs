@@ -17,7 +17,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("zot-storage", &["zot-contract", "zot-oci"]),
     ("zot-proto", &["zot-cluster", "zot-contract", "zot-oci", "zot-runtime"]),
     ("zot-process", &["zot-config", "zot-runtime"]),
-    ("zot-consensus", &["zot-cluster"]),
+    ("zot-consensus", &["zot-cluster", "zot-runtime"]),
     ("zot-cluster", &["zot-oci"]),
     ("zot-redis", &["zot-config"]),
     ("zot-contract", &["zot-oci"]),

@@ -1,0 +1,8 @@
+//! Whole clusters in one process, over a network that can be cut, mostly in simulated time.
+
+mod failover;
+mod forming;
+mod lease;
+mod nemesis;
+mod network;
+mod paused;
