@@ -5,15 +5,29 @@ use std::{net::SocketAddr, sync::Arc};
 use anyhow::Context as _;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+use zot_cluster::HashKey;
+use zot_config::cluster::Cluster;
 use zot_contract::Registry;
 use zot_process::Process;
+use zot_proto::Dialer;
 use zot_runtime::tls::{RELOAD_POLL, TlsSource};
 
 use crate::{
+    cluster_registry::{ClusterOptions, ClusterRegistry},
     http::{Gateway, Health, Logs, Options},
     server::{Drained, Server, ServerOptions},
     tls_files,
 };
+
+/// The cluster of a configuration, as a registry.
+pub fn cluster(process: &Process, cluster: &Cluster) -> anyhow::Result<ClusterRegistry> {
+    let options = ClusterOptions {
+        seeds: cluster.node_addresses(),
+        hash_key: HashKey::new(cluster.hash_key_bytes().context("read cluster.hashKey")?),
+        dialer: process.plane_tls()?.map_or_else(Dialer::plain, Dialer::secured),
+    };
+    Ok(ClusterRegistry::start(options, &process.tasks))
+}
 
 /// What serves clients.
 #[derive(Debug)]

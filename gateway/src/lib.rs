@@ -10,4 +10,4 @@ mod sandbox;
 pub mod server;
 
 pub use configuration::{InvalidOrigin, tls_files};
-pub use front::Front;
+pub use front::{Front, cluster};

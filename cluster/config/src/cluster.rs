@@ -47,7 +47,7 @@ section! {
         "cert" => cert: Option<PathBuf> = None;
         /// File with the key of that certificate.
         "key" => key: Option<PathBuf> = None;
-        /// File with the authority of the other members' certificates; the system's if absent.
+        /// File with the authority of the other members' certificates.
         "cacert" => cacert: Option<PathBuf> = None;
     }
 }
@@ -93,8 +93,8 @@ impl Cluster {
         if self.hash_key_bytes().is_none() {
             report.problem(&path.key("hashKey"), "hashKey for scale out cluster must have 16 characters");
         }
-        if self.tls.as_ref().is_some_and(|tls| tls.cert.is_some() != tls.key.is_some()) {
-            report.problem(&path.key("tls"), "`cert` and `key` belong together");
+        if self.tls.as_ref().is_some_and(|tls| tls.cert.is_none() || tls.key.is_none() || tls.cacert.is_none()) {
+            report.problem(&path.key("tls"), "`cert`, `key` and `cacert` belong together: the members check each other's certificates");
         }
         if let Some(redis) = &self.redis {
             redis.check(&path.key("redis"), report);

@@ -1,6 +1,6 @@
 //! The life of a process that serves: configuration, logs, threads, its part of the registry, a signal, and the end.
 
-use std::{path::Path, process::ExitCode, time::Duration};
+use std::{path::Path, process::ExitCode, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use zot_config::{Config, Loaded, log::Level};
@@ -8,6 +8,7 @@ use zot_runtime::{
     shutdown::ShutdownSignals,
     tasks::Tasks,
     telemetry::{self, AuditLog, LogHandle, LogLevel, LogOptions},
+    tls::{RELOAD_POLL, TlsFiles, TlsSource},
 };
 
 use crate::{output, reopen};
@@ -94,6 +95,16 @@ impl Process {
         let audit = config.log.audit.as_ref().map(AuditLog::open).transpose()?;
         reopen::on_hangup(&tasks, &logs, audit.clone())?;
         Ok(Self { config, logs, audit, tasks, signals })
+    }
+
+    /// The certificate of the internal plane, for both of its ends, if there is to be one; a newer one is looked for from now on.
+    pub fn plane_tls(&self) -> anyhow::Result<Option<Arc<TlsSource>>> {
+        let tls = self.config.cluster.as_ref().and_then(|cluster| cluster.tls.as_ref());
+        let Some((cert, key)) = tls.and_then(|tls| tls.cert.clone().zip(tls.key.clone())) else { return Ok(None) };
+        let client_ca = tls.and_then(|tls| tls.cacert.clone());
+        let source = Arc::new(TlsSource::load(TlsFiles { cert, key, client_ca })?);
+        self.tasks.spawn("reload-cluster-certificates", Arc::clone(&source).watch(RELOAD_POLL, self.tasks.stop()));
+        Ok(Some(source))
     }
 
     /// Waits until somebody wants the process to end.
