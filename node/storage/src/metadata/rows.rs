@@ -18,6 +18,9 @@ pub(crate) const SCHEMA_VERSION: u32 = 1;
 pub(crate) struct SchemaRow {
     #[prost(uint32, tag = "1")]
     pub(crate) version: u32,
+    /// Who fills the store from image layouts; empty once it is complete.
+    #[prost(string, tag = "2")]
+    pub(crate) filler: String,
 }
 
 /// Row of [`Key::Repository`].
