@@ -209,6 +209,17 @@ fn remote_storage_has_its_rules() {
 }
 
 #[test]
+fn every_table_needs_a_name() {
+    let remote = r#""storageDriver": {"name": "s3", "bucket": "b"}"#;
+    let tables = |names: &str| storage(&format!(r#"{remote}, "cacheDriver": {{"name": "dynamodb", "cacheTablename": "a"{names}}}"#));
+    let missing = "names no table for: repoMetaTablename, imageMetaTablename, versionTablename";
+    only_problem(&tables(""), "storage.cacheDriver", missing);
+    only_problem(&tables(r#", "repoMetaTablename": """#), "storage.cacheDriver", missing);
+    let older = r#", "repoMetaTablename": "b", "manifestDataTablename": "c", "versionTablename": "d""#;
+    assert_eq!(problems(&tables(older)), Vec::<String>::new());
+}
+
+#[test]
 fn retention_is_read_in_the_words_of_every_release() {
     let retention = |policy: &str| storage(&format!(r#""retention": {{"delay": "24h", "policies": [{policy}]}}"#));
     let old = retention(r#"{"repoNames": ["infra/*"], "KeepTags": [{"patterns": ["v2.*"], "pulledWithin": "168h"}]}"#);

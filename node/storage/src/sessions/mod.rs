@@ -66,12 +66,18 @@ pub struct SessionRecord {
     /// Whether the bytes are staged in the blob store.
     #[prost(bool, tag = "7")]
     pub staged: bool,
-    /// Differs after each save.
+    /// Differs after each save: a random number below 2^48.
     #[prost(uint64, tag = "8")]
     pub revision: u64,
     /// What the blob store needs to take staged bytes up.
     #[prost(bytes = "bytes", tag = "9")]
     pub stage_state: Bytes,
+    /// When a process began to make a blob of it, in milliseconds since the Unix epoch; 0 if none has.
+    #[prost(uint64, tag = "10")]
+    pub finishing_unix_ms: u64,
+    /// Whether it is over; the session is about to be forgotten.
+    #[prost(bool, tag = "11")]
+    pub ended: bool,
 }
 
 #[cfg(test)]
