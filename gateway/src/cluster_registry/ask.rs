@@ -12,8 +12,8 @@ use super::{ClusterRegistry, members::Remote, unavailable};
 /// The most members that one call is tried with.
 const TRIED_MAX: usize = 3;
 
-/// A member to be asked, and whether one that comes before it is passed over.
-struct Candidate {
+/// A member to be asked, and whether it shall serve although it may not own the repository.
+pub(super) struct Candidate {
     remote: Arc<Remote>,
     failover: bool,
 }
@@ -33,23 +33,27 @@ impl ClusterRegistry {
         F: Future<Output = Result<T>> + Send,
     {
         let placement = self.directory.placement()?;
-        let moved = match self.ask_by(&placement, cx, placement.candidates(repository), &call).await {
+        let candidates = self.candidates(&placement, placement.candidates(repository))?;
+        let moved = match self.ask_by(&placement, cx, candidates, &call).await {
             Err(Error::Moved { view }) => view,
             answer => return answer,
         };
         let newer = self.directory.reach(moved).await?;
-        match self.ask_by(&newer, cx, newer.candidates(repository), &call).await {
+        let mut candidates = self.candidates(&newer, newer.candidates(repository))?;
+        // It is followed once: should it move again meanwhile, whoever reaches the stores serves it.
+        candidates.iter_mut().for_each(|candidate| candidate.failover = true);
+        match self.ask_by(&newer, cx, candidates, &call).await {
             Err(Error::Moved { .. }) => Err(unavailable("repository moved twice while it was asked for")),
             answer => answer,
         }
     }
 
     /// What the first of some members that can be reached answers.
-    pub(super) async fn ask_by<'a, T, F>(
+    pub(super) async fn ask_by<T, F>(
         &self,
         placement: &Placement,
         cx: &Context,
-        members: impl Iterator<Item = &'a Member> + Send,
+        candidates: Vec<Candidate>,
         call: &(impl Fn(Arc<Remote>, Context) -> F + Send + Sync),
     ) -> Result<T>
     where
@@ -57,7 +61,7 @@ impl ClusterRegistry {
         F: Future<Output = Result<T>> + Send,
     {
         let mut failed = unavailable("no member can own repositories at the moment");
-        for Candidate { remote, failover } in self.candidates(placement, members)? {
+        for Candidate { remote, failover } in candidates {
             let cx = cx.clone().routed(Routed { view: placement.view().number, failover });
             match call(Arc::clone(&remote), cx).await {
                 Err(error) if Unreachable::caused(&error) => {
@@ -74,7 +78,7 @@ impl ClusterRegistry {
     }
 
     /// Whom to ask, in order: those who did not answer lately come last. With local storage nobody can stand in for the owner.
-    fn candidates<'a>(&self, placement: &Placement, members: impl Iterator<Item = &'a Member>) -> Result<Vec<Candidate>> {
+    pub(super) fn candidates<'a>(&self, placement: &Placement, members: impl Iterator<Item = &'a Member>) -> Result<Vec<Candidate>> {
         let most = match placement.view().storage {
             Storage::Shared => TRIED_MAX,
             Storage::Local => 1,

@@ -42,7 +42,8 @@ impl ClusterRegistry {
         let first = self.members.turn() % owners.len().max(1);
         owners.rotate_left(first);
         let list = |node: Arc<Remote>, cx: Context| async move { node.list_repositories(&cx, page).await };
-        self.ask_by(placement, cx, owners.into_iter(), &list).await
+        let candidates = self.candidates(placement, owners.into_iter())?;
+        self.ask_by(placement, cx, candidates, &list).await
     }
 
     /// A page of the lists of all members together. Each of them must answer.
@@ -50,7 +51,7 @@ impl ClusterRegistry {
         let list = |node: Arc<Remote>, cx: Context| async move { node.list_repositories(&cx, page).await };
         let mut asked = Vec::new();
         for owner in placement.view().owners() {
-            asked.push(self.ask_by(placement, cx, iter::once(owner), &list));
+            asked.push(self.ask_by(placement, cx, self.candidates(placement, iter::once(owner))?, &list));
         }
         let pages: Vec<_> = stream::iter(asked).buffer_unordered(ASKED_AT_ONCE_MAX).try_collect().await?;
         if pages.is_empty() {

@@ -34,6 +34,8 @@ pub(super) struct Node {
     pub(super) registry: Arc<dyn Registry>,
     view: watch::Sender<View>,
     placement: watch::Sender<Arc<Placement>>,
+    /// Lets it finish what it has begun, and take no more.
+    pub(super) stop: CancellationToken,
     runtime: Option<Runtime>,
 }
 
@@ -86,11 +88,13 @@ impl Node {
         let services = Services { registry: Arc::new(owned), cluster: Some(Arc::new(Told(view.clone()))) };
         let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let listener = listener.into_std().unwrap();
+        let stop = CancellationToken::new();
+        let stopped = stop.clone();
         runtime.spawn(async {
             let listener = TcpListener::from_std(listener).unwrap();
-            serve(listener, None, services, super::HANG, CancellationToken::new()).await
+            serve(listener, None, services, super::HANG, stopped).await
         });
-        Self { member, registry, view, placement, runtime: Some(runtime) }
+        Self { member, registry, view, placement, stop, runtime: Some(runtime) }
     }
 
     /// Ends everything that it runs, wherever it was.

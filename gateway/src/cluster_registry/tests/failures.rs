@@ -166,6 +166,30 @@ async fn no_acknowledged_push_is_lost_when_nodes_die_under_load() {
     assert_eq!(client.tags().await, expected);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nobody_notices_when_nodes_stop_in_order() {
+    let (cluster, client, owner) = owned(Storage::Shared).await;
+    let pushing: Vec<_> = (0..4_u64)
+        .map(|pusher| {
+            let client = client.clone();
+            // It unwraps every answer.
+            tokio::spawn(async move {
+                for number in 0..25 {
+                    client.push_image(pusher * 1000 + number, &[&format!("v{pusher}-{number}")]).await;
+                }
+            })
+        })
+        .collect();
+    until(async || client.tags_page(&PageRequest::first(5)).await.is_ok_and(|page| page.entries.len() == 5)).await;
+    cluster.nodes[owner].stop.cancel();
+    until(async || client.tags_page(&PageRequest::first(30)).await.is_ok_and(|page| page.entries.len() == 30)).await;
+    cluster.nodes[(owner + 1) % 3].stop.cancel();
+    for pusher in pushing {
+        timeout(HANG, pusher).await.unwrap().unwrap();
+    }
+    assert_eq!(client.tags().await.len(), 100);
+}
+
 /// Three recording nodes on one registry in memory, of which the owner of the client's repository answers as it is told.
 async fn recorded(answers: Answers) -> (Cluster, Client, Vec<Arc<Recording>>, usize) {
     let memory: Arc<dyn Registry> = Arc::new(MemoryRegistry::default());

@@ -46,7 +46,8 @@ impl Context {
 pub struct Routed {
     /// The number of the view that it went by.
     pub view: u64,
-    /// Whether those who come before in that view did not answer.
+    /// Whether whoever is asked shall serve if it can, though another one may own the repository: those who come before did not answer, or
+    /// the call was sent on already.
     pub failover: bool,
 }
 
