@@ -13,7 +13,7 @@ pub(crate) fn serve(path: &Path) -> ExitCode {
 }
 
 async fn run(process: &mut Process) -> anyhow::Result<()> {
-    let node = Node::open(&process.config, &process.tasks, &|done, all| tracing::debug!(done, all, "reading image layouts")).await?;
+    let node = Node::open(&process.config, &process.tasks, None, &zot_node::log_progress).await?;
     let front = match Front::open(process, node.registry(), Health::new()).await {
         Ok(front) => front,
         Err(error) => {

@@ -33,7 +33,7 @@ async fn run(process: &mut Process, place: PlaceArguments) -> anyhow::Result<()>
     cluster.advertise = place.advertise.or(cluster.advertise);
     cluster.listen = place.listen.or(cluster.listen);
     let ownership = Ownership::default();
-    let node = Node::open(&process.config, &process.tasks, Some(&ownership), &zot_node::say_nothing).await?;
+    let node = Node::open(&process.config, &process.tasks, Some(&ownership), &zot_node::log_progress).await?;
     let mut plane = match Plane::open(process, &cluster, &node, &ownership).await {
         Ok(plane) => plane,
         Err(error) => {
