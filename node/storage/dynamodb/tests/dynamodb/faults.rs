@@ -179,6 +179,8 @@ async fn a_server_that_hangs_or_dies_costs_time_and_no_rows() {
     let store = DynamoMetadata::open(&config, impatient()).await.unwrap();
 
     server.process().signal(Signal::STOP);
+    // The signal reaches one thread after the other.
+    zot_services::wait::until("the server hangs", async || store.get(&tag("kept", "v1")).await.is_err()).await;
     let begun = Instant::now();
     let (first, scan) = (tag("kept", "v1"), Scan::Tags("kept".parse().unwrap(), None));
     let (read, listed, written) =
