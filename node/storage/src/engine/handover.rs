@@ -194,9 +194,25 @@ pub(super) async fn save_all(engine: &Engine) -> crate::Result<()> {
     saved
 }
 
+/// Saves the sessions of uploads that are being written to as they are, so that no process takes them for abandoned.
+async fn keep_busy(engine: &Engine) -> crate::Result<()> {
+    if !engine.sessions.shared() {
+        return Ok(());
+    }
+    for upload in engine.uploads.all().into_iter().filter(|upload| upload.content().is_none()) {
+        let saved = engine.sessions.load(upload.id).await?;
+        if let Some(saved) = saved.filter(|saved| Some(saved.revision) == upload.stored().revision) {
+            // With its revision it stays, for the writer, what it was. If it conflicts, it has just been saved.
+            engine.sessions.save(upload.id, &saved, Some(saved.revision)).await?;
+        }
+    }
+    Ok(())
+}
+
 /// Ends uploads that are idle for too long, in this process, in others that share the sessions, or left by an earlier one.
 pub(super) async fn reap(engine: &Engine, idle: Duration) -> crate::Result<usize> {
     let mut reaped = 0;
+    keep_busy(engine).await?;
     for upload in engine.uploads.idle(idle) {
         // A busy upload is not idle, whatever its last acknowledgement.
         let Some(mut content) = upload.content() else { continue };
@@ -210,7 +226,7 @@ pub(super) async fn reap(engine: &Engine, idle: Duration) -> crate::Result<usize
     }
     for (id, saved) in engine.sessions.list().await? {
         let expired = SystemTime::now().duration_since(saved).is_ok_and(|age| age >= idle);
-        // Those that another process writes to were saved not long ago, and are saved again before anything of them is acknowledged.
+        // Whoever writes to an upload for long sees to it that it was saved not long ago.
         if expired
             && engine.uploads.get(id).is_none()
             && let Some(saved) = engine.sessions.load(id).await?
