@@ -2,6 +2,7 @@
 
 mod failover;
 mod forming;
+mod jobs;
 mod lease;
 mod nemesis;
 mod network;
