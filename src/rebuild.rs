@@ -4,9 +4,8 @@ use std::{path::Path, process::ExitCode};
 
 use indicatif::{ProgressBar, ProgressStyle};
 use zot_node::Rebuilt;
+use zot_process::output;
 use zot_runtime::telemetry;
-
-use crate::output;
 
 /// Throws the metadata away and reads it anew.
 pub(crate) fn rebuild(path: &Path) -> ExitCode {

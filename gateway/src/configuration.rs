@@ -88,6 +88,11 @@ mod tests {
     }
 
     #[test]
+    fn what_a_cluster_is_configured_for_fits_its_messages() {
+        assert_eq!(usize::try_from(zot_config::cluster::MANIFEST_BYTES_MAX), Ok(zot_proto::MANIFEST_BYTES_MAX));
+    }
+
+    #[test]
     fn an_origin_that_no_header_can_hold_is_named() {
         let http = Http { allow_origin: "a\nb".to_owned(), ..Http::default() };
         assert_eq!(Options::configured(&http).unwrap_err().to_string(), "use `a\\nb` as http.allowOrigin");

@@ -1,9 +1,13 @@
-//! Where clients arrive: HTTP, TLS and the OCI distribution API over any `dyn Registry`. Nothing here knows how content is stored.
+//! Where clients arrive: HTTP, TLS and the OCI distribution API over any `dyn Registry`. Nothing here knows how content is stored: a cluster is
+//! one registry among others.
 
+pub mod cluster_registry;
 mod configuration;
+mod front;
 pub mod http;
 #[cfg(test)]
 mod sandbox;
 pub mod server;
 
 pub use configuration::{InvalidOrigin, tls_files};
+pub use front::{Front, cluster};

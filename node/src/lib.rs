@@ -2,7 +2,9 @@
 
 mod assembly;
 mod jobs;
+mod owned;
 mod routed;
 
 pub use assembly::{Node, OpenError, rebuild};
+pub use owned::Owned;
 pub use zot_storage::Rebuilt;

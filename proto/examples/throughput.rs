@@ -2,15 +2,20 @@
 //! `cargo run --release -p zot-proto --example throughput`
 #![expect(clippy::print_stdout, reason = "it prints what it measures")]
 
-use std::{error::Error, fs, sync::Arc, time::Instant};
+use std::{
+    error::Error,
+    fs,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use bytes::Bytes;
 use futures::{StreamExt as _, TryStreamExt as _, future, stream};
 use tokio::net::TcpListener;
-use tonic::transport::server::TcpIncoming;
+use tokio_util::sync::CancellationToken;
 use zot_contract::{Chunk, Context, MemoryRegistry, Registry};
 use zot_oci::{Algorithm, Digest, RepositoryName};
-use zot_proto::{RemoteRegistry, routes, server};
+use zot_proto::{Dialer, RemoteRegistry, Services, serve};
 
 /// The size of the blob, and how often it goes each way.
 const BLOB_BYTES: usize = 256 * 1024 * 1024;
@@ -24,10 +29,10 @@ type Outcome<T> = Result<T, Box<dyn Error>>;
 async fn main() -> Outcome<()> {
     let memory: Arc<dyn Registry> = Arc::new(MemoryRegistry::default());
     let listener = TcpListener::bind("127.0.0.1:0").await?;
-    let uri = format!("http://{}", listener.local_addr()?).parse()?;
-    let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
-    let serving = tokio::spawn(server().add_routes(routes(memory.clone())).serve_with_incoming(incoming));
-    let remote: Arc<dyn Registry> = Arc::new(RemoteRegistry::at(uri));
+    let address = listener.local_addr()?.to_string();
+    let services = Services { registry: memory.clone(), cluster: None };
+    let serving = tokio::spawn(serve(listener, None, services, Duration::ZERO, CancellationToken::new()));
+    let remote: Arc<dyn Registry> = Arc::new(RemoteRegistry::dial(&Dialer::plain(), &address)?);
 
     let blob = Bytes::from(vec![7; BLOB_BYTES]);
     let digest = Digest::sha256(&blob);

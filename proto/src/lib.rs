@@ -1,28 +1,36 @@
-//! What is said between processes: a registry over gRPC.
+//! What is said between processes: a registry over gRPC, and what nodes and gateways tell each other of the cluster.
 //!
-//! [`RemoteRegistry`] is a [`zot_contract::Registry`] that asks another process; [`routes`] serves any registry to it. Neither end knows what
-//! is behind the other, and both pass the contract's suite together. [`channel`] and [`server()`] are the two ends of a connection that is
-//! sized for blobs.
+//! [`RemoteRegistry`] is a [`zot_contract::Registry`] that asks another process; [`serve`] serves any registry to it. Neither end knows what
+//! is behind the other, and both pass the contract's suite together. [`ClusterClient`] and [`PeerTransport`] ask whatever implements
+//! [`ClusterPlane`] at the other end. A [`Dialer`] makes their connections, which are sized for blobs.
 //!
 //! # What holds on the wire
 //! - **Typed errors.** Every [`zot_contract::Error`] arrives as the variant that it left as; the causes arrive as text. What the wire itself
-//!   does wrong is [`zot_contract::Error::Unavailable`] where trying again may help.
+//!   does wrong is [`zot_contract::Error::Unavailable`] because of [`Unreachable`].
 //! - **Nothing ends early unnoticed.** A body that is being uploaded says that it is complete, a blob that is read is counted, a list of
 //!   referrers marks its last part. Whatever stops before that broke off, whatever the transport thinks of it.
-//! - **Bounded.** A message has at most [`MESSAGE_BYTES_MAX`] bytes and a connection has at most its windows in flight; bodies are passed on as
-//!   fast as the other end takes them.
+//! - **Bounded.** A message has at most [`MESSAGE_BYTES_MAX`] bytes, a manifest at most [`MANIFEST_BYTES_MAX`], and a connection has at most
+//!   its windows in flight; bodies are passed on as fast as the other end takes them.
 //! - **Deadlines.** A call without a stream takes at most its [deadline](RemoteRegistry::with_deadline), which the server learns too. A stream
-//!   may take as long as it needs: a blob that is read is given up when nothing comes for [`READ_IDLE_MAX`], and a connection whose other end
-//!   does not answer pings is closed, with every call on it.
+//!   may take as long as it needs: a blob that is read is given up when nothing comes for [`READ_IDLE_MAX`], a body that is sent after five
+//!   minutes without a piece, and a connection whose other end does not answer pings is closed, with every call on it: after three seconds
+//!   where a node does not answer.
+//! - **Both ends are known.** With TLS, each end shows a certificate of the cluster's authority, and the node's must name the host that was
+//!   dialed. New files are used by the next connection. Whatever is served believes its callers about the subject and the view: without TLS,
+//!   only the cluster may reach the port.
 //! - **Old and new meet.** An error of a kind that the reader does not know is told as unavailable or internal, as its sender marked it.
 
 mod client;
 mod convert;
+mod plane;
+mod serve;
 mod server;
 mod status;
 mod transport;
 mod v1;
 
-pub use client::{DEADLINE, READ_IDLE_MAX, RemoteRegistry};
-pub use server::routes;
-pub use transport::{MESSAGE_BYTES_MAX, PIECE_BYTES_MAX, channel, server};
+pub use client::{ClusterClient, DEADLINE, PeerError, PeerTransport, READ_IDLE_MAX, RemoteRegistry};
+pub use plane::{ClusterPlane, PlaneError, updates};
+pub use serve::{ServeError, Services, Stopped, serve};
+pub use status::Unreachable;
+pub use transport::{Dialer, InvalidAddress, MANIFEST_BYTES_MAX, MESSAGE_BYTES_MAX, PIECE_BYTES_MAX};

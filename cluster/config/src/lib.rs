@@ -66,6 +66,27 @@ section! {
     }
 }
 
+/// The part of the registry that a process is: one file serves all of them, and each heeds what concerns it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// All of it.
+    AllInOne,
+    /// What clients meet.
+    Gateway,
+    /// Where content is kept.
+    Node,
+}
+
+impl Part {
+    fn serves_clients(self) -> bool {
+        self != Self::Node
+    }
+
+    fn stores(self) -> bool {
+        self != Self::Gateway
+    }
+}
+
 /// A configuration and what its owner should know about it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Loaded {
@@ -107,14 +128,14 @@ impl Config {
         config
     }
 
-    /// What stands in the way of running on this machine: files that cannot be read, directories that cannot be written,
+    /// What stands in the way of running `part` of the registry on this machine: files that cannot be read, directories that cannot be written,
     /// an address that cannot be listened on.
     ///
     /// Nothing is created or changed. An address in use is no problem: it may be the registry itself that is running.
     #[must_use]
-    pub fn check_environment(&self) -> Vec<Problem> {
+    pub fn check_environment(&self, part: Part) -> Vec<Problem> {
         let report = Report::default();
-        environment::check(self, &report);
+        environment::check(self, part, &report);
         report.into_parts().0
     }
 
@@ -153,7 +174,8 @@ impl Config {
         self.http.check(&KeyPath::of("http"), report);
         self.extensions.check(&self.storage, &self.http, report);
         if let Some(cluster) = &self.cluster {
-            cluster.check(&KeyPath::of("cluster"), report);
+            cluster.check(&KeyPath::of("cluster"), &self.storage, &self.http, report);
+            cluster::check_manifests(self.http.limits.manifest_bytes_max, report);
         }
     }
 }

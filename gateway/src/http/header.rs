@@ -21,6 +21,8 @@ pub(crate) const OCI_TAG: HeaderName = HeaderName::from_static("oci-tag");
 pub(crate) const OCI_FILTERS_APPLIED: HeaderName = HeaderName::from_static("oci-filters-applied");
 /// `X-Request-Id`: the request's id, as it stands in the log.
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// `traceparent`: the trace that the request belongs to (W3C Trace Context section 3.2).
+pub(crate) const TRACE_PARENT: HeaderName = HeaderName::from_static("traceparent");
 
 /// The content type of error bodies and lists.
 pub(crate) const JSON: HeaderValue = HeaderValue::from_static("application/json");

@@ -24,27 +24,48 @@ pub enum Stage {
 }
 
 /// The stage that a process is in; clones share it.
-#[derive(Debug, Clone, Default)]
-pub struct Health(Arc<AtomicU8>);
+#[derive(Clone)]
+pub struct Health {
+    stage: Arc<AtomicU8>,
+    /// Whether what the process depends on is there.
+    supplied: Arc<dyn Fn() -> bool + Send + Sync>,
+}
 
 impl Health {
-    /// A process that is starting.
+    /// A process that is starting, and depends on nothing that may go away.
     pub fn new() -> Self {
-        Self::default()
+        Self::supplied_while(|| true)
+    }
+
+    /// A process that is starting, and wants requests only while `supplied` says so, which is asked each time.
+    pub fn supplied_while(supplied: impl Fn() -> bool + Send + Sync + 'static) -> Self {
+        Self { stage: Arc::default(), supplied: Arc::new(supplied) }
     }
 
     /// Enters a stage.
     pub fn enter(&self, stage: Stage) {
-        self.0.store(stage as u8, Ordering::Release);
+        self.stage.store(stage as u8, Ordering::Release);
     }
 
     /// The stage it is in.
     pub fn stage(&self) -> Stage {
-        match self.0.load(Ordering::Acquire) {
+        match self.stage.load(Ordering::Acquire) {
             0 => Stage::Starting,
             1 => Stage::Ready,
             _ => Stage::Draining,
         }
+    }
+}
+
+impl Default for Health {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl std::fmt::Debug for Health {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Health").field(&self.stage()).finish()
     }
 }
 
@@ -60,7 +81,7 @@ pub(super) fn started(health: &Health) -> Response {
 
 /// `/readyz`: requests are welcome.
 pub(super) fn ready(health: &Health) -> Response {
-    answer(health.stage() == Stage::Ready)
+    answer(health.stage() == Stage::Ready && (health.supplied)())
 }
 
 fn answer(yes: bool) -> Response {
@@ -72,6 +93,8 @@ fn answer(yes: bool) -> Response {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::AtomicBool;
+
     use super::*;
 
     #[test]
@@ -83,5 +106,16 @@ mod tests {
         assert_eq!(statuses(&health.clone()), [200, 200, 200]);
         health.enter(Stage::Draining);
         assert_eq!(statuses(&health), [200, 200, 503]);
+    }
+
+    #[test]
+    fn a_process_that_lacks_what_it_needs_wants_no_requests() {
+        let there = Arc::new(AtomicBool::new(false));
+        let needed = Arc::clone(&there);
+        let health = Health::supplied_while(move || needed.load(Ordering::Relaxed));
+        health.enter(Stage::Ready);
+        assert_eq!((started(&health).status(), ready(&health).status()), (StatusCode::OK, StatusCode::SERVICE_UNAVAILABLE));
+        there.store(true, Ordering::Relaxed);
+        assert_eq!(ready(&health).status(), StatusCode::OK);
     }
 }

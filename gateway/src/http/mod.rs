@@ -31,12 +31,12 @@ use std::{
 
 use axum::{
     extract::Request,
-    http::{HeaderValue, Method, StatusCode, header::CONNECTION, header::CONTENT_LENGTH},
+    http::{HeaderMap, HeaderValue, Method, StatusCode, header::CONNECTION, header::CONTENT_LENGTH},
     response::Response,
 };
 use futures::FutureExt as _;
 use http_body::Body as _;
-use zot_contract::{Context, Registry, Subject};
+use zot_contract::{Context, Registry, Subject, TraceParent};
 use zot_runtime::telemetry::{AccessLog, AuditLog, chain};
 
 use self::{call::Call, error::Refusal, report::Report, request_body::RequestBody, request_id::RequestIds, route::Route};
@@ -84,7 +84,7 @@ impl Gateway {
     /// Answers one request that came from `peer`. It is written down when the response's body has been sent or is dropped.
     pub async fn respond(self: &Arc<Self>, peer: SocketAddr, request: Request) -> Response<Reported> {
         let (head, body) = request.into_parts();
-        let cx = Context::new(Subject::Anonymous, self.ids.of(&head.headers));
+        let cx = Context::new(Subject::Anonymous, self.ids.of(&head.headers)).traced(trace_parent(&head.headers));
         let head = Arc::new(head);
         let mut report = Report::begin(Arc::clone(self), peer, cx.request.clone(), Arc::clone(&head));
         let body = RequestBody::new(&head, body, self.options.body_progress);
@@ -114,6 +114,11 @@ impl Gateway {
         tracing::error!(request = %call.cx.request, method = %call.method(), path = call.head.uri.path(), error = text, "request panicked");
         Refusal::panicked()
     }
+}
+
+/// The trace that the client says the request belongs to. It is passed on; nothing is decided by it.
+fn trace_parent(headers: &HeaderMap) -> Option<TraceParent> {
+    headers.get(header::TRACE_PARENT)?.to_str().ok()?.parse().ok()
 }
 
 /// Faults are logged here and nowhere else: the client is not told what they are.

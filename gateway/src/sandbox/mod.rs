@@ -1,5 +1,6 @@
 //! A real server on a port of its own over a registry in memory, and a small client: what this crate's tests run in.
 
+mod recording;
 mod reply;
 mod scripted;
 pub(crate) mod wire;
@@ -23,6 +24,7 @@ use zot_oci::Digest;
 use zot_runtime::telemetry::AccessLog;
 
 pub(crate) use self::{
+    recording::{Answers, Recording},
     reply::Reply,
     scripted::{Fault, Scripted},
 };

@@ -107,6 +107,12 @@ pub enum Error {
     /// The body broke off before its end; what came before is kept.
     #[error("body of the request broke off")]
     BodyBroken(#[source] BoxError),
+    /// The repository is not here: whoever asked goes by a view of the cluster that is older than this one. Ask again by a newer one, once.
+    #[error("repository is elsewhere since view {view} of the cluster")]
+    Moved {
+        /// The number of the view that says so.
+        view: u64,
+    },
     /// Something needed is out of reach or has no room: the same call may succeed later.
     #[error("{what} is not available")]
     Unavailable {

@@ -8,6 +8,8 @@
 //! - **Three answers.** A lookup finds, does not find ([`Error::BlobUnknown`] and its like), or fails ([`Error::Unavailable`],
 //!   [`Error::Internal`]). A failure is never told as "not found".
 //! - **Acknowledged is durable.** When a method that changes something returns `Ok`, the change survives a crash of any process.
+//! - **Somewhere.** In a cluster, whoever does not have the repository says so with [`Error::Moved`] to callers that go by an older view; callers
+//!   that say nothing of views, clients among them, never see it.
 //! - **Linearizable.** A change is visible to every call that starts after it returned.
 
 mod blobs;
@@ -25,7 +27,7 @@ use std::fmt::Debug;
 
 pub use blobs::{BlobBody, BlobInfo, BlobStream, Blobs};
 pub use catalog::{Catalog, PAGE_ENTRIES_MAX, Page, PageRequest, Referrers};
-pub use context::{Context, RequestId, Subject};
+pub use context::{Context, InvalidTraceParent, RequestId, Routed, Subject, TraceParent};
 pub use error::{BoxError, Error, Result};
 pub use manifests::{ManifestInfo, ManifestPush, Manifests, PushedManifest, StoredManifest};
 #[cfg(any(test, feature = "testing"))]

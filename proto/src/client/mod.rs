@@ -2,7 +2,9 @@
 
 mod blobs;
 mod catalog;
+mod cluster;
 mod manifests;
+mod peers;
 mod uploads;
 
 use std::{
@@ -15,20 +17,20 @@ use std::{
 };
 
 use tokio::time::timeout;
-use tonic::{
-    Request, Response,
-    transport::{Channel, Uri},
-};
-use zot_contract::Result;
+use tonic::{Request, Response, transport::Channel};
+use zot_contract::Error;
 
 use crate::{
-    MESSAGE_BYTES_MAX, channel,
+    Dialer, InvalidAddress, MESSAGE_BYTES_MAX,
     status::{self, Answer},
     v1::{
         blob_service_client::BlobServiceClient, catalog_service_client::CatalogServiceClient,
         manifest_service_client::ManifestServiceClient, upload_service_client::UploadServiceClient,
     },
 };
+
+pub use cluster::ClusterClient;
+pub use peers::{PeerError, PeerTransport};
 
 /// How long a call without a stream may take, unless [`RemoteRegistry::with_deadline`] says otherwise.
 pub const DEADLINE: Duration = Duration::from_secs(30);
@@ -44,7 +46,7 @@ const STREAM_CONNECTIONS: usize = 2;
 /// [`zot_contract::Error::Unavailable`] and not tried again.
 #[derive(Clone)]
 pub struct RemoteRegistry {
-    uri: Uri,
+    address: Arc<str>,
     /// Blobs do not stand in the way of what is small: calls without a body have a connection to themselves.
     calls: Channel,
     streams: Arc<Streams>,
@@ -66,11 +68,11 @@ impl Streams {
 }
 
 impl RemoteRegistry {
-    /// The registry that is served at `uri`, such as `http://127.0.0.1:5001`. Needs a tokio runtime.
-    pub fn at(uri: Uri) -> Self {
-        let channels = std::array::from_fn(|_| channel(uri.clone()));
+    /// The registry that is served at `address`, such as `127.0.0.1:5001`. Needs a tokio runtime.
+    pub fn dial(dialer: &Dialer, address: &str) -> Result<Self, InvalidAddress> {
+        let channels = [dialer.channel(address)?, dialer.channel(address)?];
         let streams = Arc::new(Streams { channels, next: AtomicUsize::new(0) });
-        Self { calls: channel(uri.clone()), uri, streams, deadline: DEADLINE }
+        Ok(Self { calls: dialer.channel(address)?, address: address.into(), streams, deadline: DEADLINE })
     }
 
     /// The same registry, which gives up a call without a stream after `deadline`.
@@ -110,7 +112,7 @@ impl RemoteRegistry {
     }
 
     /// What is answered to a call without a stream, within the deadline.
-    async fn answer<T>(&self, call: impl Future<Output = Answer<T>> + Send) -> Result<T> {
+    async fn answer<T>(&self, call: impl Future<Output = Answer<T>> + Send) -> Result<T, Error> {
         let answer = timeout(self.deadline, call).await.map_err(|_| status::overdue(self.deadline))?;
         answer.map(Response::into_inner).map_err(|refusal| status::error(&refusal))
     }
@@ -118,6 +120,6 @@ impl RemoteRegistry {
 
 impl fmt::Debug for RemoteRegistry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RemoteRegistry").field("uri", &self.uri).field("deadline", &self.deadline).finish_non_exhaustive()
+        f.debug_struct("RemoteRegistry").field("address", &self.address).field("deadline", &self.deadline).finish_non_exhaustive()
     }
 }

@@ -1,6 +1,6 @@
 //! Who asks, on the wire. Any text is a user or a request: what it means is decided by whoever authenticated it.
 
-use zot_contract::{Context, RequestId, Subject};
+use zot_contract::{Context, RequestId, Routed, Subject};
 
 use crate::v1;
 
@@ -10,20 +10,24 @@ impl From<&Context> for v1::Context {
             Subject::Anonymous => None,
             Subject::User(name) => Some(name.to_string()),
         };
-        Self { user, request: cx.request.to_string() }
+        let routed = cx.routed.map(|Routed { view, failover }| v1::Routed { view, failover });
+        Self { user, request: cx.request.to_string(), trace: cx.trace.as_ref().map(ToString::to_string), routed }
     }
 }
 
 impl From<v1::Context> for Context {
     fn from(wire: v1::Context) -> Self {
         let subject = wire.user.map_or(Subject::Anonymous, |name| Subject::User(name.into()));
-        Self::new(subject, RequestId::new(&wire.request))
+        // A trace in a form that this release does not know is no reason to refuse a call.
+        let trace = wire.trace.and_then(|text| text.parse().ok());
+        let routed = wire.routed.map(|v1::Routed { view, failover }| Routed { view, failover });
+        Self { routed, ..Self::new(subject, RequestId::new(&wire.request)).traced(trace) }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use zot_contract::{Context, RequestId, Subject};
+    use zot_contract::{Context, RequestId, Routed, Subject};
 
     use crate::v1;
 
@@ -34,6 +38,16 @@ mod tests {
             let back = Context::from(v1::Context::from(&cx));
             assert_eq!((back.subject, back.request), (cx.subject, cx.request));
         }
+    }
+
+    #[test]
+    fn how_a_call_was_routed_and_traced_arrives() {
+        let trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".parse().ok();
+        let cx = Context::internal().traced(trace).routed(Routed { view: 7, failover: true });
+        let back = Context::from(v1::Context::from(&cx));
+        assert_eq!((back.trace, back.routed), (cx.trace, cx.routed));
+        let unreadable = v1::Context { trace: Some("of a later release".to_owned()), ..v1::Context::default() };
+        assert_eq!(Context::from(unreadable).trace, None);
     }
 
     #[test]

@@ -58,6 +58,7 @@ fn kind(error: &Error) -> Kind {
         }
         Error::UploadBusy { upload } => Kind::UploadBusy(v1::UploadBusy { upload: upload.to_string() }),
         Error::BodyBroken(source) => Kind::BodyBroken(v1::BodyBroken { causes: causes(&**source) }),
+        Error::Moved { view } => Kind::Moved(v1::Moved { view: *view }),
         Error::Unavailable { what, source, .. } => Kind::Unavailable(v1::Unavailable { what: cut(what), causes: causes(&**source) }),
         Error::Internal(source) => Kind::Internal(v1::Internal { causes: causes(&**source) }),
     }
@@ -74,6 +75,7 @@ impl TryFrom<v1::Error> for Error {
             Kind::Unavailable(v1::Unavailable { what, causes }) => {
                 Ok(Self::Unavailable { what: lasting(&what), retry_after, source: rebuilt(causes) })
             }
+            Kind::Moved(v1::Moved { view }) => Ok(Self::Moved { view }),
             Kind::Internal(internal) => Ok(Self::Internal(rebuilt(internal.causes))),
             refusal => refused(refusal),
         }
@@ -103,7 +105,7 @@ fn refused(kind: Kind) -> Result<Error, Malformed> {
         Kind::UploadUnknown(it) => Error::UploadUnknown { upload: parse("upload", &it.upload)? },
         Kind::UploadOffset(it) => Error::UploadOffset { upload: parse("upload", &it.upload)?, expected: it.expected, found: it.found },
         Kind::UploadBusy(it) => Error::UploadBusy { upload: parse("upload", &it.upload)? },
-        Kind::ManifestInvalid(_) | Kind::BodyBroken(_) | Kind::Unavailable(_) | Kind::Internal(_) => {
+        Kind::ManifestInvalid(_) | Kind::BodyBroken(_) | Kind::Moved(_) | Kind::Unavailable(_) | Kind::Internal(_) => {
             return Err(Malformed::Invalid { field: "kind of error", source: "it is not about content".into() });
         }
     })

@@ -3,6 +3,7 @@
 mod blobs;
 mod catalog;
 mod cause;
+mod cluster;
 mod context;
 mod error;
 mod manifests;

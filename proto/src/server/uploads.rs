@@ -1,6 +1,9 @@
 //! Uploads from another process. A body is complete when it says so, and broken off in every other case.
 
+use std::time::Duration;
+
 use futures::{StreamExt as _, stream};
+use tokio::time::timeout;
 use tonic::{Request, Response, Streaming};
 use zot_contract::{BoxError, Chunk};
 
@@ -10,6 +13,10 @@ use crate::{
     status::{Answer, cause, refusal},
     v1::{self, append_upload_request, body_part::Part, finish_upload_request, upload_service_server::UploadService},
 };
+
+/// How long the next piece of a body may take to come. Callers that vanish are noticed sooner, because they answer no pings, and callers
+/// have limits of their own: this one is for those that live and do neither send nor give up, for they keep other writers out.
+const BODY_IDLE_MAX: Duration = Duration::from_secs(300);
 
 #[tonic::async_trait]
 impl UploadService for Served {
@@ -64,7 +71,8 @@ impl UploadService for Served {
 /// The chunk that follows its header.
 fn chunk<M: Into<Option<Part>> + Send + 'static>(header: &ChunkHeader, messages: Streaming<M>) -> Chunk {
     let body = stream::try_unfold(messages, async |mut messages| {
-        let piece = piece(messages.message().await.map_err(|refusal| cause(&refusal))?)?;
+        let message = timeout(BODY_IDLE_MAX, messages.message()).await.map_err(|_| "the body stood still for too long")?;
+        let piece = piece(message.map_err(|refusal| cause(&refusal))?)?;
         Ok(piece.map(|bytes| (bytes, messages)))
     });
     Chunk { at: header.at, length: header.length, stream: body.boxed() }

@@ -10,6 +10,7 @@ use tonic::{Code, Response, Status};
 use zot_contract::{BoxError, Error};
 
 use crate::{
+    PlaneError,
     convert::{Malformed, causes, rebuilt},
     v1,
 };
@@ -23,6 +24,20 @@ pub(crate) type Refusal = Status;
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 /// Marks the typed error among the details.
 const ERROR_TYPE: &str = "type.googleapis.com/zot.v1.Error";
+
+/// The other process did not answer: it could not be reached, or the way to it broke off. Whether it did what it was asked is not known.
+///
+/// It is the source of the [`Error::Unavailable`] that a [`RemoteRegistry`](crate::RemoteRegistry) then returns.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub struct Unreachable(BoxError);
+
+impl Unreachable {
+    /// Whether `error` says no more than that the other process did not answer, so that another one may be asked.
+    pub fn caused(error: &Error) -> bool {
+        matches!(error, Error::Unavailable { source, .. } if source.is::<Self>())
+    }
+}
 
 /// The status that tells the other end of `error`.
 pub(crate) fn refusal(error: &Error) -> Refusal {
@@ -40,7 +55,7 @@ fn code(error: &Error) -> Code {
         Error::BlobReferenced { .. } | Error::ManifestReferenced { .. } | Error::ManifestBlobUnknown { .. } => Code::FailedPrecondition,
         Error::ManifestInvalid { .. } | Error::DigestMismatch { .. } => Code::InvalidArgument,
         Error::UploadOffset { .. } => Code::OutOfRange,
-        Error::UploadBusy { .. } | Error::BodyBroken(_) => Code::Aborted,
+        Error::UploadBusy { .. } | Error::BodyBroken(_) | Error::Moved { .. } => Code::Aborted,
         Error::Unavailable { .. } => Code::Unavailable,
         Error::Internal(_) => Code::Internal,
     }
@@ -63,12 +78,12 @@ pub(crate) fn error(status: &Refusal) -> Error {
 
 /// The error that did not come within its deadline.
 pub(crate) fn overdue(deadline: Duration) -> Error {
-    unavailable(RETRY_AFTER, vec![format!("no answer within {} ms", deadline.as_millis())])
+    unreachable(vec![format!("no answer within {} ms", deadline.as_millis())])
 }
 
 /// The error of a stream that stopped before its end, whatever its status says.
 pub(crate) fn broke_off() -> Error {
-    unavailable(RETRY_AFTER, vec!["the stream ended before its end".to_owned()])
+    unreachable(vec!["the stream ended before its end".to_owned()])
 }
 
 /// Why the other process stopped sending, in words.
@@ -87,17 +102,50 @@ fn typed(status: &Refusal) -> Option<v1::Error> {
 fn untyped(status: &Refusal, retry_after: Option<Duration>) -> Error {
     let texts = texts(status);
     match status.code() {
-        // Only a status made at this end has a source: what went wrong with the connection.
-        _ if retry_after.is_some() || status.source().is_some() => unavailable(retry_after.unwrap_or(RETRY_AFTER), texts),
-        Code::Unavailable | Code::Cancelled | Code::DeadlineExceeded | Code::ResourceExhausted | Code::Aborted => {
-            unavailable(RETRY_AFTER, texts)
-        }
+        _ if is_of_the_way(status) => unreachable(texts),
+        // A node that stops says so without details.
+        Code::Unavailable if retry_after.is_none() => unreachable(texts),
+        _ if retry_after.is_some() => unavailable(retry_after.unwrap_or(RETRY_AFTER), texts),
+        Code::Unavailable | Code::ResourceExhausted | Code::Aborted => unavailable(RETRY_AFTER, texts),
         _ => Error::Internal(rebuilt(texts)),
     }
 }
 
 fn texts(status: &Refusal) -> Vec<String> {
     [status.message().to_owned()].into_iter().chain(status.source().into_iter().flat_map(causes)).collect()
+}
+
+/// Whether a status tells of the way to the other process, not of what it did. Only a status made at this end has a source.
+pub(crate) fn is_of_the_way(status: &Refusal) -> bool {
+    status.source().is_some() || matches!(status.code(), Code::Cancelled | Code::DeadlineExceeded)
+}
+
+impl From<PlaneError> for Refusal {
+    fn from(error: PlaneError) -> Self {
+        let text = causes(&error).join(": ");
+        match error {
+            PlaneError::Refused { .. } => Self::failed_precondition(text),
+            PlaneError::Unavailable(_) => Self::unavailable(text),
+        }
+    }
+}
+
+/// Why the other process' cluster did not do what it was asked.
+pub(crate) fn plane_error(status: &Refusal) -> PlaneError {
+    match status.code() {
+        Code::FailedPrecondition if !is_of_the_way(status) => PlaneError::Refused { reason: status.message().to_owned() },
+        _ => PlaneError::Unavailable(rebuilt(texts(status))),
+    }
+}
+
+/// The same for an answer that did not come within its deadline.
+pub(crate) fn plane_overdue(deadline: Duration) -> PlaneError {
+    PlaneError::Unavailable(format!("no answer within {} ms", deadline.as_millis()).into())
+}
+
+fn unreachable(texts: Vec<String>) -> Error {
+    let source = Box::new(Unreachable(rebuilt(texts)));
+    Error::Unavailable { what: "storage node", retry_after: RETRY_AFTER, source }
 }
 
 fn unavailable(retry_after: Duration, texts: Vec<String>) -> Error {

@@ -8,7 +8,7 @@ use tonic::{Code, Status};
 use zot_contract::{BoxError, Error, UploadId};
 use zot_oci::{Digest, InvalidManifest};
 
-use super::{ERROR_TYPE, RETRY_AFTER, error, refusal};
+use super::{ERROR_TYPE, RETRY_AFTER, Unreachable, error, overdue, refusal};
 use crate::{convert::Malformed, v1};
 
 /// The status as the other end gets it: through headers.
@@ -60,7 +60,8 @@ fn after(error: &Error) -> Option<Error> {
         Error::UploadUnknown { .. } => Error::UploadOffset { upload, expected: 3, found: u64::MAX },
         Error::UploadOffset { .. } => Error::UploadBusy { upload },
         Error::UploadBusy { .. } => Error::BodyBroken(cause()),
-        Error::BodyBroken(_) => Error::Unavailable { what: "room for it", retry_after: Duration::from_millis(1500), source: cause() },
+        Error::BodyBroken(_) => Error::Moved { view: u64::MAX },
+        Error::Moved { .. } => Error::Unavailable { what: "room for it", retry_after: Duration::from_millis(1500), source: cause() },
         Error::Unavailable { .. } => Error::Internal(cause()),
         Error::Internal(_) => return None,
     })
@@ -76,7 +77,7 @@ fn assert_survives(given: &Error) {
 fn every_error_comes_back_as_it_went_in() {
     let first = Error::NameUnknown { repository: "a/b".parse().unwrap() };
     let all: Vec<Error> = std::iter::successors(Some(first), after).collect();
-    assert_eq!(all.len(), 14);
+    assert_eq!(all.len(), 15);
     all.iter().for_each(assert_survives);
     invalid_manifests().into_iter().for_each(|reason| assert_survives(&Error::ManifestInvalid { reason }));
     assert_survives(&Error::ManifestUnknown { repository: "a".parse().unwrap(), reference: "latest".parse().unwrap() });
@@ -155,4 +156,18 @@ fn what_the_connection_did_wrong_may_be_tried_again() {
 fn a_request_that_makes_no_sense_is_an_internal_error() {
     let told = error(&sent(&Malformed::Missing { field: "context" }.into()));
     assert_eq!(chain(&told), ["internal error", "message has no context"]);
+}
+
+#[test]
+fn a_node_that_says_why_did_answer() {
+    let gone = Error::Unavailable { what: "storage", retry_after: RETRY_AFTER, source: cause() };
+    let later = v1::Error { kind: None, retry_after_milliseconds: Some(1) }.encode_to_vec();
+    let others = [gone, Error::Moved { view: 1 }, error(&with_error(Code::Unavailable, later)), error(&Status::new(Code::Unknown, "?"))];
+    for told in others.iter().map(|given| error(&sent(&refusal(given)))) {
+        assert!(!Unreachable::caused(&told), "{told:?}");
+    }
+    for code in [Code::Unavailable, Code::Cancelled, Code::DeadlineExceeded] {
+        assert!(Unreachable::caused(&error(&Status::new(code, "the server stops"))));
+    }
+    assert!(Unreachable::caused(&overdue(Duration::from_secs(1))));
 }

@@ -9,11 +9,11 @@ use tokio::{
     time::timeout,
 };
 use zot_contract::{
-    BlobBody, Blobs as _, Catalog as _, Chunk, Context, Error, MemoryRegistry, PageRequest, Registry,
+    BlobBody, Blobs as _, Catalog as _, Chunk, Context, Error, ManifestPush, Manifests as _, MemoryRegistry, PageRequest, Registry,
     suite::{Client, body},
 };
 use zot_oci::Digest;
-use zot_proto::RemoteRegistry;
+use zot_proto::Stopped;
 
 use crate::{
     scripted::Scripted,
@@ -48,6 +48,44 @@ async fn a_fault_of_the_other_process_costs_one_call() {
     assert!(wire.remote.list_referrers(&cx, &repository, &Digest::sha256(b"")).await.is_ok());
 }
 
+#[tokio::test]
+async fn a_manifest_that_fits_no_message_is_refused_before_it_is_sent() {
+    let wire = Wire::to(Arc::new(MemoryRegistry::default())).await;
+    let bytes = Bytes::from(vec![b' '; zot_proto::MANIFEST_BYTES_MAX + 1]);
+    let media_type = "application/vnd.oci.image.manifest.v1+json".parse().unwrap();
+    let push = ManifestPush { digest: Digest::sha256(b""), tags: Vec::new(), media_type, bytes };
+    let refused = wire.remote.put_manifest(&Context::internal(), &"a".parse().unwrap(), push).await;
+    assert!(matches!(refused, Err(Error::ManifestInvalid { .. })), "{refused:?}");
+}
+
+#[tokio::test]
+async fn a_server_that_stops_answers_what_it_was_asked_and_takes_no_more() {
+    let (sender, pieces) = futures::channel::mpsc::unbounded();
+    let server = Server::start(Scripted::reading(BlobBody { size: 6, stream: pieces.boxed() }), 0).await;
+    let (remote, cx, page) = (server.remote(), Context::internal(), PageRequest::first(1));
+    let body = remote.read_blob(&cx, &"a".parse().unwrap(), &Digest::sha256(b""), None).await.unwrap();
+    sender.unbounded_send(Ok("abc".into())).unwrap();
+    server.stop.cancel();
+    while !matches!(remote.list_repositories(&cx, &page).await, Err(Error::Unavailable { .. })) {}
+    sender.unbounded_send(Ok("def".into())).unwrap();
+    drop(sender);
+    assert_eq!(timeout(HANG, body.stream.try_collect::<Vec<Bytes>>()).await.unwrap().unwrap().concat(), b"abcdef");
+    assert_eq!(timeout(HANG, server.stopped()).await.unwrap(), Stopped::Drained);
+}
+
+#[tokio::test]
+async fn callers_go_over_to_the_server_that_takes_the_place_of_one_that_stops() {
+    let registry: Arc<dyn Registry> = Arc::new(MemoryRegistry::default());
+    let first = Server::start(registry.clone(), 0).await;
+    let (remote, port, cx, page) = (first.remote(), first.port(), Context::internal(), PageRequest::first(1));
+    remote.list_repositories(&cx, &page).await.unwrap();
+    first.stop.cancel();
+    assert_eq!(timeout(HANG, first.stopped()).await.unwrap(), Stopped::Drained);
+    let _second = Server::start(registry, port).await;
+    let answered = async { while remote.list_repositories(&cx, &page).await.is_err() {} };
+    timeout(HANG, answered).await.unwrap();
+}
+
 /// A server that can be killed as a process is: everything that it runs ends at once, wherever it was.
 struct Process {
     runtime: Runtime,
@@ -78,14 +116,13 @@ fn a_server_that_comes_back_is_found_again() {
     let registry = Arc::new(MemoryRegistry::default());
     run(async move {
         let process = Process::start(registry.clone(), 0).await;
-        let uri = process.server.uri();
-        let remote = RemoteRegistry::at(uri.clone());
+        let (remote, port) = (process.server.remote(), process.server.port());
         let (cx, page) = (Context::internal(), PageRequest::first(1));
         remote.list_repositories(&cx, &page).await.unwrap();
         process.kill();
         while remote.list_repositories(&cx, &page).await.is_ok() {}
         assert_unavailable(remote.list_repositories(&cx, &page).await);
-        let process = Process::start(registry, uri.port_u16().unwrap()).await;
+        let process = Process::start(registry, port).await;
         while remote.list_repositories(&cx, &page).await.is_err() {}
         process.kill();
     });
@@ -96,7 +133,7 @@ fn a_blob_of_a_server_that_dies_is_an_error() {
     let stream = stream::iter([Ok(Bytes::from("abc"))]).chain(stream::pending()).boxed();
     run(async move {
         let process = Process::start(Scripted::reading(BlobBody { size: 10, stream }), 0).await;
-        let remote = RemoteRegistry::at(process.server.uri());
+        let remote = process.server.remote();
         let body = remote.read_blob(&Context::internal(), &"a".parse().unwrap(), &Digest::sha256(b""), None).await.unwrap();
         let mut stream = body.stream;
         assert_eq!(stream.next().await.unwrap().unwrap(), "abc");
@@ -110,7 +147,7 @@ fn an_upload_to_a_server_that_dies_keeps_what_arrived() {
     let registry = Arc::new(MemoryRegistry::default());
     run(async move {
         let process = Process::start(registry.clone(), 0).await;
-        let remote: Arc<dyn Registry> = Arc::new(RemoteRegistry::at(process.server.uri()));
+        let remote: Arc<dyn Registry> = Arc::new(process.server.remote());
         let (theirs, ours) = (Client::new(&remote, "a"), Client::new(&(registry as Arc<dyn Registry>), "a"));
         let upload = theirs.open().await;
         let (chunk, _hold) = body::held("abc".into(), Bytes::new());

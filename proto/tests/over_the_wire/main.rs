@@ -1,8 +1,10 @@
 //! What holds between the two ends of a connection.
 #![cfg(test)]
 
+mod cluster;
 mod contract;
 mod failures;
 mod scripted;
+mod secured;
 mod streams;
 mod wire;

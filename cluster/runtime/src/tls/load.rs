@@ -9,7 +9,7 @@ use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::ClientCertVerifier;
 use rustls::version::{TLS12, TLS13};
-use rustls::{RootCertStore, ServerConfig};
+use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use rustls_pki_types::pem::{self, PemObject};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 
@@ -31,17 +31,32 @@ pub(super) fn server_config(files: &TlsFiles) -> Result<ServerConfig, TlsError> 
     Ok(config)
 }
 
+/// The other end of the same files: shows the certificate, and trusts servers whose certificates chain to `authority`. HTTP/2 only.
+pub(super) fn client_config(files: &TlsFiles, authority: &Path) -> Result<ClientConfig, TlsError> {
+    let mut config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+        .with_protocol_versions(&[&TLS13, &TLS12])
+        .map_err(TlsError::Versions)?
+        .with_root_certificates(authorities(authority)?)
+        .with_client_auth_cert(certificates(&files.cert)?, private_key(&files.key)?)
+        .map_err(|source| TlsError::Pair { cert: files.cert.clone(), key: files.key.clone(), source })?;
+    config.alpn_protocols = vec![b"h2".to_vec()];
+    Ok(config)
+}
+
 fn client_verifier(client_ca: Option<&Path>, provider: &Arc<CryptoProvider>) -> Result<Arc<dyn ClientCertVerifier>, TlsError> {
     let Some(path) = client_ca else {
         return Ok(WebPkiClientVerifier::no_client_auth());
     };
-    let refused = |source: Box<dyn std::error::Error + Send + Sync>| TlsError::ClientCa { path: path.into(), source };
+    let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(authorities(path)?), Arc::clone(provider)).build();
+    verifier.map_err(|source| TlsError::ClientCa { path: path.into(), source: source.into() })
+}
+
+fn authorities(path: &Path) -> Result<RootCertStore, TlsError> {
     let mut roots = RootCertStore::empty();
     for certificate in certificates(path)? {
-        roots.add(certificate).map_err(|source| refused(source.into()))?;
+        roots.add(certificate).map_err(|source| TlsError::ClientCa { path: path.into(), source: source.into() })?;
     }
-    let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider)).build();
-    verifier.map_err(|source| refused(source.into()))
+    Ok(roots)
 }
 
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {

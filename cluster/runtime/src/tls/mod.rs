@@ -1,4 +1,5 @@
-//! TLS for servers: certificate and key from PEM files, optional client certificates, and reload when a file changes.
+//! TLS for servers, and for peers that are both ends: certificate and key from PEM files, optional client certificates, and reload when a file
+//! changes.
 
 mod fingerprint;
 mod load;

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
-use rustls::ServerConfig;
-use tokio_rustls::TlsAcceptor;
+use rustls::{ClientConfig, ServerConfig};
+use tokio_rustls::{TlsAcceptor, TlsConnector};
 use tokio_util::sync::CancellationToken;
 
 use super::fingerprint::Fingerprint;
@@ -17,13 +17,28 @@ use crate::telemetry::chain;
 /// can be missed when a folder or a link is replaced.
 pub const RELOAD_POLL: Duration = Duration::from_secs(1);
 
-/// Hands out acceptors for new connections; connections made before a reload keep what they began with.
+/// Hands out acceptors and connectors for new connections; connections made before a reload keep what they began with.
 #[derive(Debug)]
 pub struct TlsSource {
     pub(super) files: TlsFiles,
-    current: ArcSwap<ServerConfig>,
+    current: ArcSwap<Ends>,
     /// Of the files last tried, usable or not.
     pub(super) tried: Mutex<Fingerprint>,
+}
+
+/// What one state of the files makes of either end.
+#[derive(Debug)]
+struct Ends {
+    server: Arc<ServerConfig>,
+    /// Only where there is an authority to check servers against.
+    client: Option<Arc<ClientConfig>>,
+}
+
+impl Ends {
+    fn load(files: &TlsFiles) -> Result<Self, TlsError> {
+        let client = files.client_ca.as_deref().map(|authority| load::client_config(files, authority)).transpose()?;
+        Ok(Self { server: Arc::new(load::server_config(files)?), client: client.map(Arc::new) })
+    }
 }
 
 impl TlsSource {
@@ -34,18 +49,24 @@ impl TlsSource {
     pub fn load(files: TlsFiles) -> Result<Self, TlsError> {
         // Taken before reading: a file that changes meanwhile differs from it at the next look.
         let tried = Mutex::new(Fingerprint::of(&files));
-        let current = ArcSwap::from_pointee(load::server_config(&files)?);
+        let current = ArcSwap::from_pointee(Ends::load(&files)?);
         Ok(Self { files, current, tried })
     }
 
     /// Returns the configuration in force.
     pub fn server_config(&self) -> Arc<ServerConfig> {
-        self.current.load_full()
+        Arc::clone(&self.current.load().server)
     }
 
     /// Returns an acceptor for the next connection.
     pub fn acceptor(&self) -> TlsAcceptor {
         TlsAcceptor::from(self.server_config())
+    }
+
+    /// Returns a connector for the next connection to a peer that has files of the same authority: it shows the same certificate as the
+    /// acceptor. There is none without an authority.
+    pub fn connector(&self) -> Option<TlsConnector> {
+        self.current.load().client.clone().map(TlsConnector::from)
     }
 
     /// Reads the files now, changed or not.
@@ -54,7 +75,7 @@ impl TlsSource {
     /// As for [`TlsSource::load`]; the configuration in force stays.
     pub fn reload(&self) -> Result<(), TlsError> {
         *self.tried.lock() = Fingerprint::of(&self.files);
-        self.current.store(Arc::new(load::server_config(&self.files)?));
+        self.current.store(Arc::new(Ends::load(&self.files)?));
         Ok(())
     }
 

@@ -14,6 +14,9 @@ use zot_runtime::progress::Stalled;
 
 use super::header::value;
 
+/// When to try again what moved while it was asked for: by then everybody goes by the same view.
+const MOVED_RETRY_AFTER: Duration = Duration::from_secs(2);
+
 /// A request that was not done, and why.
 #[derive(Debug)]
 pub(crate) struct Refusal(Box<Reason>);
@@ -128,6 +131,11 @@ impl From<Error> for Refusal {
                 .detail("reason", source)
                 .header(header::CONNECTION, HeaderValue::from_static("close")),
             Error::BodyBroken(source) => Self::new(S::BAD_REQUEST, C::SizeInvalid).detail("reason", source),
+            // Whoever routes follows a move; what gets here moved twice.
+            Error::Moved { .. } => Self::of(S::SERVICE_UNAVAILABLE, Code::Unavailable)
+                .detail("unavailable", "repository")
+                .header(header::RETRY_AFTER, seconds(MOVED_RETRY_AFTER))
+                .fault_of(error),
             Error::Unavailable { what, retry_after, .. } => Self::of(S::SERVICE_UNAVAILABLE, Code::Unavailable)
                 .detail("unavailable", what)
                 .header(header::RETRY_AFTER, seconds(retry_after))

@@ -26,6 +26,7 @@ fn every_error() -> Vec<(Error, u16, &'static str)> {
         (Error::BodyBroken("connection reset".into()), 400, "SIZE_INVALID"),
         (Error::BodyBroken(Box::new(Stalled { limit: Duration::from_secs(60) })), 408, "SIZE_INVALID"),
         (Error::Unavailable { what: "storage", retry_after: Duration::from_millis(1500), source: gone().into() }, 503, "UNAVAILABLE"),
+        (Error::Moved { view: 3 }, 503, "UNAVAILABLE"),
         (Error::internal(gone()), 500, "UNKNOWN"),
     ]
 }

@@ -8,7 +8,7 @@ use std::{
 use axum::{http::StatusCode, response::Response};
 use bytes::Bytes;
 use futures::{StreamExt as _, TryStreamExt as _, stream};
-use zot_contract::{BlobStream, Context, Registry};
+use zot_contract::{BlobStream, Context, Error, Registry};
 use zot_oci::{ByteRange, Digest, RepositoryName};
 
 use super::blobs::describe;
@@ -48,7 +48,7 @@ impl Source {
             async move {
                 let (cx, repository, digest) = (&source.cx, &source.repository, &source.digest);
                 let blob = source.registry.read_blob(cx, repository, digest, Some(range)).await?;
-                Ok(stream::iter([Ok(heading)]).chain(blob.stream))
+                Ok::<_, Error>(stream::iter([Ok(heading)]).chain(blob.stream))
             }
         };
         stream::iter(parts).then(part).try_flatten().chain(stream::iter([Ok(end)])).boxed()

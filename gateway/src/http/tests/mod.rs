@@ -2,6 +2,7 @@
 
 mod base;
 mod blobs;
+mod context;
 mod hostile;
 mod lists;
 mod logs;

@@ -1,0 +1,148 @@
+//! The newest view of the cluster that this process knows, and who owns what by it.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use tokio::{
+    sync::watch,
+    time::{sleep, timeout},
+};
+use zot_cluster::{HashKey, Placement, View};
+use zot_contract::Result;
+
+use super::unavailable;
+
+/// How long a call that was told of a newer view waits for it.
+const NEWER_VIEW_WITHIN: Duration = Duration::from_secs(2);
+/// How long the stream that is followed may be behind what others know, before another node's is followed.
+const BEHIND_MAX: Duration = Duration::from_millis(200);
+
+/// Who owns what. Views that are older than what is known change nothing, wherever they come from.
+pub(super) struct Directory {
+    key: HashKey,
+    placement: watch::Sender<Option<Arc<Placement>>>,
+    /// The number of the newest view that anybody spoke of.
+    told: watch::Sender<u64>,
+    followed: AtomicBool,
+}
+
+impl Directory {
+    pub(super) fn new(key: HashKey) -> Self {
+        Self { key, placement: watch::Sender::new(None), told: watch::Sender::new(0), followed: AtomicBool::new(false) }
+    }
+
+    /// Takes a view if it is newer than what is known; returns whether it was.
+    pub(super) fn take(&self, view: View) -> bool {
+        if self.number().is_some_and(|known| view.number <= known) {
+            return false;
+        }
+        let placement = Arc::new(Placement::new(view, self.key));
+        self.placement.send_if_modified(|known| {
+            let newer = known.as_ref().is_none_or(|known| known.view().number < placement.view().number);
+            if newer {
+                *known = Some(placement);
+            }
+            newer
+        })
+    }
+
+    /// Who owns what by the newest view.
+    pub(super) fn placement(&self) -> Result<Arc<Placement>> {
+        self.placement.borrow().clone().ok_or_else(|| unavailable("no node has told yet who is in the cluster"))
+    }
+
+    fn number(&self) -> Option<u64> {
+        self.placement.borrow().as_ref().map(|placement| placement.view().number)
+    }
+
+    /// Who owns what by the view of that number or a newer one, once it is known; asks for it to be looked for.
+    pub(super) async fn reach(&self, number: u64) -> Result<Arc<Placement>> {
+        let mut placements = self.placement.subscribe();
+        self.told.send_if_modified(|told| {
+            let newer = number > *told;
+            *told = number.max(*told);
+            newer
+        });
+        let reached = |placement: &Option<Arc<Placement>>| placement.as_ref().is_some_and(|placement| placement.view().number >= number);
+        let placement = timeout(NEWER_VIEW_WITHIN, placements.wait_for(reached)).await;
+        let placement = placement.ok().and_then(|placement| placement.ok()?.clone());
+        placement.ok_or_else(|| unavailable("repository has moved, and nobody has told where to yet"))
+    }
+
+    /// Ends when others have known a newer view for a while. They are then forgotten: one who tells of a view that does not exist must not keep
+    /// this process busy.
+    pub(super) async fn fell_behind(&self) {
+        let mut told = self.told.subscribe();
+        loop {
+            // The sender lives as long as `self`.
+            if told.wait_for(|told| self.number().is_none_or(|known| *told > known)).await.is_err() {
+                return;
+            }
+            sleep(BEHIND_MAX).await;
+            let told = self.told.send_replace(0);
+            if self.number().is_none_or(|known| told > known) {
+                return;
+            }
+        }
+    }
+
+    /// Notes whether a node tells of its views at present.
+    pub(super) fn set_followed(&self, followed: bool) {
+        self.followed.store(followed, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_followed(&self) -> bool {
+        self.followed.load(Ordering::Relaxed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use zot_cluster::Storage;
+
+    use super::*;
+
+    fn directory() -> Directory {
+        Directory::new(HashKey::new(*b"loremipsumdolors"))
+    }
+
+    fn view(number: u64) -> View {
+        View { number, storage: Storage::Shared, members: Vec::new() }
+    }
+
+    #[test]
+    fn views_never_go_back() {
+        let directory = directory();
+        assert!(directory.placement().is_err());
+        assert!(directory.take(view(3)));
+        assert!(!directory.take(view(2)));
+        assert!(!directory.take(view(3)));
+        assert_eq!(directory.number(), Some(3));
+        assert!(directory.take(view(4)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_newer_view_is_waited_for_but_not_for_long() {
+        let directory = directory();
+        directory.take(view(1));
+        assert!(directory.reach(2).await.is_err());
+        let (reached, ()) = tokio::join!(directory.reach(2), async {
+            directory.take(view(3));
+        });
+        assert_eq!(reached.unwrap().view().number, 3);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn being_behind_is_noticed_once() {
+        let directory = directory();
+        directory.take(view(1));
+        assert!(directory.reach(9).await.is_err());
+        directory.fell_behind().await;
+        assert!(timeout(Duration::from_secs(60), directory.fell_behind()).await.is_err());
+    }
+}

@@ -1,0 +1,238 @@
+//! Nodes that die, freeze or fail, and what a gateway's clients see of it.
+
+use std::{
+    sync::{Arc, mpsc},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use futures::{StreamExt as _, TryStreamExt as _};
+use tokio::time::timeout;
+use zot_cluster::{HashKey, Storage};
+use zot_contract::{
+    Chunk, Error, MemoryRegistry, PageRequest, Registry, Routed,
+    suite::{
+        Client, body,
+        content::{CONFIG, Document, blob_of, describe},
+    },
+};
+use zot_oci::{Algorithm, ByteRange, Digest};
+
+use super::{HANG, cluster::Cluster, until};
+use crate::sandbox::{Answers, Recording};
+
+const NAME: &str = "app";
+
+/// A cluster, a client of it, and the place of the node that owns the client's repository.
+async fn owned(storage: Storage) -> (Cluster, Client, usize) {
+    let cluster = Cluster::start(storage).await;
+    let registry: Arc<dyn Registry> = Arc::new(cluster.registry().await);
+    let owner = cluster.owner(&cluster.view(1, &[]), NAME);
+    (cluster, Client::new(&registry, NAME), owner)
+}
+
+fn assert_unavailable<T: std::fmt::Debug>(answer: Result<T, Error>) {
+    assert!(matches!(answer, Err(Error::Unavailable { retry_after, .. }) if !retry_after.is_zero()), "{answer:?}");
+}
+
+#[tokio::test]
+async fn everything_that_can_be_said_twice_goes_on_when_the_owner_dies() {
+    let (mut cluster, client, owner) = owned(Storage::Shared).await;
+    let push = client.push_image(1, &["v1"]).await;
+    let digest = client.push_blob("abc").await;
+    cluster.nodes[owner].kill();
+    assert_eq!(client.get("v1").await.unwrap().bytes, push.bytes);
+    assert_eq!(client.read(&digest).await.unwrap(), "abc");
+    assert_eq!(client.tags().await, ["v1"]);
+    assert_eq!(client.repositories().await, [NAME]);
+    client.push_image(2, &["v2"]).await;
+    client.delete("v1").await.unwrap();
+    client.delete_blob(&digest).await.unwrap();
+    assert_eq!(client.resolve("v1").await, None);
+}
+
+#[tokio::test]
+async fn a_blob_goes_on_where_it_stopped() {
+    let (mut cluster, client, owner) = owned(Storage::Shared).await;
+    let content = blob_of(5, 30_000_000);
+    let digest = client.push_blob(content.clone()).await;
+    let mut whole = client.open_blob(&digest, None).await.unwrap();
+    let mut part = client.open_blob(&digest, ByteRange::new(7, 29_000_000)).await.unwrap();
+    let first = [whole.stream.next().await.unwrap().unwrap(), part.stream.next().await.unwrap().unwrap()];
+    cluster.nodes[owner].kill();
+    let rest: Vec<Bytes> = timeout(HANG, whole.stream.try_collect()).await.unwrap().unwrap();
+    assert!([first[0].clone(), rest.concat().into()].concat() == content);
+    let rest: Vec<Bytes> = timeout(HANG, part.stream.try_collect()).await.unwrap().unwrap();
+    assert!([first[1].clone(), rest.concat().into()].concat() == content[7..=29_000_000]);
+}
+
+#[tokio::test]
+async fn a_blob_does_not_go_on_for_ever() {
+    let (mut cluster, client, _) = owned(Storage::Shared).await;
+    let digest = client.push_blob(blob_of(5, 30_000_000)).await;
+    let body = client.open_blob(&digest, None).await.unwrap();
+    cluster.nodes.iter_mut().for_each(super::cluster::Node::kill);
+    assert_unavailable(timeout(HANG, body.stream.try_collect::<Vec<Bytes>>()).await.unwrap());
+}
+
+#[tokio::test]
+async fn a_body_that_was_partly_sent_is_asked_for_again() {
+    let (mut cluster, client, owner) = owned(Storage::Shared).await;
+    let upload = client.open().await;
+    let (chunk, _hold) = body::held("abc".into(), Bytes::new());
+    let appending = tokio::spawn({
+        let client = client.clone();
+        async move { client.append(upload, chunk).await }
+    });
+    until(async || client.status(upload).await.unwrap() == 3).await;
+    cluster.nodes[owner].kill();
+    assert_unavailable(timeout(HANG, appending).await.unwrap().unwrap());
+    until(async || client.append(upload, Chunk::of("def").at(3)).await.is_ok()).await;
+    client.finish(upload, Chunk::empty(), &Digest::sha256(b"abcdef")).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_dead_disk_is_not_an_empty_one() {
+    let (mut cluster, client, owner) = owned(Storage::Local).await;
+    client.push_image(1, &["v1"]).await;
+    cluster.nodes[owner].kill();
+    assert_unavailable(client.stat_manifest("v1").await);
+    assert_unavailable(client.stat(&Digest::sha256(b"")).await);
+    assert_unavailable(client.tags_page(&PageRequest::first(1)).await);
+    assert_unavailable(client.repositories_page(&PageRequest::first(1)).await);
+    let others = (0..).map(|number| format!("other-{number}"));
+    let other = others.into_iter().find(|name| cluster.owner(&cluster.view(1, &[]), name) != owner).unwrap();
+    client.repository(&other).push_image(1, &["v1"]).await;
+}
+
+#[tokio::test]
+async fn a_frozen_owner_is_passed_over() {
+    let (cluster, client, owner) = owned(Storage::Shared).await;
+    client.push_image(1, &["v1"]).await;
+    let (thaw, frozen) = mpsc::channel::<()>();
+    cluster.nodes[owner].freeze(frozen);
+    // Far less than a call may take: pings tell.
+    let resolved = timeout(Duration::from_secs(20), client.resolve("v1")).await;
+    assert!(resolved.expect("another member answers").is_some());
+    drop(thaw);
+}
+
+/// Pushes an image as a client does that tries again what is unavailable.
+async fn push(client: &Client, number: u64) -> String {
+    let tag = format!("v{number}");
+    let content = blob_of(number, 10_000);
+    let (digest, document) = (Digest::sha256(&content), Document::image(&describe(CONFIG, &content), &[]));
+    loop {
+        let pushed = async {
+            let upload = client.registry.open_upload(&client.cx, &client.repository, Algorithm::Sha256).await?;
+            client.finish(upload, Chunk::of(content.clone()), &digest).await?;
+            client.put(document.push(&[&tag])).await
+        };
+        match pushed.await {
+            Ok(_) => return tag,
+            Err(Error::Unavailable { .. }) => tokio::task::yield_now().await,
+            Err(error) => panic!("{error:?}"),
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_acknowledged_push_is_lost_when_nodes_die_under_load() {
+    let (mut cluster, client, owner) = owned(Storage::Shared).await;
+    let (acknowledged, mut told) = tokio::sync::mpsc::unbounded_channel();
+    let pushing: Vec<_> = (0..4_u64)
+        .map(|pusher| {
+            let (client, acknowledged) = (client.clone(), acknowledged.clone());
+            tokio::spawn(async move {
+                for number in 0..25 {
+                    acknowledged.send(push(&client, pusher * 1000 + number).await).unwrap();
+                }
+            })
+        })
+        .collect();
+    let mut expected = Vec::new();
+    for place in [owner, (owner + 1) % 3] {
+        expected.extend([timeout(HANG, told.recv()).await.unwrap().unwrap(), timeout(HANG, told.recv()).await.unwrap().unwrap()]);
+        cluster.nodes[place].kill();
+    }
+    for pusher in pushing {
+        timeout(HANG, pusher).await.unwrap().unwrap();
+    }
+    drop(acknowledged);
+    while let Some(tag) = told.recv().await {
+        expected.push(tag);
+    }
+    expected.sort();
+    assert_eq!(client.tags().await, expected);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nobody_notices_when_nodes_stop_in_order() {
+    let (cluster, client, owner) = owned(Storage::Shared).await;
+    let pushing: Vec<_> = (0..4_u64)
+        .map(|pusher| {
+            let client = client.clone();
+            // It unwraps every answer.
+            tokio::spawn(async move {
+                for number in 0..25 {
+                    client.push_image(pusher * 1000 + number, &[&format!("v{pusher}-{number}")]).await;
+                }
+            })
+        })
+        .collect();
+    until(async || client.tags_page(&PageRequest::first(5)).await.is_ok_and(|page| page.entries.len() == 5)).await;
+    cluster.nodes[owner].stop.cancel();
+    until(async || client.tags_page(&PageRequest::first(30)).await.is_ok_and(|page| page.entries.len() == 30)).await;
+    cluster.nodes[(owner + 1) % 3].stop.cancel();
+    for pusher in pushing {
+        timeout(HANG, pusher).await.unwrap().unwrap();
+    }
+    assert_eq!(client.tags().await.len(), 100);
+}
+
+/// Three recording nodes on one registry in memory, of which the owner of the client's repository answers as it is told.
+async fn recorded(answers: Answers) -> (Cluster, Client, Vec<Arc<Recording>>, usize) {
+    let memory: Arc<dyn Registry> = Arc::new(MemoryRegistry::default());
+    let key = HashKey::new(*b"loremipsumdolors");
+    let owner = Cluster::owner_of_three(key, NAME);
+    let answers = |place| if place == owner { answers } else { Answers::Given };
+    let recordings: Vec<_> = (0..3).map(|place| Arc::new(Recording::new(Arc::clone(&memory), answers(place)))).collect();
+    let registries = recordings.iter().map(|recording| Arc::clone(recording) as Arc<dyn Registry>).collect();
+    let cluster = Cluster::of(Storage::Shared, key, registries).await;
+    let registry: Arc<dyn Registry> = Arc::new(cluster.registry().await);
+    (cluster, Client::new(&registry, NAME), recordings, owner)
+}
+
+fn routes(recordings: &[Arc<Recording>]) -> Vec<Option<Routed>> {
+    recordings.iter().flat_map(|recording| std::mem::take(&mut *recording.calls.lock())).map(|cx| cx.routed).collect()
+}
+
+#[tokio::test]
+async fn calls_say_which_view_they_go_by_and_who_was_passed_over() {
+    let (mut cluster, client, recordings, owner) = recorded(Answers::Given).await;
+    assert!(!client.has_blob(&Digest::sha256(b"")).await);
+    assert_eq!(recordings[owner].calls.lock().len(), 1, "the owner is asked, and nobody else");
+    assert_eq!(routes(&recordings), [Some(Routed { view: 1, failover: false })]);
+    cluster.nodes[owner].kill();
+    assert!(!client.has_blob(&Digest::sha256(b"")).await);
+    assert_eq!(routes(&recordings), [Some(Routed { view: 1, failover: true })]);
+}
+
+#[tokio::test]
+async fn an_owner_that_answers_is_believed_whatever_it_says() {
+    let (_cluster, client, recordings, _) = recorded(Answers::Refused).await;
+    let refused = client.stat(&Digest::sha256(b"")).await;
+    assert!(matches!(refused, Err(Error::Unavailable { what: "storage", .. })), "{refused:?}");
+    assert_eq!(routes(&recordings).len(), 1);
+}
+
+#[tokio::test]
+async fn an_upload_whose_end_was_not_heard_of_has_ended() {
+    let (_cluster, client, recordings, _) = recorded(Answers::Lost).await;
+    let upload = client.open().await;
+    client.append(upload, Chunk::of("abc")).await.unwrap();
+    client.finish(upload, Chunk::empty(), &Digest::sha256(b"abc")).await.unwrap();
+    assert!(routes(&recordings).contains(&Some(Routed { view: 1, failover: true })));
+    let unknown = client.finish(upload, Chunk::empty(), &Digest::sha256(b"other")).await;
+    assert!(matches!(unknown, Err(Error::UploadUnknown { .. })), "{unknown:?}");
+}

@@ -1,0 +1,48 @@
+//! Uploads to the cluster.
+
+use std::sync::Arc;
+
+use zot_contract::{Blobs as _, Chunk, Context, Error, Result, UploadId, UploadStatus, Uploads};
+use zot_oci::{Algorithm, Digest, RepositoryName};
+
+use super::{ClusterRegistry, members::Remote, replay::Replay};
+
+#[async_trait::async_trait]
+impl Uploads for ClusterRegistry {
+    async fn open_upload(&self, cx: &Context, repository: &RepositoryName, algorithm: Algorithm) -> Result<UploadId> {
+        self.ask(cx, repository, |node, cx| async move { node.open_upload(&cx, repository, algorithm).await }).await
+    }
+
+    async fn upload_status(&self, cx: &Context, repository: &RepositoryName, upload: UploadId) -> Result<UploadStatus> {
+        self.ask(cx, repository, |node, cx| async move { node.upload_status(&cx, repository, upload).await }).await
+    }
+
+    async fn append_upload(&self, cx: &Context, repository: &RepositoryName, upload: UploadId, chunk: Chunk) -> Result<UploadStatus> {
+        let body = &Replay::new(chunk);
+        self.ask(cx, repository, |node, cx| async move { node.append_upload(&cx, repository, upload, body.lend()?).await }).await
+    }
+
+    async fn finish_upload(
+        &self,
+        cx: &Context,
+        repository: &RepositoryName,
+        upload: UploadId,
+        chunk: Chunk,
+        digest: &Digest,
+    ) -> Result<()> {
+        let body = &Replay::new(chunk);
+        let finish = |node: Arc<Remote>, cx: Context| async move {
+            let chunk = body.lend()?;
+            node.finish_upload(&cx, repository, upload, chunk, digest).await
+        };
+        match self.ask(cx, repository, finish).await {
+            // The upload may be over because the member that was asked first finished it before it fell silent.
+            Err(Error::UploadUnknown { .. }) if body.was_lent_again() && self.stat_blob(cx, repository, digest).await.is_ok() => Ok(()),
+            answer => answer,
+        }
+    }
+
+    async fn cancel_upload(&self, cx: &Context, repository: &RepositoryName, upload: UploadId) -> Result<()> {
+        self.ask(cx, repository, |node, cx| async move { node.cancel_upload(&cx, repository, upload).await }).await
+    }
+}

@@ -1,0 +1,55 @@
+//! A node's internal plane: what it serves, from the first connection to the last call.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::{net::TcpListener, time::sleep};
+use tokio_util::sync::CancellationToken;
+use zot_contract::Registry;
+use zot_runtime::tls::TlsSource;
+
+use crate::{ClusterPlane, server, transport};
+
+/// What is served on the internal plane.
+#[derive(Clone)]
+pub struct Services {
+    /// What content is asked of.
+    pub registry: Arc<dyn Registry>,
+    /// What the cluster is asked of, if there is one.
+    pub cluster: Option<Arc<dyn ClusterPlane>>,
+}
+
+/// The internal plane came to an end that nobody asked for.
+#[derive(Debug, thiserror::Error)]
+#[error("serve the internal plane")]
+pub struct ServeError(#[source] tonic::transport::Error);
+
+/// How serving ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stopped {
+    /// Every call was answered.
+    Drained,
+    /// Some calls were still under way when their time was over.
+    CutOff,
+}
+
+/// Serves until `stop` is cancelled; then lets calls under way finish within `drain_within`. Callers are told to make their next calls
+/// elsewhere, or over a new connection.
+pub async fn serve(
+    listener: TcpListener,
+    tls: Option<Arc<TlsSource>>,
+    services: Services,
+    drain_within: Duration,
+    stop: CancellationToken,
+) -> Result<Stopped, ServeError> {
+    let routes = server::routes(services, &stop);
+    let incoming = transport::incoming(listener, tls);
+    let serving = transport::server().add_routes(routes).serve_with_incoming_shutdown(incoming, stop.cancelled());
+    let overdue = async {
+        stop.cancelled().await;
+        sleep(drain_within).await;
+    };
+    tokio::select! {
+        served = serving => served.map(|()| Stopped::Drained).map_err(ServeError),
+        () = overdue => Ok(Stopped::CutOff),
+    }
+}

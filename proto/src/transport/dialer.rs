@@ -1,0 +1,109 @@
+//! The end that calls.
+
+use std::{error::Error as StdError, io, str::FromStr as _, sync::Arc, time::Duration};
+
+use hyper_util::rt::TokioIo;
+use rustls_pki_types::{InvalidDnsNameError, ServerName};
+use tokio::net::TcpStream;
+use tonic::transport::{Channel, Endpoint, Uri};
+use tower::service_fn;
+use zot_runtime::tls::TlsSource;
+
+use super::{
+    CONNECTION_WINDOW_BYTES, FRAME_BYTES_MAX, HEADER_LIST_BYTES_MAX, PING_EVERY, PONG_WITHIN, STREAM_WINDOW_BYTES, connection::Connection,
+};
+
+/// How long a connection may take to come about, with its handshake. Nodes of one cluster are close to each other.
+const CONNECT_WITHIN: Duration = Duration::from_secs(2);
+
+/// Makes connections to nodes, with or without TLS.
+///
+/// With TLS, the node's certificate must chain to the authority and name the host of the address that was dialed; ours is shown to it. Both
+/// are taken from the files as they are when a connection is made.
+#[derive(Clone, Debug)]
+pub struct Dialer {
+    tls: Option<Arc<TlsSource>>,
+}
+
+/// An address that nothing can be reached at.
+#[derive(Debug, thiserror::Error)]
+#[error("use `{address}` as the address of a node")]
+pub struct InvalidAddress {
+    address: String,
+    #[source]
+    source: Box<dyn StdError + Send + Sync>,
+}
+
+impl Dialer {
+    /// Dials without TLS.
+    pub fn plain() -> Self {
+        Self { tls: None }
+    }
+
+    /// Dials with TLS. The files must name an authority: without one no connection comes about.
+    pub fn secured(tls: Arc<TlsSource>) -> Self {
+        Self { tls: Some(tls) }
+    }
+
+    /// A channel to the node at `address`, such as `node-1:9090`. It connects with the first call, and again whenever the connection was lost.
+    pub(crate) fn channel(&self, address: &str) -> Result<Channel, InvalidAddress> {
+        let invalid = |source: Box<dyn StdError + Send + Sync>| InvalidAddress { address: address.to_owned(), source };
+        let uri = Uri::from_str(&format!("http://{address}")).map_err(|error| invalid(error.into()))?;
+        let (Some(host), Some(_)) = (uri.host(), uri.port_u16()) else {
+            return Err(invalid("it is not of the form host:port".into()));
+        };
+        let name = server_name(host).map_err(|error| invalid(error.into()))?;
+        let (tls, dialed): (_, Arc<str>) = (self.tls.clone(), address.into());
+        let connect = service_fn(move |_: Uri| connect(Arc::clone(&dialed), tls.clone(), name.clone()));
+        Ok(endpoint(uri).connect_with_connector_lazy(connect))
+    }
+}
+
+fn endpoint(uri: Uri) -> Endpoint {
+    Endpoint::from(uri)
+        .connect_timeout(CONNECT_WITHIN)
+        .initial_stream_window_size(STREAM_WINDOW_BYTES)
+        .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
+        .max_frame_size(FRAME_BYTES_MAX)
+        .http2_max_header_list_size(HEADER_LIST_BYTES_MAX)
+        .http2_keep_alive_interval(PING_EVERY)
+        .keep_alive_timeout(PONG_WITHIN)
+        .keep_alive_while_idle(true)
+}
+
+/// The name that the certificate must have: brackets belong to addresses, not to names.
+fn server_name(host: &str) -> Result<ServerName<'static>, InvalidDnsNameError> {
+    ServerName::try_from(host.trim_start_matches('[').trim_end_matches(']').to_owned())
+}
+
+async fn connect(address: Arc<str>, tls: Option<Arc<TlsSource>>, name: ServerName<'static>) -> io::Result<TokioIo<Connection>> {
+    let socket = TcpStream::connect(&*address).await?;
+    socket.set_nodelay(true)?;
+    let Some(tls) = tls else {
+        return Ok(TokioIo::new(Connection::new(socket)));
+    };
+    let connector = tls.connector().ok_or_else(|| io::Error::other("tls has no authority to check the node's certificate against"))?;
+    Ok(TokioIo::new(Connection::new(connector.connect(name, socket).await?)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn only_a_host_with_a_port_can_be_dialed() {
+        for address in ["127.0.0.1:1", "localhost:1", "[::1]:1", "node-0.nodes.default.svc:9090"] {
+            assert!(Dialer::plain().channel(address).is_ok(), "{address}");
+        }
+        for address in ["", "localhost", "http://localhost:1", "localhost:70000", "local host:1", "a_b..:1"] {
+            assert!(Dialer::plain().channel(address).is_err(), "{address}");
+        }
+    }
+
+    #[test]
+    fn an_address_of_numbers_is_its_own_name() {
+        assert!(matches!(server_name("[::1]"), Ok(ServerName::IpAddress(_))));
+        assert!(matches!(server_name("127.0.0.1"), Ok(ServerName::IpAddress(_))));
+        assert!(matches!(server_name("node-1"), Ok(ServerName::DnsName(_))));
+    }
+}
