@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 
 use zot_config::{Config, storage::Store};
 use zot_contract::Registry;
-use zot_runtime::tasks::Tasks;
+use zot_runtime::{schedule::Alone, tasks::Tasks};
 use zot_storage::{Local, LocalOptions, Progress, Rebuilt};
 
 use crate::{jobs, routed::Routed};
@@ -44,9 +44,8 @@ impl Node {
             };
             routes.insert(route.clone(), engine);
         }
-        for store in &stores {
-            jobs::start(store.engine.clone(), config.storage.all.upload_expiry, tasks);
-        }
+        let engines = stores.iter().map(|store| store.engine.clone()).collect();
+        jobs::start(engines, config.storage.all.upload_expiry, tasks, Arc::new(Alone));
         let registry: Arc<dyn Registry> = if routes.is_empty() { Arc::new(registry) } else { Arc::new(Routed::new(registry, routes)) };
         Ok(Self { registry, stores })
     }

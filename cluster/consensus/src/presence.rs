@@ -43,8 +43,8 @@ impl Node {
         if !self.leads() {
             return Err(Error::NotLeader { leader: self.leader() });
         }
-        self.attendance.lock().hear(from.id, Instant::now());
         if self.membership().get_node(&from.id).is_some() {
+            self.attendance.lock().hear(from.id, Instant::now());
             return Ok(Answer::Present(true));
         }
         let confirmed = tokio::time::timeout(self.timings().operation, self.raft.ensure_linearizable()).await;
@@ -65,8 +65,10 @@ impl Node {
         match answer {
             Ok(true) => {
                 self.standing.send_if_modified(|standing| {
-                    let changed = *standing != Standing::Member;
-                    *standing = Standing::Member;
+                    let changed = matches!(standing, Standing::Waiting(_));
+                    if changed {
+                        *standing = Standing::Member;
+                    }
                     changed
                 });
                 self.correct_own_entry().await;

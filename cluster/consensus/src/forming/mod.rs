@@ -140,7 +140,7 @@ impl Node {
     fn wait_for(&self, reason: String) {
         let waiting = Standing::Waiting(reason.clone());
         self.standing.send_if_modified(|standing| {
-            let changed = *standing != waiting && !matches!(standing, Standing::Member | Standing::Removed);
+            let changed = *standing != waiting && matches!(standing, Standing::Waiting(_));
             if changed {
                 tracing::info!(node = %self.id, "waiting for {reason}");
                 *standing = waiting;
