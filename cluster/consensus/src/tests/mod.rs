@@ -4,6 +4,7 @@ mod failover;
 mod forming;
 mod jobs;
 mod lease;
+mod moving;
 mod nemesis;
 mod network;
 mod paused;
