@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use zot_config::Config;
 use zot_contract::Registry;
-use zot_runtime::tasks::Tasks;
+use zot_runtime::{schedule::Roles, tasks::Tasks};
 use zot_storage::{Progress, Rebuilt};
 
 use crate::{
@@ -21,8 +21,8 @@ pub struct Node {
 }
 
 impl Node {
-    /// Opens every store of `config` and starts its jobs among `tasks`. In a cluster, `ownership` says which repositories are this node's.
-    pub async fn open(config: &Config, tasks: &Tasks, ownership: Option<&Ownership>, progress: Progress<'_>) -> Result<Self, OpenError> {
+    /// Opens every store of `config`. In a cluster, `ownership` says which repositories are this node's.
+    pub async fn open(config: &Config, ownership: Option<&Ownership>, progress: Progress<'_>) -> Result<Self, OpenError> {
         let default = stores::open(config, &config.storage.default, ownership, progress).await?;
         let (registry, mut stores) = (default.engine.clone(), vec![default]);
         let mut routes = BTreeMap::new();
@@ -39,11 +39,14 @@ impl Node {
             };
             routes.insert(route.clone(), engine);
         }
-        for store in &stores {
-            jobs::start(store.engine.clone(), config.storage.all.upload_expiry, tasks);
-        }
         let registry: Arc<dyn Registry> = if routes.is_empty() { Arc::new(registry) } else { Arc::new(Routed::new(registry, routes)) };
         Ok(Self { registry, stores })
+    }
+
+    /// Starts the jobs of the stores among `tasks`, in the `roles` that this process has.
+    pub fn run_jobs(&self, config: &Config, tasks: &Tasks, roles: Arc<dyn Roles>) {
+        let engines = self.stores.iter().map(|store| store.engine.clone()).collect();
+        jobs::start(engines, config.storage.all.upload_expiry, tasks, roles);
     }
 
     /// The registry that the stores are together.

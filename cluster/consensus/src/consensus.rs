@@ -51,6 +51,8 @@ pub enum Standing {
     Member,
     /// It was removed: it takes no part any more.
     Removed,
+    /// Its disk failed: it takes no part until its process starts again.
+    Failed(String),
 }
 
 /// What the parts of a node share.
@@ -134,10 +136,13 @@ impl Consensus {
     /// # Errors
     /// The node belongs to no cluster yet.
     pub async fn status(&self) -> Result<Status, Error> {
-        match self.0.request(Request::Status).await {
-            Ok(Answer::Status(status)) => Ok(*status),
-            _ => self.0.status(),
+        let within = self.0.timings().presence * 2;
+        if let Some(leader) = self.0.leader().filter(|leader| leader.id != self.0.id)
+            && let Ok(Answer::Status(status)) = self.0.outbound.ask_node(&leader, Question::Lead(Request::Status), within).await
+        {
+            return Ok(*status);
         }
+        self.0.status()
     }
 
     /// Lets a member own nothing, so that it can be stopped without anybody noticing.
@@ -288,6 +293,7 @@ impl Node {
             && !self.tasks.stop().is_cancelled()
         {
             tracing::error!(%error, "this node takes no part in its cluster any more");
+            self.standing.send_replace(Standing::Failed(error.to_string()));
         }
     }
 }

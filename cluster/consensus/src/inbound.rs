@@ -9,17 +9,21 @@ use crate::{
     consensus::{Consensus, Node},
     error::{Contact, Error},
     raft::{Snapshot, SnapshotMeta, Types, Vote},
-    wire::{self, Answer, Envelope, Hello, Question},
+    wire::{self, Answer, Envelope, Hello, Question, Request},
 };
 
 impl Consensus {
     /// Takes a message that another node's transport sent, and returns what to answer.
     ///
     /// # Errors
-    /// The message cannot be read. What goes wrong otherwise is part of the answer.
+    /// The answer cannot be written. What goes wrong otherwise is part of the answer.
     pub async fn handle(&self, message: Bytes) -> Result<Bytes, Error> {
-        let envelope = wire::read(&message)?;
-        wire::write(&self.0.answer(envelope).await)
+        let answer = match wire::read(&message) {
+            Ok(envelope) => self.0.answer(envelope).await,
+            // Said by a newer release, perhaps: the sender is told.
+            Err(error) => Err(error),
+        };
+        wire::write(&answer)
     }
 }
 
@@ -70,7 +74,7 @@ impl Node {
         match (self.outbound.cluster(), theirs) {
             (Some(ours), Some(theirs)) if ours == theirs => Ok(()),
             // Whoever asks to join has none.
-            (Some(_), None) if matches!(question, Question::Lead(_)) => Ok(()),
+            (Some(_), None) if matches!(question, Question::Lead(Request::Join { .. })) => Ok(()),
             (None, Some(theirs)) if is_raft => self.belong_to(theirs, false).await,
             (None, _) => Err(Error::NoCluster),
             _ => Err(Error::OtherCluster),

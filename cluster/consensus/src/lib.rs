@@ -16,6 +16,7 @@ mod options;
 mod outbound;
 mod presence;
 mod raft;
+mod roles;
 mod state;
 mod store;
 mod wire;
@@ -24,6 +25,7 @@ pub use consensus::{Consensus, Standing};
 pub use error::{Contact, Error, OpenError};
 pub use lease::Lease;
 pub use options::{Options, Timings, Transport, TransportError};
+pub use roles::ClusterRoles;
 
 /// A number that nobody else draws.
 fn random() -> u64 {

@@ -20,20 +20,25 @@ impl Node {
             if self.is_removed() {
                 return;
             }
-            // One that left its cluster leads nobody.
-            let leader = self.leader().filter(|leader| leader.id != self.id);
-            if self.outbound.cluster().is_none() || (leader.is_none() && self.leads()) {
+            if self.outbound.cluster().is_none() {
                 continue;
             }
-            if let Some(leader) = leader
+            if self.leads() {
+                self.correct_own_entry().await;
+                continue;
+            }
+            if let Some(leader) = self.leader().filter(|leader| leader.id != self.id)
                 && self.check_membership(&leader).await
             {
                 continue;
             }
             // The leader that this node knows of does not answer: another member may know of another one.
             round += 1;
-            if let Some(member) = self.other_member(round) {
-                self.check_membership(&member).await;
+            if let Some(member) = self.other_member(round)
+                && !self.check_membership(&member).await
+            {
+                // Members may have moved; the configuration knows where to.
+                self.ask_around().await;
             }
         }
     }
@@ -43,8 +48,8 @@ impl Node {
         if !self.leads() {
             return Err(Error::NotLeader { leader: self.leader() });
         }
-        self.attendance.lock().hear(from.id, Instant::now());
         if self.membership().get_node(&from.id).is_some() {
+            self.attendance.lock().hear(from.id, Instant::now());
             return Ok(Answer::Present(true));
         }
         let confirmed = tokio::time::timeout(self.timings().operation, self.raft.ensure_linearizable()).await;
@@ -65,8 +70,10 @@ impl Node {
         match answer {
             Ok(true) => {
                 self.standing.send_if_modified(|standing| {
-                    let changed = *standing != Standing::Member;
-                    *standing = Standing::Member;
+                    let changed = matches!(standing, Standing::Waiting(_));
+                    if changed {
+                        *standing = Standing::Member;
+                    }
                     changed
                 });
                 self.correct_own_entry().await;

@@ -11,7 +11,7 @@ use zot_cluster::NodeId;
 
 use crate::{
     consensus::{Node, Standing},
-    error::Error,
+    error::{Contact, Error},
     raft::Peer,
     random,
     wire::{Answer, Hello, Question, Request},
@@ -21,7 +21,7 @@ use crate::{
 const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
 
 /// The configured nodes as they answered, by address, in the order of the configuration.
-type Seeds = Vec<(String, Result<Hello, Error>)>;
+pub(crate) type Seeds = Vec<(String, Result<Hello, Error>)>;
 
 /// What to do after having asked around.
 #[derive(Debug, PartialEq, Eq)]
@@ -67,6 +67,11 @@ impl Node {
         if self.is_alone() {
             return Step::Form([(self.id, self.as_peer())].into());
         }
+        step(self.id, &self.ask_around().await, self.is_bound())
+    }
+
+    /// Asks the configured nodes who they are, and keeps in mind where those of this cluster are.
+    pub(crate) async fn ask_around(&self) -> Seeds {
         let addresses = self.seeds.lock().clone();
         let within = self.timings().presence * 2;
         let ask = |address: String| async move {
@@ -77,7 +82,16 @@ impl Node {
             (address, answer.and_then(as_hello))
         };
         let seeds: Seeds = join_all(addresses.into_iter().map(ask)).await;
-        step(self.id, &seeds, self.is_bound())
+        let ours = self.outbound.cluster();
+        for (address, hello) in &seeds {
+            if let Ok(hello) = hello
+                && ours.is_some()
+                && hello.cluster == ours
+            {
+                self.outbound.met(&Contact { id: hello.id, address: address.clone() });
+            }
+        }
+        seeds
     }
 
     /// Whether the configuration names nobody else.
@@ -140,7 +154,7 @@ impl Node {
     fn wait_for(&self, reason: String) {
         let waiting = Standing::Waiting(reason.clone());
         self.standing.send_if_modified(|standing| {
-            let changed = *standing != waiting && !matches!(standing, Standing::Member | Standing::Removed);
+            let changed = *standing != waiting && matches!(standing, Standing::Waiting(_));
             if changed {
                 tracing::info!(node = %self.id, "waiting for {reason}");
                 *standing = waiting;

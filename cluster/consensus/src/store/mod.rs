@@ -52,15 +52,19 @@ impl Store {
     /// Opens the file of a directory, making both when absent. Another process that has it open is an error.
     pub(crate) fn open(directory: &Path) -> Result<Self> {
         std::fs::create_dir_all(directory)?;
-        let database = Database::builder().set_cache_size(CACHE_BYTES).create(directory.join(FILE))?;
+        let store = Self::of(Database::builder().set_cache_size(CACHE_BYTES).create(directory.join(FILE))?)?;
+        // A file that is new has to be found again.
+        std::fs::File::open(directory)?.sync_all()?;
+        Ok(store)
+    }
+
+    fn of(database: Database) -> Result<Self> {
         let store = Self { database: Arc::new(database) };
         store.commit(Durability::Immediate, |transaction| {
             transaction.open_table(LOG)?;
             transaction.open_table(VALUES)?;
             Ok(())
         })?;
-        // A file that is new has to be found again.
-        std::fs::File::open(directory)?.sync_all()?;
         Ok(store)
     }
 

@@ -2,7 +2,9 @@
 
 mod failover;
 mod forming;
+mod jobs;
 mod lease;
+mod moving;
 mod nemesis;
 mod network;
 mod paused;

@@ -102,6 +102,7 @@ pub(crate) struct Cluster {
     nodes: HashMap<usize, Consensus>,
     directories: HashMap<usize, tempfile::TempDir>,
     seeds: Vec<String>,
+    moved: HashMap<usize, String>,
 }
 
 pub(crate) fn address(node: usize) -> String {
@@ -118,6 +119,7 @@ impl Cluster {
             nodes: HashMap::new(),
             directories: HashMap::new(),
             seeds: (1..=nodes).map(address).collect(),
+            moved: HashMap::new(),
         }
     }
 
@@ -138,7 +140,7 @@ impl Cluster {
         Options {
             directory: directory.path().join("raft"),
             name: format!("n{node}"),
-            address: address(node),
+            address: self.address(node),
             storage: Storage::Shared,
             seeds: self.seeds.clone(),
             timings: self.timings.clone(),
@@ -152,7 +154,7 @@ impl Cluster {
     }
 
     pub(crate) async fn try_start(&mut self, node: usize) -> Result<(), OpenError> {
-        let end = Arc::new(End { address: address(node), network: self.network.clone() });
+        let end = Arc::new(End { address: self.address(node), network: self.network.clone() });
         let options = self.options(node);
         let begun = Instant::now();
         // A former run of the node in this process may still be about to let go of the directory.
@@ -162,7 +164,7 @@ impl Cluster {
                 other => break other?,
             }
         };
-        self.network.0.lock().nodes.insert(address(node), consensus.clone());
+        self.network.0.lock().nodes.insert(self.address(node), consensus.clone());
         self.nodes.insert(node, consensus);
         Ok(())
     }
@@ -176,8 +178,18 @@ impl Cluster {
 
     /// Ends a node without a word to anybody.
     pub(crate) async fn kill(&mut self, node: usize) {
-        self.network.0.lock().nodes.remove(&address(node));
+        self.network.0.lock().nodes.remove(&self.address(node));
         self.nodes.remove(&node).unwrap().close(PATIENCE).await;
+    }
+
+    /// Gives a node that does not run another address, of which the configuration speaks from now on.
+    pub(crate) fn move_to(&mut self, node: usize, address: &str) {
+        self.seeds[node - 1] = address.to_owned();
+        self.moved.insert(node, address.to_owned());
+    }
+
+    fn address(&self, node: usize) -> String {
+        self.moved.get(&node).cloned().unwrap_or_else(|| address(node))
     }
 
     /// Empties the directory of a node that does not run.
@@ -189,8 +201,8 @@ impl Cluster {
     pub(crate) fn isolate(&self, node: usize) {
         let others: Vec<usize> = self.running().into_iter().filter(|other| *other != node).collect();
         for other in others {
-            self.network.cut(&address(node), &address(other));
-            self.network.cut(&address(other), &address(node));
+            self.network.cut(&self.address(node), &self.address(other));
+            self.network.cut(&self.address(other), &self.address(node));
         }
     }
 

@@ -1,5 +1,7 @@
 //! openraft's own suite over the store.
 
+mod crash;
+
 use openraft::testing::{StoreBuilder, Suite};
 use tempfile::TempDir;
 use zot_cluster::Storage;
