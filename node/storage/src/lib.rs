@@ -17,7 +17,7 @@ pub mod sessions;
 mod shared;
 
 /// What every port must do, as suites: whoever implements one runs it against an empty store.
-#[cfg(feature = "testing")]
+#[cfg(any(test, feature = "testing"))]
 pub mod testing {
     pub use crate::{
         blobs::suite::blob_store_suite, layouts::suite::layouts_suite, metadata::suite::metadata_suite, sessions::suite::sessions_suite,

@@ -11,11 +11,11 @@ use zot_oci::{Descriptor, Digest, Manifest, MediaType, RepositoryName, Tag};
 
 use crate::{
     BlobKey, Result,
-    engine::{INLINE_BYTES_MAX, put_manifest_rows},
+    engine::{INLINE_BYTES_MAX, PushRows},
     error::chain,
     layouts::{Found, Layouts},
     metadata::{
-        Key, Transaction,
+        Key,
         rows::{BlobRow, LinkRow, Location, ManifestRow, RepositoryRow, unix_ms},
     },
     projection::{FoundIndex, REFERENCE_NAME},
@@ -146,9 +146,7 @@ impl<'a, 'b> Repository<'a, 'b> {
             row.location = Location::Own.into();
             row.place = self.layouts.keep(&self.name, &push.digest, &BlobKey::own(&self.name, &push.digest)).await?;
         }
-        let mut transaction = Transaction::new();
-        put_manifest_rows(&mut transaction, &self.name, manifest, &push, &row)?;
-        self.rows.add(transaction).await?;
+        self.rows.add(PushRows::new(&self.name, manifest, &push, &row)?.whole()).await?;
         self.expected.extend(manifest.blobs.iter().map(|blob| (blob.digest, blob.size)));
         self.rebuilt.manifests += 1;
         self.rebuilt.tags += push.tags.len();
