@@ -16,6 +16,9 @@ pub(crate) fn check(config: &Config, report: &Report) {
     for (path, store) in config.storage.stores().filter(|(_, store)| !store.root_directory.as_os_str().is_empty()) {
         disk::check_writable_directory(&store.root_directory, &path.key("rootDirectory"), report);
     }
+    if let Some(cache) = &config.storage.all.blob_cache {
+        disk::check_writable_directory(&cache.directory, &KeyPath::of("storage.blobCache.directory"), report);
+    }
     for (key, file) in [("log.output", &config.log.output), ("log.audit", &config.log.audit)] {
         if let Some(file) = file {
             disk::check_appendable(file, &KeyPath::of(key), report);
