@@ -13,8 +13,14 @@ mod projection;
 mod rebuild;
 pub mod sessions;
 
+/// What every port must do, as suites: whoever implements one runs it against an empty store.
+#[cfg(feature = "testing")]
+pub mod testing {
+    pub use crate::{blobs::suite::blob_store_suite, metadata::suite::metadata_suite, sessions::suite::sessions_suite};
+}
+
 pub use engine::Engine;
 pub use error::{Error, Result};
-pub use layout::BlobKey;
+pub use layout::{BlobAddress, BlobKey};
 pub use local::{Local, LocalOptions};
 pub use rebuild::{Progress, Rebuilt};

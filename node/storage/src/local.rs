@@ -96,7 +96,7 @@ fn lock(layout: &Layout) -> Result<File> {
 async fn remove_leftovers(blobs: &dyn BlobStore, sessions: &dyn Sessions) -> Result<()> {
     for upload in blobs.staged().await? {
         if sessions.load(upload).await?.is_none() {
-            blobs.discard(upload).await?;
+            blobs.discard(upload, &[]).await?;
         }
     }
     Ok(())

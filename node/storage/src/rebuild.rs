@@ -164,6 +164,7 @@ impl Repository {
             subject: manifest.subject.as_ref().map(|subject| (&subject.digest).into()),
             location: location.into(),
             inline: if inline { push.bytes.clone() } else { Bytes::new() },
+            place: String::new(),
         };
         put_manifest_rows(&mut self.transaction, &self.name, manifest, &push, &row)?;
         self.expected.extend(manifest.blobs.iter().map(|blob| (blob.digest, blob.size)));
@@ -198,7 +199,7 @@ impl Repository {
 
     fn put_blob(&mut self, digest: Digest, size: u64) -> Result<()> {
         let location = if self.dedupe {
-            let row = BlobRow { size, location: Location::Shared.into(), inline: Bytes::new() };
+            let row = BlobRow { size, location: Location::Shared.into(), ..Default::default() };
             self.transaction.put(Key::Blob(digest), Expect::Anything, row.encode_to_vec());
             self.directory.keep(&self.name, &digest, &BlobKey::shared(&digest))?;
             Location::Shared
@@ -207,7 +208,7 @@ impl Repository {
             Location::Own
         };
         let touched_unix_ms = unix_ms(self.directory.modified(&self.name, &digest)?);
-        let row = LinkRow { size, location: location.into(), touched_unix_ms };
+        let row = LinkRow { size, location: location.into(), touched_unix_ms, ..Default::default() };
         self.transaction.put(Key::Link(self.name.clone(), digest), Expect::Anything, row.encode_to_vec());
         self.found.blobs += 1;
         Ok(())

@@ -8,7 +8,6 @@ use zot_oci::{ByteRange, Digest, RepositoryName};
 
 use super::{Engine, content::Stored};
 use crate::{
-    BlobKey,
     blobs::Pieces,
     metadata::{
         Expect, Key, Outcome, Scan, Transaction,
@@ -103,10 +102,10 @@ impl Engine {
     async fn mount_shared(&self, repository: &RepositoryName, digest: &Digest) -> crate::Result<bool> {
         // Bytes that are not shared cannot be found without knowing whose they are.
         let shared = if self.dedupe { self.shared_blob(digest).await? } else { None };
-        let Some(BlobRow { size, location, .. }) = shared else {
+        let Some(BlobRow { size, location, place, .. }) = shared else {
             return Ok(false);
         };
-        self.link_to(repository, digest, LinkRow { size, location, ..Default::default() }).await
+        self.link_to(repository, digest, LinkRow { size, location, place, ..Default::default() }).await
     }
 
     async fn link_to(&self, repository: &RepositoryName, digest: &Digest, link: LinkRow) -> crate::Result<bool> {
@@ -123,13 +122,11 @@ impl Engine {
         link: &LinkRow,
         range: Option<ByteRange>,
     ) -> crate::Result<Pieces> {
-        let key = match link.location() {
-            Location::Inline => return Ok(part(self.inline_blob(digest).await?, range)),
-            Location::Shared => BlobKey::shared(digest),
-            Location::Own => BlobKey::own(repository, digest),
+        let Some(at) = link.address(repository, digest) else {
+            return Ok(part(self.inline_blob(digest).await?, range));
         };
         match range.or_else(|| ByteRange::whole(link.size)) {
-            Some(range) => self.blobs.read(&key, link.size, range).await,
+            Some(range) => self.blobs.read(&at, link.size, range).await,
             None => Ok(stream::empty().boxed()),
         }
     }
@@ -150,7 +147,7 @@ impl Engine {
             staged.write(vec![piece?]).await?;
         }
         let copied = self.publish_blob(repository, digest, source.size, &mut Some(Stored::Staged(staged))).await;
-        self.blobs.discard(upload).await?;
+        self.blobs.discard(upload, &[]).await?;
         copied
     }
 

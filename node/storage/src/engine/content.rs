@@ -63,7 +63,7 @@ impl Content {
     pub(super) async fn resume(upload: UploadId, saved: &SessionRecord, blobs: &dyn BlobStore) -> Result<Option<Self>> {
         let Ok(algorithm) = saved.algorithm.parse() else { return Ok(None) };
         let bytes = if saved.staged {
-            let Some(staged) = blobs.resume(upload, saved.offset).await? else {
+            let Some(staged) = blobs.resume(upload, saved.offset, &saved.stage_state).await? else {
                 return Ok(None);
             };
             Stored::Staged(staged)
@@ -91,12 +91,20 @@ impl Content {
 
     /// What to save so that [`Content::resume`] can take it up; the caller fills in whose it is.
     pub(super) fn record(&self) -> SessionRecord {
-        let (inline, staged) = match &self.bytes {
-            Stored::Inline(bytes) => (Bytes::copy_from_slice(bytes), false),
-            Stored::Staged(_) => (Bytes::new(), true),
+        let (inline, staged, stage_state) = match &self.bytes {
+            Stored::Inline(bytes) => (Bytes::copy_from_slice(bytes), false, Bytes::new()),
+            Stored::Staged(staged) => (Bytes::new(), true, staged.state()),
         };
         let algorithm = self.hasher.0.algorithm().to_string();
-        SessionRecord { algorithm, hash_state: self.hasher.0.state(), offset: self.offset, inline, staged, ..Default::default() }
+        SessionRecord {
+            algorithm,
+            hash_state: self.hasher.0.state(),
+            offset: self.offset,
+            inline,
+            staged,
+            stage_state,
+            ..Default::default()
+        }
     }
 
     /// Hashes with another algorithm from now on. Bytes that are there already are read once more.

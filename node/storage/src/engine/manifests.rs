@@ -86,6 +86,7 @@ impl Engine {
             subject: manifest.subject.as_ref().map(|subject| (&subject.digest).into()),
             location: location.into(),
             inline,
+            place: String::new(),
         })
     }
 
@@ -210,10 +211,10 @@ impl Engine {
     }
 
     pub(crate) async fn manifest_bytes(&self, repository: &RepositoryName, digest: &Digest, row: &ManifestRow) -> crate::Result<Bytes> {
-        if row.location() == Location::Inline {
-            return Ok(row.inline.clone());
+        match row.address(repository, digest) {
+            Some(at) => read_whole(self.blobs.as_ref(), &at, row.size).await,
+            None => Ok(row.inline.clone()),
         }
-        read_whole(self.blobs.as_ref(), &BlobKey::own(repository, digest), row.size).await
     }
 
     /// The error for a manifest that is not there: the repository may not be there either.

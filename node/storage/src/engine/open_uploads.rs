@@ -4,7 +4,7 @@ use std::{
     collections::HashMap,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicU64, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -35,21 +35,21 @@ pub(super) struct Upload {
     pub(super) subject: Subject,
     /// The number of bytes acknowledged.
     acknowledged: AtomicU64,
-    /// Whether the sessions store knows of it.
-    pub(super) saved: AtomicBool,
+    /// The revision that the sessions store has of it, 0 for none.
+    revision: AtomicU64,
     touched: Mutex<Instant>,
     /// Nothing once the upload has ended.
     content: AsyncMutex<Option<Content>>,
 }
 
 impl Upload {
-    pub(super) fn new(id: UploadId, repository: &RepositoryName, subject: Subject, content: Content, saved: bool) -> Self {
+    pub(super) fn new(id: UploadId, repository: &RepositoryName, subject: Subject, content: Content, revision: Option<u64>) -> Self {
         Self {
             id,
             repository: repository.clone(),
             subject,
             acknowledged: AtomicU64::new(content.offset()),
-            saved: AtomicBool::new(saved),
+            revision: AtomicU64::new(revision.unwrap_or(0)),
             touched: Mutex::new(Instant::now()),
             content: AsyncMutex::new(Some(content)),
         }
@@ -57,6 +57,15 @@ impl Upload {
 
     pub(super) fn belongs_to(&self, cx: &Context, repository: &RepositoryName) -> bool {
         self.repository == *repository && self.subject == cx.subject
+    }
+
+    /// The revision that the sessions store has of it, if it has any.
+    pub(super) fn revision(&self) -> Option<u64> {
+        Some(self.revision.load(Ordering::Acquire)).filter(|revision| *revision > 0)
+    }
+
+    pub(super) fn saved(&self, revision: u64) {
+        self.revision.store(revision, Ordering::Release);
     }
 
     pub(super) fn acknowledged(&self) -> u64 {

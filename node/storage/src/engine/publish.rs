@@ -31,7 +31,7 @@ impl Engine {
                 (None, None) => self.place(repository, digest, size, bytes.take()).await?,
             };
             let mut transaction = Transaction::new();
-            let link = LinkRow { size, location: blob.location, touched_unix_ms: now_unix_ms() };
+            let link = LinkRow { size, location: blob.location, touched_unix_ms: now_unix_ms(), place: blob.place.clone() };
             transaction.put(Key::Link(repository.clone(), *digest), Expect::Anything, link.encode_to_vec());
             if self.dedupe && !known {
                 transaction.put(Key::Blob(*digest), Expect::Absent, blob.encode_to_vec());
@@ -53,8 +53,9 @@ impl Engine {
             return Ok(None);
         };
         let blob: BlobRow = row.read(&key)?;
-        if blob.location() == Location::Inline || self.blobs.size(&BlobKey::shared(digest)).await? == Some(blob.size) {
-            return Ok(Some(blob));
+        match blob.address(digest) {
+            Some(at) if self.blobs.size(&at).await? != Some(blob.size) => {}
+            _ => return Ok(Some(blob)),
         }
         tracing::warn!(%digest, "bytes of a blob are missing or cut, storing them again");
         let mut transaction = Transaction::new();
@@ -66,13 +67,13 @@ impl Engine {
     async fn place(&self, repository: &RepositoryName, digest: &Digest, size: u64, bytes: Option<Stored>) -> Result<BlobRow> {
         let (key, location) =
             if self.dedupe { (BlobKey::shared(digest), Location::Shared) } else { (BlobKey::own(repository, digest), Location::Own) };
-        let row = BlobRow { size, location: location.into(), inline: Default::default() };
+        let mut row = BlobRow { size, location: location.into(), ..Default::default() };
         match bytes {
             Some(Stored::Inline(bytes)) if self.dedupe => {
                 return Ok(BlobRow { location: Location::Inline.into(), inline: bytes.freeze(), ..row });
             }
             Some(Stored::Inline(bytes)) => self.blobs.put(&key, bytes.freeze()).await?,
-            Some(Stored::Staged(staged)) => staged.commit(&key).await?,
+            Some(Stored::Staged(staged)) => row.place = staged.commit(&key).await?,
             // They were placed in an earlier round of the caller.
             None => {}
         }

@@ -15,9 +15,9 @@ use zot_oci::{Algorithm, ByteRange, Digest, RepositoryName};
 
 use super::{Engine, INLINE_BYTES_MAX};
 use crate::{
-    BlobKey, Result,
-    blobs::{BlobStore, MemoryBlobs, Pieces, Staged},
-    metadata::MemoryMetadata,
+    BlobAddress, BlobKey, Result,
+    blobs::{BlobStore, MemoryBlobs, Pieces, Staged, Staging},
+    metadata::{MemoryMetadata, Outcome},
     sessions::{MemorySessions, SessionRecord, Sessions},
 };
 
@@ -36,9 +36,9 @@ struct FailingSessions {
 
 #[async_trait::async_trait]
 impl Sessions for FailingSessions {
-    async fn save(&self, upload: UploadId, session: &SessionRecord) -> Result<()> {
+    async fn save(&self, upload: UploadId, session: &SessionRecord, previous: Option<u64>) -> Result<Outcome> {
         refuse(&self.fails)?;
-        self.sessions.save(upload, session).await
+        self.sessions.save(upload, session, previous).await
     }
 
     async fn load(&self, upload: UploadId) -> Result<Option<SessionRecord>> {
@@ -88,36 +88,40 @@ impl FailingBlobs {
 
 #[async_trait::async_trait]
 impl BlobStore for FailingBlobs {
+    fn staging(&self) -> Staging {
+        self.blobs.staging()
+    }
+
     async fn stage(&self, upload: UploadId) -> Result<Box<dyn Staged>> {
         Ok(self.failing(self.blobs.stage(upload).await?))
     }
 
-    async fn resume(&self, upload: UploadId, size: u64) -> Result<Option<Box<dyn Staged>>> {
-        Ok(self.blobs.resume(upload, size).await?.map(|staged| self.failing(staged)))
+    async fn resume(&self, upload: UploadId, size: u64, state: &[u8]) -> Result<Option<Box<dyn Staged>>> {
+        Ok(self.blobs.resume(upload, size, state).await?.map(|staged| self.failing(staged)))
     }
 
     async fn put(&self, key: &BlobKey, bytes: Bytes) -> Result<()> {
         self.blobs.put(key, bytes).await
     }
 
-    async fn read(&self, key: &BlobKey, size: u64, range: ByteRange) -> Result<Pieces> {
-        self.blobs.read(key, size, range).await
+    async fn read(&self, at: &BlobAddress, size: u64, range: ByteRange) -> Result<Pieces> {
+        self.blobs.read(at, size, range).await
     }
 
-    async fn size(&self, key: &BlobKey) -> Result<Option<u64>> {
-        self.blobs.size(key).await
+    async fn size(&self, at: &BlobAddress) -> Result<Option<u64>> {
+        self.blobs.size(at).await
     }
 
-    async fn delete(&self, key: &BlobKey) -> Result<()> {
-        self.blobs.delete(key).await
+    async fn delete(&self, at: &BlobAddress) -> Result<()> {
+        self.blobs.delete(at).await
     }
 
     async fn staged(&self) -> Result<Vec<UploadId>> {
         self.blobs.staged().await
     }
 
-    async fn discard(&self, upload: UploadId) -> Result<()> {
-        self.blobs.discard(upload).await
+    async fn discard(&self, upload: UploadId, state: &[u8]) -> Result<()> {
+        self.blobs.discard(upload, state).await
     }
 }
 
@@ -149,7 +153,11 @@ impl Staged for FailingStaged {
         self.staged.read_back().await
     }
 
-    async fn commit(self: Box<Self>, key: &BlobKey) -> Result<()> {
+    fn state(&self) -> Bytes {
+        self.staged.state()
+    }
+
+    async fn commit(self: Box<Self>, key: &BlobKey) -> Result<String> {
         self.staged.commit(key).await
     }
 }

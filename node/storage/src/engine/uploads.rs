@@ -1,7 +1,7 @@
 //! Uploads: opened for a repository and a subject, written to by one request at a time, resumed after a restart.
 
 use std::{
-    sync::{Arc, atomic::Ordering},
+    sync::Arc,
     time::{Duration, SystemTime},
 };
 
@@ -14,6 +14,7 @@ use super::{
     content::{Content, Mark, Stored, TakeError},
     open_uploads::{UPLOADS_OPEN_MAX, Upload},
 };
+use crate::{metadata::Outcome, sessions::SessionRecord};
 
 /// When a client should try again if too many uploads are open.
 const RETRY_AFTER: Duration = Duration::from_secs(30);
@@ -22,7 +23,7 @@ const RETRY_AFTER: Duration = Duration::from_secs(30);
 impl Uploads for Engine {
     async fn open_upload(&self, cx: &Context, repository: &RepositoryName, algorithm: Algorithm) -> Result<UploadId> {
         let id = UploadId::random();
-        self.add_upload(Upload::new(id, repository, cx.subject.clone(), Content::new(algorithm), false))?;
+        self.add_upload(Upload::new(id, repository, cx.subject.clone(), Content::new(algorithm), None))?;
         Ok(id)
     }
 
@@ -98,7 +99,7 @@ impl Engine {
             self.forget(id).await?;
             return Ok(None);
         };
-        self.add_upload(Upload::new(id, &repository, Subject::of_name(&saved.subject), content, true)).map(Some)
+        self.add_upload(Upload::new(id, &repository, Subject::of_name(&saved.subject), content, Some(saved.revision))).map(Some)
     }
 
     async fn append(&self, upload: &Upload, at: Option<u64>, body: Body) -> Result<UploadStatus> {
@@ -131,9 +132,9 @@ impl Engine {
             return;
         }
         self.uploads.remove(upload.id);
-        if !upload.saved.load(Ordering::Acquire) {
+        if upload.revision().is_none() {
             // If this fails too, the next start reclaims it.
-            self.blobs.discard(upload.id).await.ok();
+            self.blobs.discard(upload.id, &[]).await.ok();
         }
     }
 
@@ -176,25 +177,29 @@ impl Engine {
     }
 
     async fn save(&self, upload: &Upload, content: &Content) -> crate::Result<()> {
-        let record = content.record();
         let (repository, subject) = (upload.repository.to_string(), upload.subject.name().to_owned());
-        self.sessions.save(upload.id, &crate::sessions::SessionRecord { repository, subject, ..record }).await?;
-        upload.saved.store(true, Ordering::Release);
+        let previous = upload.revision();
+        let revision = previous.unwrap_or(0) + 1;
+        let record = SessionRecord { repository, subject, revision, ..content.record() };
+        match self.sessions.save(upload.id, &record, previous).await? {
+            Outcome::Committed => upload.saved(revision),
+            Outcome::Conflict => return Err(crate::Error::remote("save upload", "another process has saved it")),
+        }
         Ok(())
     }
 
     /// Forgets an upload whose content is gone. With `discard`, bytes of it may still be staged.
     async fn end(&self, upload: &Upload, discard: bool) -> crate::Result<()> {
         self.uploads.remove(upload.id);
-        if upload.saved.load(Ordering::Acquire) {
+        if upload.revision().is_some() {
             self.sessions.remove(upload.id).await?;
         }
-        if discard { self.blobs.discard(upload.id).await } else { Ok(()) }
+        if discard { self.blobs.discard(upload.id, &[]).await } else { Ok(()) }
     }
 
     async fn forget(&self, id: UploadId) -> crate::Result<()> {
         self.sessions.remove(id).await?;
-        self.blobs.discard(id).await
+        self.blobs.discard(id, &[]).await
     }
 }
 
@@ -203,7 +208,7 @@ pub(super) async fn save_all(engine: &Engine) -> crate::Result<()> {
     let mut saved = Ok(());
     for upload in engine.uploads.all() {
         let Some(content) = upload.content() else { continue };
-        if let Some(content) = content.as_ref().filter(|_| !upload.saved.load(Ordering::Acquire)) {
+        if let Some(content) = content.as_ref().filter(|_| upload.revision().is_none()) {
             saved = engine.save(&upload, content).await.and(saved);
         }
     }

@@ -4,11 +4,11 @@ use zot_oci::{Digest, Manifest, MediaType, RepositoryName};
 
 use super::{Content, Projector};
 use crate::{
-    BlobKey, Result,
+    Result,
     blobs::read_whole,
     metadata::{
         Key,
-        rows::{BlobRow, LinkRow, Location, ManifestRow},
+        rows::{BlobRow, LinkRow, ManifestRow},
     },
 };
 
@@ -26,12 +26,9 @@ pub(super) async fn change(projector: &Projector, name: &RepositoryName, digest:
         return Ok(if link.is_some() { Change::Add(Vec::new()) } else { Change::Remove(*digest) });
     };
     let row: ManifestRow = row.read(&key)?;
-    let (bytes, content) = match row.location() {
-        Location::Inline => (row.inline.clone(), Content::Written(*digest, row.inline.clone())),
-        Location::Shared | Location::Own => {
-            let key = BlobKey::own(name, digest);
-            (read_whole(projector.blobs.as_ref(), &key, row.size).await?, Content::Linked(*digest, key))
-        }
+    let (bytes, content) = match row.address(name, digest) {
+        None => (row.inline.clone(), Content::Written(*digest, row.inline.clone())),
+        Some(at) => (read_whole(projector.blobs.as_ref(), &at, row.size).await?, Content::Linked(*digest, at)),
     };
     let mut contents = linked(projector, name, &row.info(*digest)?.media_type, &bytes).await?;
     contents.push(content);
@@ -46,10 +43,9 @@ async fn linked(projector: &Projector, name: &RepositoryName, media_type: &Media
     for digest in blobs.into_iter().map(|blob| blob.digest) {
         let key = Key::Link(name.clone(), digest);
         let Some(row) = projector.metadata.get(&key).await? else { continue };
-        match row.read::<LinkRow>(&key)?.location() {
-            Location::Shared => contents.push(Content::Linked(digest, BlobKey::shared(&digest))),
-            Location::Inline => contents.extend(inline(projector, digest).await?),
-            Location::Own => contents.push(Content::Linked(digest, BlobKey::own(name, &digest))),
+        match row.read::<LinkRow>(&key)?.address(name, &digest) {
+            Some(at) => contents.push(Content::Linked(digest, at)),
+            None => contents.extend(inline(projector, digest).await?),
         }
     }
     Ok(contents)

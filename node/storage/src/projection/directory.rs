@@ -63,7 +63,7 @@ impl LayoutDirectory {
         }
         Durability::new(false).create_directory(&self.layout.repository_blobs(name, content.digest().algorithm()))?;
         match content {
-            Content::Linked(_, key) => link(&self.layout.blob(&key), &target),
+            Content::Linked(_, at) => link(&self.layout.blob(&at.key), &target),
             // Nothing refers to it before the index is written, and a cut one is written again.
             Content::Written(_, bytes) => write(&target, &bytes),
         }

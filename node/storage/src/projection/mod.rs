@@ -16,7 +16,7 @@ use std::{
 use tokio::sync::{Mutex, Notify};
 use zot_oci::Digest;
 
-use crate::{BlobKey, Result, blobs::BlobStore, error::chain, metadata::Metadata};
+use crate::{BlobAddress, Result, blobs::BlobStore, error::chain, metadata::Metadata};
 pub(crate) use directory::LayoutDirectory;
 pub(crate) use index::{FoundIndex, Index, REFERENCE_NAME};
 use round::{Left, Round};
@@ -46,7 +46,7 @@ pub(crate) struct Projector {
 
 /// A file of a layout.
 pub(crate) enum Content {
-    Linked(Digest, BlobKey),
+    Linked(Digest, BlobAddress),
     Written(Digest, bytes::Bytes),
 }
 
