@@ -35,7 +35,8 @@ pub trait BlobStore: Debug + Send + Sync {
     /// What the store does with staged bytes.
     fn staging(&self) -> Staging;
 
-    /// Makes room for the bytes of an upload; what an earlier stage of the same upload left is gone.
+    /// Makes room for the bytes of an upload. What was staged of it before is no part of them, but stays in a store that several processes use:
+    /// another may be going on with it.
     async fn stage(&self, upload: UploadId) -> Result<Box<dyn Staged>>;
 
     /// Takes up what was flushed of an upload: its first `size` bytes, given the last [`Staged::state`]. Nothing if they are not there any more.
@@ -57,6 +58,7 @@ pub trait BlobStore: Debug + Send + Sync {
     async fn staged(&self) -> Result<Vec<UploadId>>;
 
     /// Drops what is staged of an upload, if anything, given the last [`Staged::state`], or nothing if that is not known.
+    /// What was committed of it stays.
     async fn discard(&self, upload: UploadId, state: &[u8]) -> Result<()>;
 }
 

@@ -103,7 +103,13 @@ async fn a_stale_writer_spoils_nothing(store: &dyn BlobStore) {
     let mut stale = store.stage(upload).await.unwrap();
     stale.write(vec![Bytes::from_static(b"abc")]).await.unwrap();
     stale.flush().await.unwrap();
-    let mut current = store.resume(upload, 3, &stale.state()).await.unwrap().unwrap();
+    let state = stale.state();
+    // Others who start from nothing leave it alone.
+    let mut other = store.stage(upload).await.unwrap();
+    other.write(vec![Bytes::from_static(b"other")]).await.unwrap();
+    other.flush().await.unwrap();
+    drop(other);
+    let mut current = store.resume(upload, 3, &state).await.unwrap().unwrap();
     current.write(vec![Bytes::from_static(b"def")]).await.unwrap();
     current.flush().await.unwrap();
     // What fails does no harm.

@@ -2,9 +2,10 @@
 
 use std::{
     collections::HashMap,
+    hash::{Hash, Hasher},
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -19,12 +20,23 @@ use super::content::Content;
 /// The most uploads open at a time; each costs some hundred bytes of memory until it ends or expires, and up to 16 KiB of content.
 pub(super) const UPLOADS_OPEN_MAX: usize = 65_536;
 
+/// The most uploads that are taken up at a time.
+const RESUMING_MAX: usize = 64;
+
 /// The open uploads by their identifier.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct OpenUploads {
     open: Mutex<HashMap<UploadId, Arc<Upload>>>,
-    /// Held while a saved upload is taken up, so that this happens once.
-    pub(super) resuming: AsyncMutex<()>,
+    /// Each held while one of some saved uploads is taken up, so that this happens once.
+    resuming: [AsyncMutex<()>; RESUMING_MAX],
+    /// Whether the sessions store was out of reach the last time.
+    sessions_lost: AtomicBool,
+}
+
+impl Default for OpenUploads {
+    fn default() -> Self {
+        Self { open: Mutex::default(), resuming: std::array::from_fn(|_| AsyncMutex::default()), sessions_lost: AtomicBool::default() }
+    }
 }
 
 /// An open upload.
@@ -35,11 +47,26 @@ pub(super) struct Upload {
     pub(super) subject: Subject,
     /// The number of bytes acknowledged.
     acknowledged: AtomicU64,
-    /// The revision that the sessions store has of it, 0 for none.
-    revision: AtomicU64,
+    stored: Mutex<Stored>,
     touched: Mutex<Instant>,
     /// Nothing once the upload has ended.
     content: AsyncMutex<Option<Content>>,
+}
+
+/// What the sessions store has of an upload, as far as this process knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Stored {
+    /// The revision, if anything was saved.
+    pub(super) revision: Option<u64>,
+    /// The revision that could not be saved, or was saved without an answer. What this process has since then is in its memory alone.
+    pub(super) attempted: Option<u64>,
+}
+
+impl Stored {
+    /// Whether the sessions store lacks something that this process has.
+    pub(super) fn is_behind(self) -> bool {
+        self.revision.is_none() || self.attempted.is_some()
+    }
 }
 
 impl Upload {
@@ -49,7 +76,7 @@ impl Upload {
             repository: repository.clone(),
             subject,
             acknowledged: AtomicU64::new(content.offset()),
-            revision: AtomicU64::new(revision.unwrap_or(0)),
+            stored: Mutex::new(Stored { revision, attempted: None }),
             touched: Mutex::new(Instant::now()),
             content: AsyncMutex::new(Some(content)),
         }
@@ -59,13 +86,12 @@ impl Upload {
         self.repository == *repository && self.subject == cx.subject
     }
 
-    /// The revision that the sessions store has of it, if it has any.
-    pub(super) fn revision(&self) -> Option<u64> {
-        Some(self.revision.load(Ordering::Acquire)).filter(|revision| *revision > 0)
+    pub(super) fn stored(&self) -> Stored {
+        *self.stored.lock()
     }
 
-    pub(super) fn saved(&self, revision: u64) {
-        self.revision.store(revision, Ordering::Release);
+    pub(super) fn set_stored(&self, stored: Stored) {
+        *self.stored.lock() = stored;
     }
 
     pub(super) fn acknowledged(&self) -> u64 {
@@ -98,6 +124,26 @@ impl OpenUploads {
         let upload = Arc::new(upload);
         open.insert(upload.id, upload.clone());
         Some(upload)
+    }
+
+    /// Waits until nobody else takes this upload up.
+    pub(super) async fn resuming(&self, id: UploadId) -> MutexGuard<'_, ()> {
+        let mut hasher = std::hash::DefaultHasher::new();
+        id.hash(&mut hasher);
+        let [first, ..] = &self.resuming;
+        self.resuming.get(hasher.finish() as usize % RESUMING_MAX).unwrap_or(first).lock().await
+    }
+
+    /// Notes whether the sessions store could be reached, and tells so once.
+    pub(super) fn sessions_reached(&self, failure: Option<&crate::Error>) {
+        match (self.sessions_lost.swap(failure.is_some(), Ordering::AcqRel), failure) {
+            (false, Some(error)) => {
+                let error = crate::error::chain(error);
+                tracing::warn!(error, "upload sessions are out of reach, uploads go on in the memory of this process");
+            }
+            (true, None) => tracing::info!("upload sessions are within reach again"),
+            _ => {}
+        }
     }
 
     pub(super) fn get(&self, id: UploadId) -> Option<Arc<Upload>> {

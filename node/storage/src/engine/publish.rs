@@ -2,9 +2,10 @@
 
 use zot_oci::{Digest, RepositoryName};
 
-use super::{Engine, content::Stored};
+use super::{Attempts, Engine, content::Stored};
 use crate::{
     BlobKey, Result,
+    error::chain,
     metadata::{
         Expect, Key, Outcome, Transaction,
         rows::{BlobRow, LinkRow, Location, now_unix_ms},
@@ -21,7 +22,8 @@ impl Engine {
         size: u64,
         bytes: &mut Option<Stored>,
     ) -> Result<()> {
-        let mut placed = None;
+        let mut placed: Option<BlobRow> = None;
+        let mut attempts = Attempts::default();
         loop {
             let shared = if self.dedupe { self.shared_blob(digest).await? } else { None };
             let known = shared.is_some();
@@ -37,10 +39,21 @@ impl Engine {
                 transaction.put(Key::Blob(*digest), Expect::Absent, blob.encode_to_vec());
             }
             if self.metadata.commit(transaction).await? == Outcome::Committed {
+                self.drop_superfluous(digest, placed, &blob).await;
                 return Ok(());
             }
             // Somebody else stored the same blob at the same time: use theirs.
-            placed = Some(blob);
+            placed = placed.or(Some(blob).filter(|_| !known));
+            attempts.again().await?;
+        }
+    }
+
+    /// Removes bytes that were placed where nobody else's are, if those that `used` speaks of are others.
+    async fn drop_superfluous(&self, digest: &Digest, placed: Option<BlobRow>, used: &BlobRow) {
+        let placed = placed.filter(|placed| !placed.place.is_empty() && placed.place != used.place);
+        let Some(at) = placed.and_then(|placed| placed.address(digest)) else { return };
+        if let Err(error) = self.blobs.delete(&at).await {
+            tracing::warn!(%digest, error = %chain(&error), "could not remove bytes that were stored twice");
         }
     }
 

@@ -69,6 +69,7 @@ struct FailingBlobs {
     blobs: MemoryBlobs,
     failure: Failure,
     fails: Switch,
+    unreadable: Switch,
 }
 
 #[derive(Debug)]
@@ -76,13 +77,20 @@ struct FailingStaged {
     staged: Box<dyn Staged>,
     failure: Failure,
     fails: Switch,
+    unreadable: Switch,
     /// What a write in the background came to.
     written: Result<()>,
 }
 
 impl FailingBlobs {
     fn failing(&self, staged: Box<dyn Staged>) -> Box<dyn Staged> {
-        Box::new(FailingStaged { staged, failure: self.failure, fails: self.fails.clone(), written: Ok(()) })
+        Box::new(FailingStaged {
+            staged,
+            failure: self.failure,
+            fails: self.fails.clone(),
+            unreadable: self.unreadable.clone(),
+            written: Ok(()),
+        })
     }
 }
 
@@ -150,6 +158,7 @@ impl Staged for FailingStaged {
     }
 
     async fn read_back(&mut self) -> Result<Pieces> {
+        refuse(&self.unreadable)?;
         self.staged.read_back().await
     }
 
@@ -212,5 +221,20 @@ async fn bytes_of_a_write_that_failed_are_not_part_of_the_blob_and_those_before_
             let engine = Engine::new(Arc::<MemoryMetadata>::default(), blobs, Arc::<MemorySessions>::default(), true);
             an_upload_goes_on(&engine, &fails, lengths).await;
         }
+    }
+}
+
+#[tokio::test]
+async fn bytes_that_are_durable_when_flushed_are_not_read_again_when_an_upload_is_taken_up() {
+    for remote in [true, false] {
+        let blobs = if remote { MemoryBlobs::remote() } else { MemoryBlobs::default() };
+        let blobs = Arc::new(FailingBlobs { blobs, ..FailingBlobs::default() });
+        let (metadata, sessions) = (Arc::<MemoryMetadata>::default(), Arc::new(MemorySessions::shared()));
+        let [first, second] = [(); 2].map(|()| Engine::new(metadata.clone(), blobs.clone(), sessions.clone(), true));
+        let (cx, name) = (Context::internal(), "a".parse::<RepositoryName>().unwrap());
+        let upload = first.open_upload(&cx, &name, Algorithm::Sha256).await.unwrap();
+        first.append_upload(&cx, &name, upload, chunk(0, &[7; LARGE])).await.unwrap();
+        blobs.unreadable.store(true, Ordering::Release);
+        assert_eq!(second.upload_status(&cx, &name, upload).await.is_ok(), remote);
     }
 }

@@ -89,6 +89,6 @@ mod tests {
     #[tokio::test]
     async fn memory_keeps_the_contract() {
         super::super::suite::metadata_suite(&MemoryMetadata::default()).await;
-        super::super::suite::metadata_suite(&MemoryMetadata::limited(12)).await;
+        super::super::suite::metadata_suite(&MemoryMetadata::limited(8)).await;
     }
 }

@@ -35,7 +35,7 @@ pub trait Metadata: Debug + Send + Sync {
     /// The first `limit` rows of a scan, in the order of their keys.
     async fn scan(&self, scan: &Scan, limit: usize) -> Result<Vec<(Key, Row)>>;
 
-    /// The most changes that one transaction may have: at least a dozen.
+    /// The most changes that one transaction may have: eight or more.
     fn changes_max(&self) -> usize;
 
     /// Applies a transaction.
@@ -57,7 +57,7 @@ pub struct Row {
 /// Rows to change together.
 #[derive(Debug, Default, Clone)]
 pub struct Transaction {
-    /// The changes, each to another row.
+    /// The changes, no two of them to one row.
     pub changes: Vec<Change>,
 }
 

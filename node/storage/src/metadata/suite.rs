@@ -47,7 +47,7 @@ async fn conditions_decide(store: &dyn Metadata) {
 }
 
 async fn the_largest_transaction_fits(store: &dyn Metadata) {
-    assert!(store.changes_max() >= 12);
+    assert!(store.changes_max() >= 8);
     let mut transaction = Transaction::new();
     for number in 0..store.changes_max().min(1000) {
         transaction.put(tag("largest", &format!("t{number}")), Expect::Absent, "x");

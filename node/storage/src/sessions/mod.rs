@@ -24,7 +24,8 @@ pub use memory::MemorySessions;
 /// - A session is read as it was saved, or not at all. A failed read is an error, never an absent session.
 #[async_trait::async_trait]
 pub trait Sessions: Debug + Send + Sync {
-    /// Saves a session, if the one that is stored has the revision `previous`; with none, if none is stored. Otherwise it conflicts.
+    /// Saves a session, if the one that is stored has the revision `previous`; with none, if none is stored. Otherwise it conflicts. It may have
+    /// the same revision again: then it only gets younger.
     async fn save(&self, upload: UploadId, session: &SessionRecord, previous: Option<u64>) -> Result<Outcome>;
 
     /// A saved session, if there is one.
@@ -66,12 +67,18 @@ pub struct SessionRecord {
     /// Whether the bytes are staged in the blob store.
     #[prost(bool, tag = "7")]
     pub staged: bool,
-    /// Differs after each save.
+    /// Differs after each change: a random number below 2^48.
     #[prost(uint64, tag = "8")]
     pub revision: u64,
     /// What the blob store needs to take staged bytes up.
     #[prost(bytes = "bytes", tag = "9")]
     pub stage_state: Bytes,
+    /// When a process began to make a blob of it, in milliseconds since the Unix epoch; 0 if none has.
+    #[prost(uint64, tag = "10")]
+    pub finishing_unix_ms: u64,
+    /// Whether it is over; the session is about to be forgotten.
+    #[prost(bool, tag = "11")]
+    pub ended: bool,
 }
 
 #[cfg(test)]

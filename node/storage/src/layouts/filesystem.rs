@@ -1,4 +1,4 @@
-//! The directory of an image layout: written for other tools, and read back when the rows are lost.
+//! Image layouts in directories: other tools read them as they are.
 
 use std::{
     fs::{self, File},
@@ -6,47 +6,41 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use bytes::Bytes;
 use zot_oci::{Algorithm, Digest, RepositoryName};
 
-use super::{Content, FoundIndex, Index, change::Change};
+use super::{Change, Content, Found, Layouts, OCI_LAYOUT};
 use crate::{
     BlobKey, Error, Result,
     blobs::filesystem::{Durability, create, remove, size},
+    error::blocking,
     layout::{INDEX_FILE, Layout, OCI_LAYOUT_FILE},
 };
-
-/// The whole content of an `oci-layout` file (image-spec, "oci-layout file").
-const OCI_LAYOUT: &[u8] = br#"{"imageLayoutVersion":"1.0.0"}"#;
 
 /// The largest `index.json` that is read, in bytes: a million tags and more.
 const INDEX_BYTES_MAX: u64 = 1 << 30;
 
-/// All image layouts below a root directory. Its methods block.
+/// Image layouts in directories below a root, whose content has hard links to the blob store.
 #[derive(Debug, Clone)]
-pub(crate) struct LayoutDirectory {
+pub(crate) struct FilesystemLayouts {
     layout: Layout,
     durable: bool,
 }
 
-impl LayoutDirectory {
+impl FilesystemLayouts {
     pub(crate) fn new(layout: Layout, durable: bool) -> Self {
         Self { layout, durable }
     }
 
-    /// Makes the repository a layout, if it is none.
-    pub(crate) fn create(&self, name: &RepositoryName) -> Result<()> {
-        let marker = self.layout.repository(name).join(OCI_LAYOUT_FILE);
-        if holds(&marker, OCI_LAYOUT)? {
-            return Ok(());
-        }
-        Durability::new(false).create_directory(&self.layout.repository(name))?;
-        self.replace(&marker, OCI_LAYOUT)
+    /// Runs blocking work on the layouts.
+    async fn run<T: Send + 'static>(&self, work: impl FnOnce(&Self) -> Result<T> + Send + 'static) -> Result<T> {
+        let this = self.clone();
+        blocking(move || work(&this)).await
     }
 
-    /// Changes the files of a layout.
-    pub(super) fn apply(&self, name: &RepositoryName, change: Change) -> Result<()> {
+    fn change(&self, name: &RepositoryName, change: Change) -> Result<()> {
         match change {
-            Change::Add(contents) => contents.into_iter().try_for_each(|content| self.add(name, content)),
+            Change::Add(content) => self.add(name, content),
             Change::Remove(digest) => remove(&self.layout.repository_blob(name, &digest)),
         }
     }
@@ -55,91 +49,55 @@ impl LayoutDirectory {
     fn add(&self, name: &RepositoryName, content: Content) -> Result<()> {
         let target = self.layout.repository_blob(name, content.digest());
         let there = match &content {
-            Content::Linked(..) => size(&target)?.is_some(),
-            Content::Written(_, bytes) => holds(&target, bytes)?,
+            Content::Stored { .. } => size(&target)?.is_some(),
+            Content::Inline { bytes, .. } => holds(&target, bytes)?,
         };
         if there {
             return Ok(());
         }
         Durability::new(false).create_directory(&self.layout.repository_blobs(name, content.digest().algorithm()))?;
         match content {
-            Content::Linked(_, at) => link(&self.layout.blob(&at.key), &target),
+            Content::Stored { at, .. } => link(&self.layout.blob(&at.key), &target),
             // Nothing refers to it before the index is written, and a cut one is written again.
-            Content::Written(_, bytes) => write(&target, &bytes),
+            Content::Inline { bytes, .. } => write(&target, &bytes),
         }
     }
 
-    pub(crate) fn write_index(&self, name: &RepositoryName, index: &Index) -> Result<()> {
-        let path = self.layout.repository(name).join(INDEX_FILE);
-        let bytes = serde_json::to_vec(index).map_err(Error::metadata("encode"))?;
-        self.replace(&path, &bytes)
-    }
-
-    /// Makes everything written so far durable, in one call for all layouts.
-    pub(crate) fn sync(&self) -> Result<()> {
-        if !self.durable {
+    /// Makes the repository a layout, if it is none.
+    fn mark(&self, name: &RepositoryName) -> Result<()> {
+        let marker = self.layout.repository(name).join(OCI_LAYOUT_FILE);
+        if holds(&marker, OCI_LAYOUT)? {
             return Ok(());
         }
-        let root = File::open(self.layout.root()).map_err(Error::file("open", self.layout.root()))?;
-        rustix::fs::syncfs(&root).map_err(|errno| Error::file("sync", self.layout.root())(errno.into()))
+        Durability::new(false).create_directory(&self.layout.repository(name))?;
+        replace(&marker, OCI_LAYOUT)
     }
 
-    /// Writes a file whole or not at all.
-    fn replace(&self, path: &Path, bytes: &[u8]) -> Result<()> {
-        let beside = beside(path);
-        write(&beside, bytes)?;
-        fs::rename(&beside, path).map_err(Error::file("rename to", path))
-    }
-
-    /// Every directory that is an image layout and whose path is a repository's name, with that name.
-    pub(crate) fn repositories(&self) -> Result<Vec<RepositoryName>> {
-        let mut found = Vec::new();
-        walk(self.layout.root(), "", &mut found)?;
-        Ok(found)
-    }
-
-    /// The index of a repository.
-    pub(crate) fn index(&self, name: &RepositoryName) -> Result<FoundIndex> {
+    fn read_index(&self, name: &RepositoryName) -> Result<Bytes> {
         let path = self.layout.repository(name).join(INDEX_FILE);
         let file = File::open(&path).map_err(Error::file("open", &path))?;
-        let reader = io::BufReader::new(file.take(INDEX_BYTES_MAX));
-        serde_json::from_reader(reader).map_err(|error| Error::damaged(format!("file `{}`", path.display()), error))
+        let mut bytes = Vec::new();
+        file.take(INDEX_BYTES_MAX).read_to_end(&mut bytes).map_err(Error::file("read", &path))?;
+        Ok(bytes.into())
     }
 
-    /// The files of a repository that are named by a digest, with their sizes.
-    pub(crate) fn contents(&self, name: &RepositoryName) -> Result<Vec<(Digest, u64)>> {
+    /// The files of a repository that are named by a digest.
+    fn list(&self, name: &RepositoryName) -> Result<Vec<Found>> {
         let mut contents = Vec::new();
         for algorithm in Algorithm::ALL {
             let path = self.layout.repository_blobs(name, algorithm);
             for (entry, kind) in entries(&path)? {
                 let digest = entry.file_name().and_then(|hex| format!("{algorithm}:{}", hex.to_str()?).parse().ok());
                 if let (Some(digest), true) = (digest, kind.is_file()) {
-                    contents.extend(size(&entry)?.map(|size| (digest, size)));
+                    contents.extend(found(digest, &entry)?);
                 }
             }
         }
         Ok(contents)
     }
 
-    /// A file of a repository, whole; nothing if it is not there.
-    pub(crate) fn read(&self, name: &RepositoryName, digest: &Digest) -> Result<Option<Vec<u8>>> {
-        let path = self.layout.repository_blob(name, digest);
-        match fs::read(&path) {
-            Ok(bytes) => Ok(Some(bytes)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(Error::file("read", &path)(error)),
-        }
-    }
-
-    /// When a file of a repository was last written.
-    pub(crate) fn modified(&self, name: &RepositoryName, digest: &Digest) -> Result<std::time::SystemTime> {
-        let path = self.layout.repository_blob(name, digest);
-        let modified = fs::metadata(&path).and_then(|metadata| metadata.modified());
-        modified.map_err(Error::file("stat", &path))
-    }
-
     /// Gives a file of a repository a second name in the blob store, if there is none.
-    pub(crate) fn keep(&self, name: &RepositoryName, digest: &Digest, key: &BlobKey) -> Result<()> {
+    fn link_back(&self, name: &RepositoryName, digest: &Digest, key: &BlobKey) -> Result<()> {
         let (shown, kept) = (self.layout.repository_blob(name, digest), self.layout.blob(key));
         if size(&kept)?.is_some() {
             return Ok(());
@@ -149,6 +107,87 @@ impl LayoutDirectory {
         }
         link(&shown, &kept)
     }
+}
+
+#[async_trait::async_trait]
+impl Layouts for FilesystemLayouts {
+    async fn apply(&self, repository: &RepositoryName, changes: Vec<Change>) -> Result<()> {
+        let name = repository.clone();
+        self.run(move |this| changes.into_iter().try_for_each(|change| this.change(&name, change))).await
+    }
+
+    async fn write_index(&self, repository: &RepositoryName, index: Bytes) -> Result<()> {
+        let name = repository.clone();
+        self.run(move |this| {
+            this.mark(&name)?;
+            replace(&this.layout.repository(&name).join(INDEX_FILE), &index)
+        })
+        .await
+    }
+
+    /// One call for all layouts.
+    async fn sync(&self) -> Result<()> {
+        if !self.durable {
+            return Ok(());
+        }
+        self.run(|this| {
+            let root = File::open(this.layout.root()).map_err(Error::file("open", this.layout.root()))?;
+            rustix::fs::syncfs(&root).map_err(|errno| Error::file("sync", this.layout.root())(errno.into()))
+        })
+        .await
+    }
+
+    /// Every directory that is an image layout and whose path is a repository's name.
+    async fn repositories(&self) -> Result<Vec<RepositoryName>> {
+        self.run(|this| {
+            let mut found = Vec::new();
+            walk(this.layout.root(), "", &mut found)?;
+            Ok(found)
+        })
+        .await
+    }
+
+    async fn index(&self, repository: &RepositoryName) -> Result<Bytes> {
+        let name = repository.clone();
+        self.run(move |this| this.read_index(&name)).await
+    }
+
+    async fn contents(&self, repository: &RepositoryName) -> Result<Vec<Found>> {
+        let name = repository.clone();
+        self.run(move |this| this.list(&name)).await
+    }
+
+    async fn read(&self, repository: &RepositoryName, digest: &Digest) -> Result<Option<Bytes>> {
+        let path = self.layout.repository_blob(repository, digest);
+        blocking(move || match fs::read(&path) {
+            Ok(bytes) => Ok(Some(bytes.into())),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(Error::file("read", &path)(error)),
+        })
+        .await
+    }
+
+    async fn keep(&self, repository: &RepositoryName, digest: &Digest, key: &BlobKey) -> Result<String> {
+        let (name, digest, key) = (repository.clone(), *digest, key.clone());
+        self.run(move |this| this.link_back(&name, &digest, &key)).await?;
+        Ok(String::new())
+    }
+}
+
+/// What there is to say of a file; nothing if it went since it was listed.
+fn found(digest: Digest, path: &Path) -> Result<Option<Found>> {
+    match fs::metadata(path).and_then(|metadata| Ok((metadata.len(), metadata.modified()?))) {
+        Ok((size, modified)) => Ok(Some(Found { digest, size, modified })),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(Error::file("stat", path)(error)),
+    }
+}
+
+/// Writes a file whole or not at all.
+fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
+    let beside = beside(path);
+    write(&beside, bytes)?;
+    fs::rename(&beside, path).map_err(Error::file("rename to", path))
 }
 
 fn write(path: &Path, bytes: &[u8]) -> Result<()> {
@@ -220,22 +259,31 @@ fn entries(path: &Path) -> Result<Vec<(PathBuf, fs::FileType)>> {
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_file_that_a_power_cut_filled_with_zeros_is_written_again() {
+    #[tokio::test]
+    async fn directories_keep_the_contract() {
+        let root = tempfile::tempdir().unwrap();
+        let blobs = crate::blobs::FilesystemBlobs::open(root.path(), false).unwrap();
+        let layouts = FilesystemLayouts::new(Layout::new(root.path()), true);
+        super::super::suite::layouts_suite(&layouts, &blobs).await;
+    }
+
+    #[tokio::test]
+    async fn a_file_that_a_power_cut_filled_with_zeros_is_written_again() {
         let root = tempfile::tempdir().unwrap();
         let layout = Layout::new(root.path());
-        let directory = LayoutDirectory::new(layout.clone(), false);
+        let layouts = FilesystemLayouts::new(layout.clone(), false);
         let (name, bytes): (RepositoryName, &'static [u8]) = ("a".parse().unwrap(), b"content");
         let digest = Digest::sha256(bytes);
-        directory.create(&name).unwrap();
-        directory.add(&name, Content::Written(digest, bytes::Bytes::from_static(bytes))).unwrap();
+        let content = Content::Inline { digest, bytes: Bytes::from_static(bytes) };
+        layouts.apply(&name, vec![Change::Add(content.clone())]).await.unwrap();
+        layouts.write_index(&name, Bytes::from_static(b"{}")).await.unwrap();
         let marker = layout.repository(&name).join(OCI_LAYOUT_FILE);
         fs::write(layout.repository_blob(&name, &digest), [0; 7]).unwrap();
         fs::write(&marker, [0; OCI_LAYOUT.len()]).unwrap();
 
-        directory.create(&name).unwrap();
-        directory.add(&name, Content::Written(digest, bytes::Bytes::from_static(bytes))).unwrap();
-        assert_eq!(directory.read(&name, &digest).unwrap().unwrap(), bytes);
+        layouts.apply(&name, vec![Change::Add(content)]).await.unwrap();
+        layouts.write_index(&name, Bytes::from_static(b"{}")).await.unwrap();
+        assert_eq!(layouts.read(&name, &digest).await.unwrap().unwrap(), bytes);
         assert_eq!(fs::read(marker).unwrap(), OCI_LAYOUT);
     }
 
