@@ -43,6 +43,10 @@ impl S3Blobs {
         Self { store: Arc::new(store) }
     }
 
+    pub(crate) fn store(&self) -> &Arc<Store> {
+        &self.store
+    }
+
     /// What was asked of S3 since the store was opened.
     #[must_use]
     pub fn calls(&self) -> Calls {

@@ -5,7 +5,10 @@
 //! <prefix>_own/<repository>/<algorithm>/<hex>  bytes that one repository has to itself
 //! <prefix>_large/<upload>/<nonce>              a larger blob, under the name that its upload began with: its rows say so
 //! <prefix>_tails/<upload>/<nonce>              bytes of an upload in progress that do not fill a part yet
-//! <prefix><repository>/…                       the repository as an OCI image layout
+//! <prefix><repository>/oci-layout, index.json   the repository as an OCI image layout: its manifests and tags,
+//! <prefix><repository>/blobs/<algorithm>/<hex>   its manifests and what else is small, as content,
+//! <prefix><repository>/_pointers/<algorithm>/<hex>.<size>
+//!                                               and for all else the name of the object above that holds it
 //! ```
 //!
 //! The prefix is the configured root directory *twice*: zot's S3 driver prepends it to paths that begin with it already, so that this is where
@@ -14,12 +17,18 @@
 
 use uuid::Uuid;
 use zot_contract::UploadId;
+use zot_oci::{Digest, RepositoryName};
 use zot_storage::{BlobAddress, BlobKey};
 
 /// Under which larger blobs lie.
 const LARGE: &str = "_large/";
 /// Under which the unfinished ends of uploads lie.
 const TAILS: &str = "_tails/";
+
+/// What follows a repository's name before its content, its pointers, and in its index.
+const CONTENTS: &str = "/blobs/";
+const POINTERS: &str = "/_pointers/";
+const INDEX: &str = "/index.json";
 
 /// Draws keys below one prefix.
 #[derive(Debug, Clone)]
@@ -57,6 +66,11 @@ impl Keys {
         self.of(TAILS)
     }
 
+    /// What every key begins with.
+    pub(crate) fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
     /// The name that a key was drawn for.
     pub(crate) fn name<'a>(&self, key: &'a str) -> Option<&'a str> {
         key.strip_prefix(&self.prefix)
@@ -85,9 +99,61 @@ pub(crate) fn of_upload(upload: UploadId) -> [String; 2] {
     [format!("{TAILS}{upload}/"), format!("{LARGE}{upload}/")]
 }
 
+/// The marker of a repository's layout.
+pub(crate) fn marker(repository: &RepositoryName) -> String {
+    format!("{repository}/oci-layout")
+}
+
+/// The index of a repository's layout.
+pub(crate) fn index(repository: &RepositoryName) -> String {
+    format!("{repository}{INDEX}")
+}
+
+/// Content of a repository's layout.
+pub(crate) fn content(repository: &RepositoryName, digest: &Digest) -> String {
+    format!("{}{}/{}", contents(repository), digest.algorithm(), digest.hex())
+}
+
+/// Below what all content of a repository's layout lies.
+pub(crate) fn contents(repository: &RepositoryName) -> String {
+    format!("{repository}{CONTENTS}")
+}
+
+/// What says where content of a repository is that is not in its layout.
+pub(crate) fn pointer(repository: &RepositoryName, digest: &Digest, size: u64) -> String {
+    format!("{}{}/{}.{size}", pointers(repository), digest.algorithm(), digest.hex())
+}
+
+/// Below what all pointers of a repository lie.
+pub(crate) fn pointers(repository: &RepositoryName) -> String {
+    format!("{repository}{POINTERS}")
+}
+
+/// The repository whose index has this name.
+pub(crate) fn repository_of_index(name: &str) -> Option<RepositoryName> {
+    name.strip_suffix(INDEX)?.parse().ok()
+}
+
+/// The digest of the content of any repository's layout that has this name.
+pub(crate) fn digest_of_content(name: &str) -> Option<Digest> {
+    let (_, rest) = name.rsplit_once(CONTENTS)?;
+    digest(rest)
+}
+
+/// The digest and the size that a pointer of any repository with this name speaks of.
+pub(crate) fn digest_of_pointer(name: &str) -> Option<(Digest, u64)> {
+    let (_, rest) = name.rsplit_once(POINTERS)?;
+    let (rest, size) = rest.split_once('.')?;
+    Some((digest(rest)?, size.parse().ok()?))
+}
+
+fn digest(path: &str) -> Option<Digest> {
+    path.replacen('/', ":", 1).parse().ok()
+}
+
 #[cfg(test)]
 mod tests {
-    use zot_oci::Digest;
+    use zot_oci::Algorithm;
 
     use super::*;
 
@@ -122,5 +188,19 @@ mod tests {
         }
         assert_eq!(keys.upload("r/r/_large/else/1"), None);
         assert_ne!(large(upload), large(upload));
+    }
+
+    #[test]
+    fn names_in_a_layout_tell_what_they_are() {
+        let (repository, digest) = ("a/blobs/b".parse().unwrap(), Digest::of(Algorithm::Sha512, b"x"));
+        assert_eq!(repository_of_index(&index(&repository)), Some(repository.clone()));
+        assert_eq!(digest_of_content(&content(&repository, &digest)), Some(digest));
+        assert_eq!(digest_of_pointer(&pointer(&repository, &digest, 7)), Some((digest, 7)));
+        for name in ["index.json", "_own/a/index.json", "a/_b/index.json", "A/index.json"] {
+            assert_eq!(repository_of_index(name), None, "{name}");
+        }
+        assert_eq!(digest_of_content(&pointer(&repository, &digest, 7)), None);
+        assert_eq!(digest_of_content("a/blobs/sha256/abc"), None);
+        assert_eq!(digest_of_pointer(&content(&repository, &digest)), None);
     }
 }

@@ -1,8 +1,9 @@
-//! Bytes in a bucket of S3, or of what speaks its protocol: the port [`zot_storage::blobs::BlobStore`].
+//! A bucket of S3, or of what speaks its protocol: bytes, the port [`zot_storage::blobs::BlobStore`], and the image layouts that tell what they
+//! are, the port [`zot_storage::layouts::Layouts`].
 //!
 //! Nothing depends on conditional writes, renames or copies, which many servers lack: the rows say what is true. Nothing is listed on the way
 //! of a request: only [`S3Blobs::reap`], [`S3Blobs::placed`], [`zot_storage::blobs::BlobStore::staged`] and the discarding of an upload
-//! whose state nobody knows list, and all of them run in the background.
+//! whose state nobody knows list, and so do layouts when they are read; all of that is work in the background.
 //!
 //! # What a push and a pull cost
 //! | what | calls |
@@ -34,6 +35,7 @@ mod buffer;
 mod calls;
 mod http;
 mod keys;
+mod layouts;
 mod limits;
 mod memory;
 mod open;
@@ -44,5 +46,6 @@ mod store;
 
 pub use blobs::{Placed, S3Blobs};
 pub use calls::Calls;
+pub use layouts::S3Layouts;
 pub use limits::Limits;
 pub use open::OpenError;

@@ -6,7 +6,8 @@ use aws_config::{BehaviorVersion, Region, SdkConfig, retry::RetryConfig};
 use aws_sdk_s3::{
     Client,
     config::{
-        Builder, Credentials, RequestChecksumCalculation, ResponseChecksumValidation, StalledStreamProtectionConfig, timeout::TimeoutConfig,
+        Builder, Credentials, RequestChecksumCalculation, ResponseChecksumValidation, StalledStreamProtectionConfig, retry::RetryPartition,
+        timeout::TimeoutConfig,
     },
     operation::head_bucket::HeadBucketError,
     types::{ObjectCannedAcl, ServerSideEncryption, StorageClass},
@@ -177,6 +178,8 @@ fn client(config: &S3, shared: &SdkConfig, endpoint: &str, limits: Limits) -> Bu
     let retries = retries.with_initial_backoff(BACKOFF).with_max_backoff(BACKOFF_MAX);
     let builder = Builder::from(shared)
         .retry_config(retries)
+        // Another store that fails must not use up this one's retries.
+        .retry_partition(RetryPartition::new(format!("{endpoint}/{}", config.bucket)))
         // Time without progress is bounded by the client below, for answers as well as for what is sent.
         .timeout_config(TimeoutConfig::builder().build())
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled())

@@ -50,6 +50,17 @@ pub(crate) async fn open(store: &Arc<Store>, key: String, range: ByteRange) -> R
     Ok(Some((size, pieces.boxed())))
 }
 
+/// Begins to read at most a range of an object, less if it is smaller: its size and its pieces. Nothing if it is not there.
+pub(crate) async fn open_within(store: &Arc<Store>, key: String, range: ByteRange) -> Result<Option<(u64, Pieces)>> {
+    match store.bucket.size(&key).await? {
+        None => Ok(None),
+        Some(size) => match ByteRange::new(range.first(), range.last().min(size.saturating_sub(1))).filter(|_| size > 0) {
+            Some(range) => open(store, key, range).await,
+            None => Ok(Some((size, stream::empty().boxed()))),
+        },
+    }
+}
+
 impl Reading {
     /// The next piece.
     async fn piece(&mut self) -> Result<Option<Bytes>> {

@@ -17,18 +17,26 @@ pub(crate) struct Listed<T> {
 }
 
 impl Bucket {
-    /// The objects whose keys begin with `prefix`, in the order of their keys.
-    pub(crate) async fn list(&self, prefix: &str) -> Result<Vec<Listed<String>>> {
-        let mut listed = Vec::new();
+    /// Shows every object whose key begins with `prefix`, in the order of their keys.
+    pub(crate) async fn visit(&self, prefix: &str, mut visit: impl FnMut(Listed<String>) + Send) -> Result<()> {
         let mut pages = self.client.list_objects_v2().bucket(&self.name).prefix(prefix).into_paginator().send();
         while let Some(page) = pages.next().await {
             let page = page.map_err(|error| failed(format!("list objects {prefix}*"), error))?;
             for object in page.contents.unwrap_or_default() {
                 let since = object.last_modified.and_then(|time| time.try_into().ok());
                 let size = object.size.and_then(|size| size.try_into().ok()).unwrap_or_default();
-                listed.extend(object.key.map(|what| Listed { what, since, size }));
+                if let Some(what) = object.key {
+                    visit(Listed { what, since, size });
+                }
             }
         }
+        Ok(())
+    }
+
+    /// The objects whose keys begin with `prefix`, in the order of their keys.
+    pub(crate) async fn list(&self, prefix: &str) -> Result<Vec<Listed<String>>> {
+        let mut listed = Vec::new();
+        self.visit(prefix, |object| listed.push(object)).await?;
         Ok(listed)
     }
 

@@ -36,6 +36,9 @@ const IDLE: Duration = Duration::from_secs(15);
 /// The most connections kept while nobody uses them.
 const IDLE_CONNECTIONS_MAX: usize = 64;
 
+/// How many times as long S3 may be silent while it puts an object together: some servers read all parts before they answer.
+const COMPLETION_FACTOR: u32 = 12;
+
 /// How patient the client is.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Patience {
@@ -78,7 +81,8 @@ impl Http {
     }
 
     async fn exchange(self, request: HttpRequest) -> Result<HttpResponse, ConnectorError> {
-        let progress = Progress::new(self.stall);
+        let completes = request.method() == "POST" && request.uri().contains("uploadId=");
+        let progress = Progress::new(if completes { self.stall * COMPLETION_FACTOR } else { self.stall });
         let request = self.prepare(request, &progress)?;
         let response = progress.watch(self.client.request(request)).await.map_err(|stalled| ConnectorError::timeout(stalled.into()))?;
         // Whatever goes wrong below HTTP may go well on another connection.

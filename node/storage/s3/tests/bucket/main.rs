@@ -4,6 +4,7 @@
 
 mod calls;
 mod faults;
+mod layouts;
 mod limits;
 mod opening;
 mod proxy;
