@@ -1,16 +1,16 @@
 //! The all-in-one registry: one process, one command, one configuration file.
 
+mod cluster;
 mod command;
-mod output;
 mod rebuild;
 mod serve;
-mod verify;
 
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
 
 use command::{Arguments, Command};
+use zot_process::{Part, output};
 
 /// Small and long-lived objects of many threads are what a registry allocates; the system's allocator keeps more memory for them.
 #[global_allocator]
@@ -22,9 +22,10 @@ fn main() -> ExitCode {
         Err(error) => return output::usage(&error),
     };
     match arguments.command {
-        _ if arguments.version => output::version(),
+        _ if arguments.version => output::version("all-in-one"),
         Some(Command::Serve { config, .. }) => serve::serve(&config),
-        Some(Command::Verify { config }) => verify::verify(&config),
+        Some(Command::Verify { config }) => zot_process::verify(&config, Part::AllInOne),
+        Some(Command::Cluster { command }) => cluster::run(command),
         Some(Command::Rebuild { config }) => rebuild::rebuild(&config),
         None => output::help(&mut Arguments::command()),
     }

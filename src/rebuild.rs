@@ -4,9 +4,8 @@ use std::{path::Path, process::ExitCode};
 
 use indicatif::{ProgressBar, ProgressStyle};
 use zot_node::Rebuilt;
+use zot_process::output;
 use zot_runtime::telemetry;
-
-use crate::output;
 
 /// Throws the metadata away and reads it anew.
 pub(crate) fn rebuild(path: &Path) -> ExitCode {
@@ -26,7 +25,7 @@ pub(crate) fn rebuild(path: &Path) -> ExitCode {
     match rebuilt {
         Ok(stores) => {
             for (root, Rebuilt { repositories, manifests, tags, blobs, damaged }) in stores {
-                tracing::info!(root = %root.display(), repositories, manifests, tags, blobs, damaged, "rebuilt the metadata");
+                tracing::info!(root, repositories, manifests, tags, blobs, damaged, "rebuilt the metadata");
             }
             ExitCode::SUCCESS
         }

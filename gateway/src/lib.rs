@@ -3,9 +3,11 @@
 
 pub mod cluster_registry;
 mod configuration;
+mod front;
 pub mod http;
 #[cfg(test)]
 mod sandbox;
 pub mod server;
 
 pub use configuration::{InvalidOrigin, tls_files};
+pub use front::{Front, cluster};

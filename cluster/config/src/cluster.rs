@@ -2,23 +2,41 @@
 
 use std::path::PathBuf;
 
+use crate::http::Http;
 use crate::key_path::KeyPath;
+use crate::redis::Redis;
 use crate::report::Report;
 use crate::setting::secret::Secret;
 use crate::setting::section::section;
+use crate::storage::{Storage, Store};
 
 /// The length that the hash function's key has.
 const HASH_KEY_BYTES: usize = 16;
 
+/// How far the port of a member's internal plane is above that of its HTTP, where `members` are all that is known of them.
+pub const PLANE_PORT_OFFSET: u16 = 10_000;
+
 section! {
     /// The processes that serve as one registry.
     pub struct Cluster {
-        /// `host:port` of every process, in the same order everywhere.
+        /// `host:port` where the HTTP of every process is reached, in the same order everywhere: for processes that are gateway and node in one.
         "members" => members: Vec<String> = Vec::new();
-        /// Key by which repositories are spread over the members, 16 characters, the same everywhere.
+        /// `host:port` where the internal plane of the storage nodes is reached: to form the cluster, and to find it.
+        "nodes" => nodes: Vec<String> = Vec::new();
+        /// Key by which repositories are spread over the nodes, 16 characters, the same everywhere.
         "hashKey" => hash_key: Secret = Secret::default();
+        /// What people call this node; the name of its host if absent.
+        "name" => name: Option<String> = None;
+        /// `address:port` that the internal plane of this node listens on; every address, at the port it is reached at, if absent.
+        "listen" => listen: Option<String> = None;
+        /// `host:port` where the other nodes reach this one; the one of the nodes that is on this host if absent.
+        "advertise" => advertise: Option<String> = None;
+        /// Local directory of what the nodes agreed on; `_cluster` in the root directory of the storage if absent.
+        "directory" => directory: Option<PathBuf> = None;
         /// How members prove themselves to each other.
         "tls" => tls: Option<ClusterTls> = None;
+        /// Redis for what all nodes should know of and may lose: how far uploads are.
+        "redis" => redis: Option<Redis> = None;
     }
 }
 
@@ -29,7 +47,7 @@ section! {
         "cert" => cert: Option<PathBuf> = None;
         /// File with the key of that certificate.
         "key" => key: Option<PathBuf> = None;
-        /// File with the authority of the other members' certificates; the system's if absent.
+        /// File with the authority of the other members' certificates.
         "cacert" => cacert: Option<PathBuf> = None;
     }
 }
@@ -45,28 +63,104 @@ pub(crate) fn check_manifests(configured: u64, report: &Report) {
 }
 
 impl Cluster {
-    pub(crate) fn check(&self, path: &KeyPath, report: &Report) {
-        if self.members.is_empty() {
-            report.problem(&path.key("members"), "cannot have 0 members in a scale out cluster");
-        }
-        for (index, member) in self.members.iter().enumerate() {
-            self.check_member(index, member, &path.key("members").index(index), report);
-        }
-        if self.hash_key.reveal().len() != HASH_KEY_BYTES {
-            report.problem(&path.key("hashKey"), "hashKey for scale out cluster must have 16 characters");
-        }
-        if self.tls.as_ref().is_some_and(|tls| tls.cert.is_some() != tls.key.is_some()) {
-            report.problem(&path.key("tls"), "`cert` and `key` belong together");
-        }
+    /// Where the internal planes of the nodes are reached, in the order of the file.
+    #[must_use]
+    pub fn node_addresses(&self) -> Vec<String> {
+        if self.nodes.is_empty() { self.members.iter().filter_map(|member| plane_of(member)).collect() } else { self.nodes.clone() }
     }
 
-    fn check_member(&self, index: usize, member: &str, path: &KeyPath, report: &Report) {
-        let valid = member.rsplit_once(':').is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok());
-        if !valid {
-            report.problem(path, format!("expected `host:port`, found {member:?}"));
+    /// The key that repositories are hashed with.
+    #[must_use]
+    pub fn hash_key_bytes(&self) -> Option<[u8; HASH_KEY_BYTES]> {
+        self.hash_key.reveal().as_bytes().try_into().ok()
+    }
+
+    pub(crate) fn check(&self, path: &KeyPath, storage: &Storage, http: &Http, report: &Report) {
+        match (self.members.is_empty(), self.nodes.is_empty()) {
+            (true, true) => report.problem(&path.key("members"), "cannot have 0 members in a scale out cluster: give `members` or `nodes`"),
+            (false, false) => report.problem(&path.key("nodes"), "give either `members` or `nodes`"),
+            _ => {}
         }
-        if self.members[..index].iter().any(|earlier| earlier == member) {
-            report.problem(path, format!("{member} is named twice"));
+        check_addresses(&self.members, &path.key("members"), report);
+        check_addresses(&self.nodes, &path.key("nodes"), report);
+        for (key, address) in [("listen", &self.listen), ("advertise", &self.advertise)] {
+            check_addresses(address.as_slice(), &path.key(key), report);
         }
+        if !self.members.is_empty() && self.listen.is_none() && http.port.checked_add(PLANE_PORT_OFFSET).is_none() {
+            let message = format!("the internal plane would listen {PLANE_PORT_OFFSET} above http.port, which no port is: give `listen`");
+            report.problem(&path.key("members"), message);
+        }
+        if self.hash_key_bytes().is_none() {
+            report.problem(&path.key("hashKey"), "hashKey for scale out cluster must have 16 characters");
+        }
+        if self.tls.as_ref().is_some_and(|tls| tls.cert.is_none() || tls.key.is_none() || tls.cacert.is_none()) {
+            report.problem(&path.key("tls"), "`cert`, `key` and `cacert` belong together: the members check each other's certificates");
+        }
+        if let Some(redis) = &self.redis {
+            redis.check(&path.key("redis"), report);
+        }
+        self.check_storage(storage, report);
+    }
+
+    /// Nodes either all reach the same stores, or each has a disk of its own.
+    fn check_storage(&self, storage: &Storage, report: &Report) {
+        if self.node_addresses().len() < 2 {
+            return;
+        }
+        let remote = storage.default.storage_driver.is_some();
+        for (path, store) in storage.stores() {
+            if store.storage_driver.is_some() != remote {
+                report.problem(&path.key("storageDriver"), "the stores of a cluster must be either all remote or all local");
+            } else if remote && !has_remote_metadata(store) {
+                let message = "several nodes need metadata that all of them reach: configure `dynamodb`; with metadata on its own disk, \
+                               a remote store can serve one node";
+                report.problem(&path.key("cacheDriver"), message);
+            }
+        }
+        if !remote {
+            let message = "the storage of each node is its own: repositories stay on the node they were first pushed to, \
+                           and cannot be reached while it is down";
+            report.warning(&KeyPath::of("cluster"), message);
+        }
+    }
+}
+
+fn has_remote_metadata(store: &Store) -> bool {
+    store.cache_driver.is_some() && store.uses_remote_cache()
+}
+
+/// Where the internal plane of a member is reached whose HTTP is reached at `member`.
+fn plane_of(member: &str) -> Option<String> {
+    let (host, port) = host_and_port(member)?;
+    Some(format!("{host}:{}", port.checked_add(PLANE_PORT_OFFSET)?))
+}
+
+fn host_and_port(address: &str) -> Option<(&str, u16)> {
+    let (host, port) = address.rsplit_once(':')?;
+    (!host.is_empty()).then_some((host, port.parse().ok()?))
+}
+
+fn check_addresses(addresses: &[String], path: &KeyPath, report: &Report) {
+    for (index, address) in addresses.iter().enumerate() {
+        let path = path.index(index);
+        if host_and_port(address).is_none() {
+            report.problem(&path, format!("expected `host:port`, found {address:?}"));
+        }
+        if addresses[..index].contains(address) {
+            report.problem(&path, format!("{address} is named twice"));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_internal_plane_of_a_member_is_above_its_http() {
+        let cluster = Cluster { members: vec!["a:9000".to_owned(), "[::1]:9001".to_owned()], ..Cluster::default() };
+        assert_eq!(cluster.node_addresses(), ["a:19000", "[::1]:19001"]);
+        let cluster = Cluster { nodes: vec!["n1:9090".to_owned()], ..Cluster::default() };
+        assert_eq!(cluster.node_addresses(), ["n1:9090"]);
     }
 }

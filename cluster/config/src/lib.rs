@@ -27,6 +27,7 @@ pub use key_path::KeyPath;
 pub use report::{Problem, Warning};
 pub use setting::duration::Timeout;
 pub use setting::secret::Secret;
+pub use setting::size::Size;
 pub use source::{CONFIG_BYTES_MAX, ConfigError, Format};
 
 use cluster::Cluster;
@@ -63,6 +64,27 @@ section! {
         "scheduler" => scheduler: Scheduler = Scheduler::default();
         /// The processes that serve as one registry; this one alone if absent.
         "cluster" => cluster: Option<Cluster> = None;
+    }
+}
+
+/// The part of the registry that a process is: one file serves all of them, and each heeds what concerns it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// All of it.
+    AllInOne,
+    /// What clients meet.
+    Gateway,
+    /// Where content is kept.
+    Node,
+}
+
+impl Part {
+    fn serves_clients(self) -> bool {
+        self != Self::Node
+    }
+
+    fn stores(self) -> bool {
+        self != Self::Gateway
     }
 }
 
@@ -107,14 +129,14 @@ impl Config {
         config
     }
 
-    /// What stands in the way of running on this machine: files that cannot be read, directories that cannot be written,
+    /// What stands in the way of running `part` of the registry on this machine: files that cannot be read, directories that cannot be written,
     /// an address that cannot be listened on.
     ///
     /// Nothing is created or changed. An address in use is no problem: it may be the registry itself that is running.
     #[must_use]
-    pub fn check_environment(&self) -> Vec<Problem> {
+    pub fn check_environment(&self, part: Part) -> Vec<Problem> {
         let report = Report::default();
-        environment::check(self, &report);
+        environment::check(self, part, &report);
         report.into_parts().0
     }
 
@@ -153,7 +175,7 @@ impl Config {
         self.http.check(&KeyPath::of("http"), report);
         self.extensions.check(&self.storage, &self.http, report);
         if let Some(cluster) = &self.cluster {
-            cluster.check(&KeyPath::of("cluster"), report);
+            cluster.check(&KeyPath::of("cluster"), &self.storage, &self.http, report);
             cluster::check_manifests(self.http.limits.manifest_bytes_max, report);
         }
     }

@@ -21,20 +21,20 @@ enum Asks {
     UnlessDisabled,
     /// If the `enable` of the section is true.
     IfEnabled,
+    /// If the `name` of the section is one of these.
+    IfNamed(&'static [&'static str]),
 }
 
 /// The keys, `*` standing for any key or index, when they ask, and for what; a feature that gets built takes its lines away.
 const UNBUILT: &[(&str, Asks, &str)] = &[
-    ("storage.storageDriver", Asks::Always, "remote storage"),
-    ("storage.cacheDriver", Asks::Always, "remote storage"),
-    ("storage.remoteCache", Asks::IfTrue, "remote storage"),
-    ("storage.redirectBlobURL", Asks::IfTrue, "remote storage"),
+    ("storage.storageDriver", Asks::IfNamed(&["gcs", "azure"]), "this storage driver"),
+    ("storage.cacheDriver", Asks::IfNamed(&["redis"]), "metadata in Redis"),
+    ("storage.redirectBlobURL", Asks::IfTrue, "sending clients to the remote store"),
     ("storage.maxRepos", Asks::IfNotEmpty, "a quota of repositories"),
     ("storage.retention.policies", Asks::IfNotEmpty, "retention"),
-    ("storage.subPaths.*.storageDriver", Asks::Always, "remote storage"),
-    ("storage.subPaths.*.cacheDriver", Asks::Always, "remote storage"),
-    ("storage.subPaths.*.remoteCache", Asks::IfTrue, "remote storage"),
-    ("storage.subPaths.*.redirectBlobURL", Asks::IfTrue, "remote storage"),
+    ("storage.subPaths.*.storageDriver", Asks::IfNamed(&["gcs", "azure"]), "this storage driver"),
+    ("storage.subPaths.*.cacheDriver", Asks::IfNamed(&["redis"]), "metadata in Redis"),
+    ("storage.subPaths.*.redirectBlobURL", Asks::IfTrue, "sending clients to the remote store"),
     ("storage.subPaths.*.retention.policies", Asks::IfNotEmpty, "retention"),
     ("http.allowOrigin", Asks::IfNotEmpty, "answering browsers of other origins"),
     ("http.ratelimit", Asks::Always, "rate limiting"),
@@ -57,7 +57,6 @@ const UNBUILT: &[(&str, Asks, &str)] = &[
     ("extensions.trust", Asks::UnlessDisabled, "verifying signatures"),
     ("extensions.events", Asks::IfEnabled, "sending events"),
     ("extensions.sync", Asks::UnlessDisabled, "copying from other registries"),
-    ("cluster", Asks::Always, "clustering"),
 ];
 
 /// Refuses every key of the file that asks for a feature which is not built yet.
@@ -96,6 +95,7 @@ impl Asks {
             Self::IfNotEmpty => !is_empty(value),
             Self::UnlessDisabled => enabled(value).unwrap_or(true),
             Self::IfEnabled => enabled(value).unwrap_or(false),
+            Self::IfNamed(names) => child(value, "name").is_some_and(|(_, name)| names.iter().any(|unbuilt| name == unbuilt)),
         }
     }
 }

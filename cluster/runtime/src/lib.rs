@@ -1,6 +1,7 @@
-//! What any process needs: logs, TLS with reload, named tasks, shutdown signals and timeouts on progress.
+//! What any process needs: logs, TLS with reload, named tasks, background jobs, shutdown signals and timeouts on progress.
 
 pub mod progress;
+pub mod schedule;
 pub mod shutdown;
 pub mod tasks;
 pub mod telemetry;

@@ -42,6 +42,26 @@ pub enum Error {
     /// The metadata store is being opened again after a failure, or is shut down.
     #[error("metadata store is closed")]
     MetadataClosed,
+    /// A store across the network failed, for a reason that may pass.
+    #[error("{act}")]
+    Remote {
+        /// What was being done, as a verb and its object.
+        act: String,
+        /// Why it failed.
+        #[source]
+        source: BoxError,
+    },
+    /// A store refuses for now, or cannot be reached.
+    #[error("{what} is not available")]
+    Unavailable {
+        /// What is not available.
+        what: &'static str,
+        /// When to try again.
+        retry_after: Duration,
+        /// Why.
+        #[source]
+        source: BoxError,
+    },
     /// A stored record or file is not what was written.
     #[error("{what} is damaged")]
     Damaged {
@@ -77,8 +97,18 @@ impl Error {
         move |source| Self::Metadata { action, source: source.into() }
     }
 
+    /// Wraps the failure of a store across the network. `act` says what was being done, to what.
+    pub fn remote(act: impl Into<String>, source: impl Into<BoxError>) -> Self {
+        Self::Remote { act: act.into(), source: source.into() }
+    }
+
+    /// Wraps the refusal of a store that asks to be tried again later, such as one that is throttled.
+    pub fn unavailable(what: &'static str, retry_after: Duration, source: impl Into<BoxError>) -> Self {
+        Self::Unavailable { what, retry_after, source: source.into() }
+    }
+
     /// A stored thing is not what was written.
-    pub(crate) fn damaged(what: impl Into<String>, source: impl Into<BoxError>) -> Self {
+    pub fn damaged(what: impl Into<String>, source: impl Into<BoxError>) -> Self {
         Self::Damaged { what: what.into(), source: source.into() }
     }
 }
@@ -87,10 +117,12 @@ impl From<Error> for zot_contract::Error {
     fn from(error: Error) -> Self {
         match error {
             Error::Damaged { .. } => Self::internal(error),
+            Error::Unavailable { what, retry_after, source } => Self::Unavailable { what, retry_after, source },
             // Full disks, I/O errors and a store that is being reopened pass.
             Error::File { .. }
             | Error::Metadata { .. }
             | Error::OpenMetadata { .. }
+            | Error::Remote { .. }
             | Error::MetadataClosed
             | Error::InUse { .. }
             | Error::Interrupted(_) => Self::Unavailable { what: "storage", retry_after: RETRY_AFTER, source: error.into() },

@@ -25,26 +25,56 @@ pub(crate) const OCI_LAYOUT_FILE: &str = "oci-layout";
 /// The name of the index of an OCI image layout.
 pub(crate) const INDEX_FILE: &str = "index.json";
 
-/// Where a blob's bytes are in a [`crate::blobs::BlobStore`], as a relative path.
+/// The name that a blob's bytes have in a [`crate::blobs::BlobStore`], as a relative path.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct BlobKey(String);
+pub struct BlobKey {
+    text: String,
+    digest: Digest,
+}
 
 impl BlobKey {
-    /// The place that all repositories share.
-    pub(crate) fn shared(digest: &Digest) -> Self {
+    /// The name that all repositories share.
+    pub fn shared(digest: &Digest) -> Self {
         let hex = digest.hex();
         let (first, _) = hex.split_at(2);
-        Self(format!("_blobs/{}/{first}/{hex}", digest.algorithm()))
+        Self { text: format!("_blobs/{}/{first}/{hex}", digest.algorithm()), digest: *digest }
     }
 
-    /// The place of one repository's own copy.
-    pub(crate) fn own(repository: &RepositoryName, digest: &Digest) -> Self {
-        Self(format!("_own/{repository}/{}/{}", digest.algorithm(), digest.hex()))
+    /// The name of one repository's own copy.
+    pub fn own(repository: &RepositoryName, digest: &Digest) -> Self {
+        Self { text: format!("_own/{repository}/{}/{}", digest.algorithm(), digest.hex()), digest: *digest }
     }
 
     /// The key as text.
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.text
+    }
+
+    /// The digest of the bytes that are stored under it.
+    pub fn digest(&self) -> &Digest {
+        &self.digest
+    }
+}
+
+/// Where a blob's bytes are in a [`crate::blobs::BlobStore`].
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct BlobAddress {
+    /// The key that they were committed under.
+    pub key: BlobKey,
+    /// The name that the store chose for them instead, which only the store can read; empty if they are under their key.
+    pub place: String,
+}
+
+impl From<BlobKey> for BlobAddress {
+    fn from(key: BlobKey) -> Self {
+        Self { key, place: String::new() }
+    }
+}
+
+impl BlobAddress {
+    /// The name that the bytes have: their place, or else their key.
+    pub fn as_str(&self) -> &str {
+        if self.place.is_empty() { self.key.as_str() } else { &self.place }
     }
 }
 

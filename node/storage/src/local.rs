@@ -8,8 +8,6 @@ use std::{
     time::Duration,
 };
 
-use prost::Message;
-
 use crate::{
     Engine, Error, Progress, Rebuilt, Result,
     blobs::{
@@ -17,14 +15,12 @@ use crate::{
         filesystem::{Durability, remove},
     },
     layout::Layout,
-    metadata::{
-        Expect, Key, Metadata, Transaction,
-        redb::RedbMetadata,
-        rows::{SCHEMA_VERSION, SchemaRow},
-    },
-    projection::{LayoutDirectory, Projector},
-    rebuild::rebuild,
+    layouts::{FilesystemLayouts, Layouts},
+    metadata::{Key, Metadata, redb::RedbMetadata},
+    projection::Projector,
+    rebuild::{Rows, rebuild},
     sessions::{FilesystemSessions, Sessions},
+    shared::is_complete,
 };
 
 /// How a local directory is used.
@@ -59,9 +55,9 @@ impl Local {
         let blobs: Arc<dyn BlobStore> = Arc::new(FilesystemBlobs::open(&options.root, options.durable)?);
         let sessions: Arc<dyn Sessions> = Arc::new(FilesystemSessions::open(&options.root)?);
         remove_leftovers(blobs.as_ref(), sessions.as_ref()).await?;
-        let directory = LayoutDirectory::new(layout, options.durable);
-        let adopted = adopt(&directory, &metadata, options.dedupe, progress).await?;
-        let projector = Arc::new(Projector::new(metadata.clone(), blobs.clone(), directory));
+        let layouts = Arc::new(FilesystemLayouts::new(layout, options.durable));
+        let adopted = adopt(layouts.as_ref(), metadata.as_ref(), options.dedupe, progress).await?;
+        let projector = Arc::new(Projector::new(metadata.clone(), blobs.clone(), layouts, None));
         let engine = Engine::new(metadata, blobs, sessions, options.dedupe).with_projector(projector);
         Ok(Self { engine, root: options.root.clone(), adopted, _lock: lock })
     }
@@ -96,25 +92,21 @@ fn lock(layout: &Layout) -> Result<File> {
 async fn remove_leftovers(blobs: &dyn BlobStore, sessions: &dyn Sessions) -> Result<()> {
     for upload in blobs.staged().await? {
         if sessions.load(upload).await?.is_none() {
-            blobs.discard(upload).await?;
+            blobs.discard(upload, &[]).await?;
         }
     }
     Ok(())
 }
 
 /// Reads image layouts into a store that is not complete: a new one, or one whose first start was interrupted.
-async fn adopt(directory: &LayoutDirectory, metadata: &Arc<dyn Metadata>, dedupe: bool, progress: Progress<'_>) -> Result<Option<Rebuilt>> {
-    if let Some(row) = metadata.get(&Key::Schema).await? {
-        let version = row.read::<SchemaRow>(&Key::Schema)?.version;
-        return if version <= SCHEMA_VERSION {
-            Ok(None)
-        } else {
-            Err(Error::metadata("read")(format!("its schema is version {version}, this release knows {SCHEMA_VERSION}")))
-        };
+async fn adopt(layouts: &dyn Layouts, metadata: &dyn Metadata, dedupe: bool, progress: Progress<'_>) -> Result<Option<Rebuilt>> {
+    if let Some(row) = metadata.get(&Key::Schema).await?
+        && is_complete(&row)?
+    {
+        return Ok(None);
     }
-    let rebuilt = rebuild(directory, metadata, dedupe, progress).await?;
-    let mut transaction = Transaction::new();
-    transaction.put(Key::Schema, Expect::Anything, SchemaRow { version: SCHEMA_VERSION }.encode_to_vec());
-    metadata.commit(transaction).await?;
+    let mut rows = Rows::new(metadata, None);
+    let rebuilt = rebuild(layouts, &mut rows, dedupe, progress).await?;
+    rows.complete().await?;
     Ok(Some(rebuilt))
 }

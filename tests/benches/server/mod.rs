@@ -1,4 +1,4 @@
-//! The servers under load: started with a fresh directory, observed from outside, always ended.
+//! The servers under load: one process or several, started with a fresh directory, observed from outside, always ended.
 
 mod config;
 mod usage;
@@ -42,24 +42,16 @@ impl Side {
     /// Starts the program with an empty directory below `scratch` and waits until it answers.
     pub(crate) fn start(&self, scratch: &Path) -> anyhow::Result<Server> {
         let directory = tempfile::Builder::new().prefix("server-").tempdir_in(scratch)?;
-        let address = free_address()?;
+        let (address, inner) = (free_address()?, free_address()?);
         let config = directory.path().join(self.dialect.file_name());
-        let text = self.dialect.render(&directory.path().join("data"), address.port());
+        let text = self.dialect.render(&directory.path().join("data"), [address.port(), inner.port()]);
         fs::write(&config, text).with_context(|| format!("write {}", config.display()))?;
 
-        let log = directory.path().join("log");
-        let child = Command::new(&self.program)
-            .arg("serve")
-            .arg(&config)
-            .stdin(Stdio::null())
-            .stdout(File::create(&log)?)
-            .stderr(File::options().append(true).open(&log)?)
-            // Its own group: a terminal's ctrl-c reaches us first, and we end it.
-            .process_group(0)
-            .spawn()
-            .with_context(|| format!("start {}", self.program.display()))?;
-        let mut server = Server { child, address, directory };
-        server.wait_until_ready().with_context(|| format!("start {}", self.name))?;
+        let mut server = Server { children: Vec::new(), address, directory };
+        for program in self.dialect.programs(&self.program) {
+            server.spawn(&program, &config)?;
+        }
+        server.wait_until_ready(self.dialect.ready_path()).with_context(|| format!("start {}", self.name))?;
         Ok(server)
     }
 }
@@ -67,45 +59,63 @@ impl Side {
 /// A running server, killed and its directory removed when it is dropped.
 #[derive(Debug)]
 pub(crate) struct Server {
-    child: Child,
+    children: Vec<Child>,
     address: SocketAddr,
     directory: TempDir,
 }
 
 impl Server {
+    fn spawn(&mut self, program: &Path, config: &Path) -> anyhow::Result<()> {
+        let log = File::options().create(true).append(true).open(self.directory.path().join("log"))?;
+        let child = Command::new(program)
+            .arg("serve")
+            .arg(config)
+            .stdin(Stdio::null())
+            .stdout(log.try_clone()?)
+            .stderr(log)
+            // Its own group: a terminal's ctrl-c reaches us first, and we end it.
+            .process_group(0)
+            .spawn()
+            .with_context(|| format!("start {}", program.display()))?;
+        self.children.push(child);
+        Ok(())
+    }
+
     /// A new client of this server.
     pub(crate) fn session(&self) -> Session {
         Session::new(self.address)
     }
 
-    /// The process to observe.
+    /// The process that stores.
     pub(crate) fn pid(&self) -> u32 {
-        self.child.id()
+        self.children[0].id()
     }
 
-    /// What the process has spent so far.
+    /// What the processes have spent so far.
     pub(crate) fn usage(&self) -> anyhow::Result<Usage> {
-        Usage::of(self.pid())
+        self.children.iter().map(|child| Usage::of(child.id())).sum()
     }
 
-    /// What the process holds, and has held at most since the last call of `forget_peak`.
+    /// What the processes hold, and have held at most since the last call of `forget_peak`.
     pub(crate) fn memory(&self) -> anyhow::Result<Memory> {
-        Memory::of(self.pid())
+        self.children.iter().map(|child| Memory::of(child.id())).sum()
     }
 
     /// Starts a new peak of memory from here.
     pub(crate) fn forget_peak(&self) -> anyhow::Result<()> {
-        usage::forget_peak(self.pid())
+        self.children.iter().try_for_each(|child| usage::forget_peak(child.id()))
     }
 
-    fn wait_until_ready(&mut self) -> anyhow::Result<()> {
+    fn wait_until_ready(&mut self, path: &str) -> anyhow::Result<()> {
         let deadline = Instant::now() + START_MAX;
         loop {
-            if self.session().get("/v2/").is_ok() {
+            if self.session().get(path).is_ok() {
                 return Ok(());
             }
-            if let Some(status) = self.child.try_wait()? {
-                bail!("it ended with {status}: {}", self.log());
+            for child in &mut self.children {
+                if let Some(status) = child.try_wait()? {
+                    bail!("it ended with {status}: {}", self.log());
+                }
             }
             if Instant::now() > deadline {
                 bail!("it did not answer within {START_MAX:?}: {}", self.log());
@@ -125,8 +135,10 @@ impl Drop for Server {
     fn drop(&mut self) {
         // Its data goes with it, so there is nothing to end in good order; a process that is gone
         // already is what we want.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        for child in &mut self.children {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
     }
 }
 

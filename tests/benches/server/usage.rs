@@ -1,6 +1,7 @@
 //! What a process has spent and holds, as the kernel counts it in `/proc`.
 
 use std::fs;
+use std::iter::Sum;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -31,6 +32,12 @@ impl Usage {
     }
 }
 
+impl Sum for Usage {
+    fn sum<I: Iterator<Item = Self>>(all: I) -> Self {
+        all.fold(Self::default(), |sum, one| Self { cpu: sum.cpu + one.cpu, written: sum.written + one.written })
+    }
+}
+
 /// What a process holds in memory, in bytes.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Memory {
@@ -44,6 +51,12 @@ impl Memory {
         let status = read(&format!("/proc/{pid}/status"))?;
         let kibibytes = |key| number(&status, key).unwrap_or(0) << 10;
         Ok(Self { resident: kibibytes("VmRSS:"), peak: kibibytes("VmHWM:") })
+    }
+}
+
+impl Sum for Memory {
+    fn sum<I: Iterator<Item = Self>>(all: I) -> Self {
+        all.fold(Self::default(), |sum, one| Self { resident: sum.resident + one.resident, peak: sum.peak + one.peak })
     }
 }
 

@@ -4,8 +4,10 @@
 #![expect(clippy::expect_used, clippy::panic, reason = "test support: a failure here is a failed test, and should say where it happened")]
 
 pub mod dynamodb;
+pub mod haproxy;
 pub mod port;
 pub mod process;
+pub mod proxy;
 pub mod redis;
 pub mod s3;
 pub mod skip;
@@ -14,8 +16,10 @@ pub mod wait;
 use std::{env, path::PathBuf};
 
 pub use dynamodb::DynamoDb;
+pub use haproxy::Haproxy;
 pub use process::Process;
-pub use redis::Redis;
+pub use proxy::{Fault, Proxy};
+pub use redis::{Redis, RedisCluster, RedisSentinels};
 pub use s3::S3;
 
 /// Where `tests/install/services.sh` puts what it brings.

@@ -5,37 +5,58 @@ mod disk;
 
 use std::path::PathBuf;
 
-use crate::Config;
 use crate::extensions::Extensions;
 use crate::http::{Auth, Http};
 use crate::key_path::KeyPath;
 use crate::report::Report;
+use crate::{Config, Part};
 
 /// Reports every file, directory and address that cannot be used as the configuration says.
-pub(crate) fn check(config: &Config, report: &Report) {
-    for (path, store) in config.storage.stores().filter(|(_, store)| !store.root_directory.as_os_str().is_empty()) {
-        disk::check_writable_directory(&store.root_directory, &path.key("rootDirectory"), report);
+pub(crate) fn check(config: &Config, part: Part, report: &Report) {
+    if part.stores() {
+        check_directories(config, report);
+    }
+    if let Some(cache) = &config.storage.all.blob_cache {
+        disk::check_writable_directory(&cache.directory, &KeyPath::of("storage.blobCache.directory"), report);
     }
     for (key, file) in [("log.output", &config.log.output), ("log.audit", &config.log.audit)] {
         if let Some(file) = file {
             disk::check_appendable(file, &KeyPath::of(key), report);
         }
     }
-    for (key, file) in files(config) {
+    for (key, file) in files(config, part) {
         if let Some(file) = file {
             disk::check_readable(&file, &key, report);
         }
     }
-    address::check(&config.http, &KeyPath::of("http"), report);
+    if part.serves_clients() {
+        address::check(&config.http, &KeyPath::of("http"), report);
+    }
+    if part != Part::AllInOne && config.cluster.is_none() {
+        let message = "the nodes and gateways of a cluster find each other by it: give its `nodes` and `hashKey`";
+        report.problem(&KeyPath::of("cluster"), message);
+    }
+}
+
+fn check_directories(config: &Config, report: &Report) {
+    for (path, store) in config.storage.stores().filter(|(_, store)| !store.root_directory.as_os_str().is_empty()) {
+        disk::check_writable_directory(&store.root_directory, &path.key("rootDirectory"), report);
+    }
+    if let Some(directory) = config.cluster.as_ref().and_then(|cluster| cluster.directory.as_ref()) {
+        disk::check_writable_directory(directory, &KeyPath::of("cluster.directory"), report);
+    }
 }
 
 /// A place in the configuration and the file that is named there, if one is.
 type Named = (KeyPath, Option<PathBuf>);
 
 /// Every file that will be read.
-fn files(config: &Config) -> Vec<Named> {
-    let mut files = http_files(&config.http);
-    files.extend(extension_files(&config.extensions));
+fn files(config: &Config, part: Part) -> Vec<Named> {
+    let mut files = Vec::new();
+    if part.serves_clients() {
+        files.extend(http_files(&config.http));
+        files.extend(extension_files(&config.extensions));
+    }
     if let Some(tls) = config.cluster.as_ref().and_then(|cluster| cluster.tls.as_ref()) {
         let path = KeyPath::of("cluster.tls");
         files.push((path.key("cert"), tls.cert.clone()));

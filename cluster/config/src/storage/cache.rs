@@ -30,7 +30,7 @@ section! {
         "repoMetaTablename" => repository_table: Option<String> = None;
         /// Table of the manifests; an older layout had another name for it.
         "imageMetaTablename" or "manifestDataTablename" => manifest_table: Option<String> = None;
-        /// Table of which blobs a repository has.
+        /// Table of which blobs a repository has; that of the repositories if absent, for an older layout had none.
         "repoBlobsInfoTablename" => repository_blobs_table: Option<String> = None;
         /// Table of the users.
         "userDataTablename" => user_table: Option<String> = None;
@@ -38,6 +38,28 @@ section! {
         "apiKeyTablename" => api_key_table: Option<String> = None;
         /// Table of the layout's version.
         "versionTablename" => version_table: Option<String> = None;
+    }
+}
+
+impl DynamoDb {
+    /// The keys of the tables in which rows are kept that name none.
+    #[must_use]
+    pub fn tables_missing(&self) -> Vec<&'static str> {
+        let tables = [
+            ("cacheTablename", &self.cache_table),
+            ("repoMetaTablename", &self.repository_table),
+            ("imageMetaTablename", &self.manifest_table),
+            ("versionTablename", &self.version_table),
+        ];
+        let is_missing = |name: &Option<String>| name.as_ref().is_none_or(String::is_empty);
+        tables.into_iter().filter(|(_, name)| is_missing(name)).map(|(key, _)| key).collect()
+    }
+
+    pub(super) fn check(&self, path: &KeyPath, report: &Report) {
+        let missing = self.tables_missing();
+        if !missing.is_empty() {
+            report.problem(path, format!("names no table for: {}", missing.join(", ")));
+        }
     }
 }
 

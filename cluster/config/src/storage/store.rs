@@ -100,6 +100,7 @@ impl Store {
             (None, Some(CacheDriver::DynamoDb(_))) => {
                 report.problem(&at, "cannot have local storage driver with remote database!");
             }
+            (Some(_), Some(CacheDriver::DynamoDb(tables))) => tables.check(&at, report),
             _ => {}
         }
         if let Some(driver) = &self.cache_driver {

@@ -3,11 +3,11 @@
 use std::fs;
 use std::path::Path;
 
-use zot_config::Config;
 use zot_config::http::Tls;
+use zot_config::{Config, Part};
 
 fn problems(config: &Config) -> Vec<String> {
-    config.check_environment().iter().map(ToString::to_string).collect()
+    config.check_environment(Part::AllInOne).iter().map(ToString::to_string).collect()
 }
 
 /// All defaults below `room`, on a port of the system's choice.
@@ -44,4 +44,21 @@ fn everything_that_is_missing_is_told_at_once() {
         assert!(problem.starts_with(start), "{said:?}");
     }
     assert_eq!(said[2], format!("http.tls.key: file `{}` cannot be read: no such file or directory", key.display()));
+}
+
+#[test]
+fn each_part_heeds_what_concerns_it() {
+    let room = tempfile::tempdir().unwrap();
+    let mut config = config(room.path());
+    config.http.address = "no-such-host.invalid".to_owned();
+    let file = room.path().join("file");
+    fs::write(&file, "").unwrap();
+    config.storage.default.root_directory = file;
+    let said = |part| {
+        let problems = config.check_environment(part);
+        problems.iter().map(|problem| problem.path.to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(said(Part::AllInOne), ["storage.rootDirectory", "http.address"]);
+    assert_eq!(said(Part::Gateway), ["http.address", "cluster"]);
+    assert_eq!(said(Part::Node), ["storage.rootDirectory", "cluster"]);
 }

@@ -67,6 +67,18 @@ fn limits_of_nothing_are_refused() {
 }
 
 #[test]
+fn a_cache_of_blobs_needs_a_place_and_room() {
+    let cache = |section: &str| storage(&format!(r#""blobCache": {section}"#));
+    only_problem(&cache(r#"{"size": "1GiB"}"#), "storage.blobCache.directory", "is needed");
+    only_problem(&cache(r#"{"directory": "/c", "size": "1MiB"}"#), "storage.blobCache.size", "at least 64MiB");
+    only_problem(&cache(r#"{"directory": "/c", "size": "much"}"#), "storage.blobCache.size", "expected a size such as `50GiB`");
+    let loaded = good(&cache(r#"{"directory": "/c", "size": "50GiB"}"#));
+    let cache = loaded.config.storage.all.blob_cache.unwrap();
+    assert_eq!((cache.directory.to_str(), cache.size.bytes()), (Some("/c"), 50 << 30));
+    assert!(loaded.warnings.iter().any(|warning| warning.to_string().contains("no store is remote")));
+}
+
+#[test]
 fn an_address_is_no_url() {
     only_problem(&http(r#"{"address": "http://0.0.0.0"}"#), "http.address", "expected a host name or an IP address");
     for (address, listened) in [("[::1]", "[::1]:8080"), ("::1", "[::1]:8080"), ("", "0.0.0.0:8080"), ("localhost", "localhost:8080")] {
@@ -209,6 +221,17 @@ fn remote_storage_has_its_rules() {
 }
 
 #[test]
+fn every_table_needs_a_name() {
+    let remote = r#""storageDriver": {"name": "s3", "bucket": "b"}"#;
+    let tables = |names: &str| storage(&format!(r#"{remote}, "cacheDriver": {{"name": "dynamodb", "cacheTablename": "a"{names}}}"#));
+    let missing = "names no table for: repoMetaTablename, imageMetaTablename, versionTablename";
+    only_problem(&tables(""), "storage.cacheDriver", missing);
+    only_problem(&tables(r#", "repoMetaTablename": """#), "storage.cacheDriver", missing);
+    let older = r#", "repoMetaTablename": "b", "manifestDataTablename": "c", "versionTablename": "d""#;
+    assert_eq!(problems(&tables(older)), Vec::<String>::new());
+}
+
+#[test]
 fn retention_is_read_in_the_words_of_every_release() {
     let retention = |policy: &str| storage(&format!(r#""retention": {{"delay": "24h", "policies": [{policy}]}}"#));
     let old = retention(r#"{"repoNames": ["infra/*"], "KeepTags": [{"patterns": ["v2.*"], "pulledWithin": "168h"}]}"#);
@@ -274,6 +297,21 @@ fn a_cluster_needs_members_and_a_key() {
     );
     only_problem(&cluster(r#"{"members": ["a:1"], "hashKey": "short"}"#), "cluster.hashKey", "must have 16 characters");
     only_problem(&cluster(r#"{"members": ["a"], "hashKey": "loremipsumdolors"}"#), "cluster.members[0]", "expected `host:port`");
+    only_problem(&cluster(r#"{"nodes": ["a:1", "a:1"], "hashKey": "loremipsumdolors"}"#), "cluster.nodes[1]", "named twice");
+    only_problem(&cluster(r#"{"nodes": ["a:1"], "members": ["b:1"], "hashKey": "loremipsumdolors"}"#), "cluster.nodes", "either");
     let large = r#"{"storage": {"rootDirectory": "/d"}, "http": {"limits": {"manifestBytesMax": 16000000}}, "cluster": {"members": ["a:1"], "hashKey": "loremipsumdolors"}}"#;
     only_problem(large, "http.limits.manifestBytesMax", "members of a cluster hand at most 15728640 bytes to each other");
+}
+
+#[test]
+fn the_stores_of_several_nodes_are_all_shared_or_all_local() {
+    let cluster = |storage: &str| {
+        let cluster = r#""cluster": {"nodes": ["a:1", "b:1"], "hashKey": "loremipsumdolors"}"#;
+        format!(r#"{{"storage": {{"rootDirectory": "/d"{storage}}}, {cluster}}}"#)
+    };
+    let s3 = r#", "storageDriver": {"name": "s3", "bucket": "b", "region": "r"}"#;
+    only_problem(&cluster(&format!(r#"{s3}, "remoteCache": false"#)), "storage.cacheDriver", "metadata that all of them reach");
+    let beside = format!(r#", "subPaths": {{"/a": {{"rootDirectory": "/e"{s3}, "remoteCache": false}}}}"#);
+    only_problem(&cluster(&beside), r#"storage.subPaths["/a"].storageDriver"#, "either all remote or all local");
+    assert!(crate::good(&cluster("")).warnings.iter().any(|warning| warning.message.contains("cannot be reached while it is down")));
 }

@@ -31,11 +31,11 @@ fn every_way_of_protecting_the_registry_is_refused_while_it_is_not_built() {
 
 #[test]
 fn other_features_that_are_not_built_are_refused_by_path() {
-    let remote = r#""storageDriver": {"name": "s3", "bucket": "b"}, "remoteCache": false"#;
+    let remote = r#""storageDriver": {"name": "gcs", "bucket": "b"}, "remoteCache": false"#;
     assert!(refused(&storage(remote), "storage.storageDriver"));
+    assert!(refused(&storage(r#""cacheDriver": {"name": "redis", "url": "redis://h"}"#), "storage.cacheDriver"));
     let beside = format!(r#""subPaths": {{"/a": {{"rootDirectory": "/tmp/a", {remote}}}}}"#);
     assert!(refused(&storage(&beside), r#"storage.subPaths["/a"].storageDriver"#));
-    assert!(refused(&storage(r#""remoteCache": true"#), "storage.remoteCache"));
     assert!(refused(&storage(r#""redirectBlobURL": true"#), "storage.redirectBlobURL"));
     assert!(refused(&storage(r#""maxRepos": 5"#), "storage.maxRepos"));
     assert!(refused(&storage(r#""retention": {"policies": [{}]}"#), "storage.retention.policies"));
@@ -43,7 +43,6 @@ fn other_features_that_are_not_built_are_refused_by_path() {
         assert!(refused(&extensions(&format!(r#"{{"{section}": {{}}}}"#)), &format!("extensions.{section}")), "{section}");
     }
     assert!(refused(&extensions(r#"{"events": {"enable": true}}"#), "extensions.events"));
-    assert!(refused(r#"{"cluster": {"members": []}}"#, "cluster"));
     assert!(refused(&http(r#"{"allowOrigin": "*"}"#), "http.allowOrigin"));
 }
 

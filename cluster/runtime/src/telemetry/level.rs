@@ -5,6 +5,9 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use tracing::{Level, Metadata};
 use tracing_subscriber::filter::LevelFilter;
 
+/// Raft reports each message that a node which is down does not answer, as an error.
+const VERBOSE: &str = "openraft";
+
 /// How much is logged; zot's `trace` is `Debug`, its `fatal` and `panic` are `Error`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
@@ -74,10 +77,14 @@ impl CurrentLevel {
 
     /// Whether an event or a span is recorded.
     ///
-    /// Other crates are heard from `warn` on: what their debug lines hold is not ours to vouch for. Our spans are kept
-    /// at every level, so that a warning still names the task or request it belongs to.
+    /// Other crates are heard from `warn` on: what their debug lines hold is not ours to vouch for. One that warns several times
+    /// a second of what our own lines say once is heard only when everything is. Our spans are kept at every level, so that a
+    /// warning still names the task or request it belongs to.
     pub(super) fn allows(&self, metadata: &Metadata<'_>) -> bool {
         let own = metadata.target().starts_with("zot");
+        if metadata.target().starts_with(VERBOSE) && self.get() > LogLevel::Debug {
+            return false;
+        }
         if metadata.is_span() {
             return own && *metadata.level() <= Level::INFO;
         }

@@ -8,81 +8,116 @@ use parking_lot::Mutex;
 use zot_contract::UploadId;
 use zot_oci::ByteRange;
 
-use super::{BlobStore, PIECE_BYTES, Pieces, Staged};
-use crate::{BlobKey, Error, Result};
+use super::{BlobStore, PIECE_BYTES, Pieces, Staged, Staging};
+use crate::{BlobAddress, BlobKey, Error, Result};
 
 /// Bytes in memory.
 #[derive(Debug, Default)]
 pub struct MemoryBlobs {
     state: Arc<Mutex<State>>,
+    remote: bool,
 }
 
 #[derive(Debug, Default)]
 struct State {
-    committed: HashMap<BlobKey, Bytes>,
-    staged: HashMap<UploadId, Vec<u8>>,
+    /// By key or place.
+    committed: HashMap<String, Bytes>,
+    /// Each handle on an upload has bytes of its own, told apart by a number.
+    staged: HashMap<(UploadId, u64), Vec<u8>>,
+    handles: u64,
 }
 
 #[derive(Debug)]
 struct MemoryStaged {
-    upload: UploadId,
+    id: (UploadId, u64),
     state: Arc<Mutex<State>>,
+    remote: bool,
+}
+
+impl MemoryBlobs {
+    /// Bytes in memory as a store across the network has them: they stay where they were staged, and flushed bytes are durable.
+    pub fn remote() -> Self {
+        Self { remote: true, ..Self::default() }
+    }
+
+    fn handle(&self, upload: UploadId, bytes: Vec<u8>) -> Box<dyn Staged> {
+        let mut state = self.state.lock();
+        state.handles += 1;
+        let id = (upload, state.handles);
+        state.staged.insert(id, bytes);
+        Box::new(MemoryStaged { id, state: self.state.clone(), remote: self.remote })
+    }
 }
 
 #[async_trait::async_trait]
 impl BlobStore for MemoryBlobs {
-    async fn stage(&self, upload: UploadId) -> Result<Box<dyn Staged>> {
-        self.state.lock().staged.insert(upload, Vec::new());
-        Ok(Box::new(MemoryStaged { upload, state: self.state.clone() }))
+    fn staging(&self) -> Staging {
+        Staging { durable_when_flushed: self.remote }
     }
 
-    async fn resume(&self, upload: UploadId, size: u64) -> Result<Option<Box<dyn Staged>>> {
-        let held = self.state.lock().staged.get(&upload).is_some_and(|bytes| bytes.len() as u64 >= size);
-        if !held {
-            return Ok(None);
+    async fn stage(&self, upload: UploadId) -> Result<Box<dyn Staged>> {
+        if !self.remote {
+            self.discard(upload, &[]).await?;
         }
-        let mut staged = MemoryStaged { upload, state: self.state.clone() };
-        staged.truncate(size).await?;
-        Ok(Some(Box::new(staged)))
+        Ok(self.handle(upload, Vec::new()))
+    }
+
+    async fn resume(&self, upload: UploadId, size: u64, state: &[u8]) -> Result<Option<Box<dyn Staged>>> {
+        let Ok(handle) = state.try_into().map(u64::from_le_bytes) else { return Ok(None) };
+        let held = self.state.lock().staged.get(&(upload, handle)).and_then(|bytes| bytes.get(..size as usize).map(<[u8]>::to_vec));
+        Ok(held.map(|bytes| self.handle(upload, bytes)))
     }
 
     async fn put(&self, key: &BlobKey, bytes: Bytes) -> Result<()> {
-        self.state.lock().committed.insert(key.clone(), bytes);
+        self.state.lock().committed.insert(key.as_str().to_owned(), bytes);
         Ok(())
     }
 
-    async fn read(&self, key: &BlobKey, size: u64, range: ByteRange) -> Result<Pieces> {
-        let damaged = |reason| Error::damaged(format!("blob {}", key.as_str()), reason);
-        let bytes = self.state.lock().committed.get(key).cloned().ok_or_else(|| damaged("it is not there"))?;
+    async fn read(&self, at: &BlobAddress, size: u64, range: ByteRange) -> Result<Pieces> {
+        let damaged = |reason| Error::damaged(format!("blob {}", at.as_str()), reason);
+        let bytes = self.state.lock().committed.get(at.as_str()).cloned().ok_or_else(|| damaged("it is not there"))?;
         if bytes.len() as u64 != size {
             return Err(damaged("it has another size"));
         }
         Ok(pieces(bytes.slice(range.first() as usize..=range.last() as usize)))
     }
 
-    async fn size(&self, key: &BlobKey) -> Result<Option<u64>> {
-        Ok(self.state.lock().committed.get(key).map(|bytes| bytes.len() as u64))
+    async fn size(&self, at: &BlobAddress) -> Result<Option<u64>> {
+        Ok(self.state.lock().committed.get(at.as_str()).map(|bytes| bytes.len() as u64))
     }
 
-    async fn delete(&self, key: &BlobKey) -> Result<()> {
-        self.state.lock().committed.remove(key);
+    async fn delete(&self, at: &BlobAddress) -> Result<()> {
+        self.state.lock().committed.remove(at.as_str());
         Ok(())
     }
 
     async fn staged(&self) -> Result<Vec<UploadId>> {
-        Ok(self.state.lock().staged.keys().copied().collect())
+        let mut staged: Vec<UploadId> = self.state.lock().staged.keys().map(|(upload, _)| *upload).collect();
+        staged.sort_unstable();
+        staged.dedup();
+        Ok(staged)
     }
 
-    async fn discard(&self, upload: UploadId) -> Result<()> {
-        self.state.lock().staged.remove(&upload);
+    async fn discard(&self, upload: UploadId, _state: &[u8]) -> Result<()> {
+        self.state.lock().discard(upload);
         Ok(())
+    }
+}
+
+impl State {
+    fn discard(&mut self, upload: UploadId) {
+        self.staged.retain(|(staged, _), _| *staged != upload);
+    }
+
+    fn bytes(&mut self, id: (UploadId, u64)) -> Result<&mut Vec<u8>> {
+        self.staged.get_mut(&id).ok_or_else(|| Error::damaged(format!("upload {}", id.0), "its bytes were discarded"))
     }
 }
 
 #[async_trait::async_trait]
 impl Staged for MemoryStaged {
     async fn write(&mut self, pieces: Vec<Bytes>) -> Result<()> {
-        self.state.lock().staged.entry(self.upload).or_default().extend(pieces.concat());
+        self.state.lock().bytes(self.id)?.extend(pieces.concat());
         Ok(())
     }
 
@@ -91,20 +126,28 @@ impl Staged for MemoryStaged {
     }
 
     async fn truncate(&mut self, size: u64) -> Result<()> {
-        self.state.lock().staged.entry(self.upload).or_default().truncate(size as usize);
+        self.state.lock().bytes(self.id)?.truncate(size as usize);
         Ok(())
     }
 
     async fn read_back(&mut self) -> Result<Pieces> {
-        let bytes = self.state.lock().staged.get(&self.upload).cloned().unwrap_or_default();
+        let bytes = self.state.lock().bytes(self.id)?.clone();
         Ok(pieces(bytes.into()))
     }
 
-    async fn commit(self: Box<Self>, key: &BlobKey) -> Result<()> {
+    fn state(&self) -> Bytes {
+        Bytes::copy_from_slice(&self.id.1.to_le_bytes())
+    }
+
+    async fn commit(self: Box<Self>, key: &BlobKey) -> Result<String> {
+        let (upload, handle) = self.id;
+        let place = if self.remote { format!("{upload}/{handle}") } else { String::new() };
         let mut state = self.state.lock();
-        let bytes = state.staged.remove(&self.upload).unwrap_or_default();
-        state.committed.insert(key.clone(), bytes.into());
-        Ok(())
+        let bytes = std::mem::take(state.bytes(self.id)?);
+        state.discard(upload);
+        let name = if place.is_empty() { key.as_str() } else { &place };
+        state.committed.insert(name.to_owned(), bytes.into());
+        Ok(place)
     }
 }
 
@@ -121,5 +164,6 @@ mod tests {
     #[tokio::test]
     async fn memory_keeps_the_contract() {
         super::super::suite::blob_store_suite(&MemoryBlobs::default()).await;
+        super::super::suite::blob_store_suite(&MemoryBlobs::remote()).await;
     }
 }

@@ -1,9 +1,10 @@
 //! The port for bytes: staged while they arrive, committed under a key once and for all, read in ranges.
 
+pub mod cache;
 pub mod filesystem;
 mod memory;
-#[cfg(test)]
-mod suite;
+#[cfg(any(test, feature = "testing"))]
+pub(crate) mod suite;
 
 use std::fmt::Debug;
 
@@ -12,7 +13,8 @@ use futures::{TryStreamExt, stream::BoxStream};
 use zot_contract::UploadId;
 use zot_oci::ByteRange;
 
-use crate::{BlobKey, Result};
+use crate::{BlobAddress, BlobKey, Result};
+pub use cache::{BlobCache, CachedBlobs};
 pub use filesystem::FilesystemBlobs;
 pub use memory::MemoryBlobs;
 
@@ -25,34 +27,49 @@ pub type Pieces = BoxStream<'static, Result<Bytes>>;
 /// A store of bytes.
 ///
 /// # Contract
-/// - Bytes are under a key whole or not at all. What is under a key never changes; committing to it again replaces it by the same bytes.
+/// - Bytes are at an address whole or not at all. What is there never changes; committing to a key again replaces it by the same bytes.
 /// - When [`Staged::commit`] or [`BlobStore::put`] returns, the bytes are durable.
 /// - When [`Staged::flush`] returns, the bytes written so far survive the death of this process.
+/// - In a store that several processes use, two of them may have the same upload staged for a while. What one writes never becomes part of what
+///   the other commits; committing may fail instead.
 #[async_trait::async_trait]
 pub trait BlobStore: Debug + Send + Sync {
-    /// Makes room for the bytes of an upload; what an earlier stage of the same upload left is gone.
+    /// What the store does with staged bytes.
+    fn staging(&self) -> Staging;
+
+    /// Makes room for the bytes of an upload. What was staged of it before is no part of them, but stays in a store that several processes use:
+    /// another may be going on with it.
     async fn stage(&self, upload: UploadId) -> Result<Box<dyn Staged>>;
 
-    /// Takes up what was flushed of an upload: its first `size` bytes. Nothing if they are not there any more.
-    async fn resume(&self, upload: UploadId, size: u64) -> Result<Option<Box<dyn Staged>>>;
+    /// Takes up what was flushed of an upload: its first `size` bytes, given the last [`Staged::state`]. Nothing if they are not there any more.
+    async fn resume(&self, upload: UploadId, size: u64, state: &[u8]) -> Result<Option<Box<dyn Staged>>>;
 
-    /// Stores bytes that are at hand.
+    /// Stores bytes that are at hand, always under their key.
     async fn put(&self, key: &BlobKey, bytes: Bytes) -> Result<()>;
 
-    /// Reads a part of the `size` bytes under a key. Another size than that is damage, reported before the first byte.
-    async fn read(&self, key: &BlobKey, size: u64, range: ByteRange) -> Result<Pieces>;
+    /// Reads a part of the `size` bytes at an address. Another size than that is damage, reported before the first byte.
+    async fn read(&self, at: &BlobAddress, size: u64, range: ByteRange) -> Result<Pieces>;
 
-    /// The size of what is under a key, if anything.
-    async fn size(&self, key: &BlobKey) -> Result<Option<u64>>;
+    /// The size of what is at an address, if anything.
+    async fn size(&self, at: &BlobAddress) -> Result<Option<u64>>;
 
-    /// Removes what is under a key, if anything.
-    async fn delete(&self, key: &BlobKey) -> Result<()>;
+    /// Removes what is at an address, if anything.
+    async fn delete(&self, at: &BlobAddress) -> Result<()>;
 
     /// The uploads of which bytes are staged.
     async fn staged(&self) -> Result<Vec<UploadId>>;
 
-    /// Drops what is staged of an upload, if anything.
-    async fn discard(&self, upload: UploadId) -> Result<()>;
+    /// Drops what is staged of an upload, if anything, given the last [`Staged::state`], or nothing if that is not known.
+    /// What was committed of it stays.
+    async fn discard(&self, upload: UploadId, state: &[u8]) -> Result<()>;
+}
+
+/// What a store does with staged bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Staging {
+    /// Whether flushed bytes survive a power cut too. An upload that is taken up goes on from its saved hash state then; otherwise its bytes
+    /// are read and hashed again.
+    pub durable_when_flushed: bool,
 }
 
 /// The bytes of an upload before they have a digest.
@@ -70,13 +87,16 @@ pub trait Staged: Debug + Send + Sync {
     /// Reads everything back.
     async fn read_back(&mut self) -> Result<Pieces>;
 
-    /// Moves the bytes under a key.
-    async fn commit(self: Box<Self>, key: &BlobKey) -> Result<()>;
+    /// What [`BlobStore::resume`] needs to take the bytes up, apart from the bytes; empty if that is nothing. Asked for after a flush only.
+    fn state(&self) -> Bytes;
+
+    /// Makes the bytes a blob. Returns the place of its [`BlobAddress`]: empty if they are under the key now.
+    async fn commit(self: Box<Self>, key: &BlobKey) -> Result<String>;
 }
 
-/// Reads all of the `size` bytes under a key into memory.
-pub(crate) async fn read_whole(blobs: &dyn BlobStore, key: &BlobKey, size: u64) -> Result<Bytes> {
+/// Reads all of the `size` bytes at an address into memory.
+pub(crate) async fn read_whole(blobs: &dyn BlobStore, at: &BlobAddress, size: u64) -> Result<Bytes> {
     let Some(range) = ByteRange::whole(size) else { return Ok(Bytes::new()) };
-    let pieces: Vec<Bytes> = blobs.read(key, size, range).await?.try_collect().await?;
+    let pieces: Vec<Bytes> = blobs.read(at, size, range).await?.try_collect().await?;
     Ok(pieces.concat().into())
 }

@@ -6,9 +6,9 @@ use prost::Message;
 use zot_contract::{BlobBody, BlobInfo, Blobs, Context, Error, Result, UploadId};
 use zot_oci::{ByteRange, Digest, RepositoryName};
 
-use super::{Engine, content::Stored};
+use super::{Attempts, Engine, content::Stored};
 use crate::{
-    BlobKey,
+    BlobAddress, BlobKey,
     blobs::Pieces,
     metadata::{
         Expect, Key, Outcome, Scan, Transaction,
@@ -54,6 +54,7 @@ impl Blobs for Engine {
 
     async fn delete_blob(&self, _cx: &Context, repository: &RepositoryName, digest: &Digest) -> Result<()> {
         let key = Key::Link(repository.clone(), *digest);
+        let mut attempts = Attempts::default();
         loop {
             let Some(row) = self.metadata.get(&key).await? else {
                 return Err(self.blob_unknown(repository, digest).await?);
@@ -70,6 +71,7 @@ impl Blobs for Engine {
                 self.layout_changed();
                 return Ok(());
             }
+            attempts.again().await?;
         }
     }
 }
@@ -78,15 +80,6 @@ impl Engine {
     pub(super) async fn link(&self, repository: &RepositoryName, digest: &Digest) -> crate::Result<Option<LinkRow>> {
         let key = Key::Link(repository.clone(), *digest);
         self.metadata.get(&key).await?.map(|row| row.read(&key)).transpose()
-    }
-
-    /// A manifest of the repository that needs the blob or lists the manifest `digest`.
-    pub(super) async fn referencing_manifest(&self, repository: &RepositoryName, digest: &Digest) -> crate::Result<Option<Digest>> {
-        let rows = self.metadata.scan(&Scan::References(repository.clone(), *digest), 1).await?;
-        Ok(rows.into_iter().find_map(|(key, _)| match key {
-            Key::Reference(_, _, manifest) => Some(manifest),
-            _ => None,
-        }))
     }
 
     async fn mount_from(&self, repository: &RepositoryName, digest: &Digest, from: &RepositoryName) -> crate::Result<bool> {
@@ -103,10 +96,10 @@ impl Engine {
     async fn mount_shared(&self, repository: &RepositoryName, digest: &Digest) -> crate::Result<bool> {
         // Bytes that are not shared cannot be found without knowing whose they are.
         let shared = if self.dedupe { self.shared_blob(digest).await? } else { None };
-        let Some(BlobRow { size, location, .. }) = shared else {
+        let Some(BlobRow { size, location, place, .. }) = shared else {
             return Ok(false);
         };
-        self.link_to(repository, digest, LinkRow { size, location, ..Default::default() }).await
+        self.link_to(repository, digest, LinkRow { size, location, place, ..Default::default() }).await
     }
 
     async fn link_to(&self, repository: &RepositoryName, digest: &Digest, link: LinkRow) -> crate::Result<bool> {
@@ -123,15 +116,29 @@ impl Engine {
         link: &LinkRow,
         range: Option<ByteRange>,
     ) -> crate::Result<Pieces> {
-        let key = match link.location() {
-            Location::Inline => return Ok(part(self.inline_blob(digest).await?, range)),
-            Location::Shared => BlobKey::shared(digest),
-            Location::Own => BlobKey::own(repository, digest),
+        let Some(at) = link.address(repository, digest) else {
+            return Ok(part(self.inline_blob(digest).await?, range));
         };
-        match range.or_else(|| ByteRange::whole(link.size)) {
-            Some(range) => self.blobs.read(&key, link.size, range).await,
-            None => Ok(stream::empty().boxed()),
+        let Some(range) = range.or_else(|| ByteRange::whole(link.size)) else {
+            return Ok(stream::empty().boxed());
+        };
+        match self.blobs.read(&at, link.size, range).await {
+            Err(error @ crate::Error::Damaged { .. }) => match self.repaired(digest, &at).await? {
+                Some(at) => self.blobs.read(&at, link.size, range).await,
+                None => Err(error),
+            },
+            read => read,
         }
+    }
+
+    /// Where the bytes of a shared blob are since somebody pushed it again, if they are no longer where a link says.
+    async fn repaired(&self, digest: &Digest, lost: &BlobAddress) -> crate::Result<Option<BlobAddress>> {
+        let key = Key::Blob(*digest);
+        if lost.key != BlobKey::shared(digest) {
+            return Ok(None);
+        }
+        let Some(row) = self.metadata.get(&key).await? else { return Ok(None) };
+        Ok(row.read::<BlobRow>(&key)?.address(digest).filter(|at| at != lost))
     }
 
     pub(crate) async fn inline_blob(&self, digest: &Digest) -> crate::Result<Bytes> {
@@ -150,7 +157,7 @@ impl Engine {
             staged.write(vec![piece?]).await?;
         }
         let copied = self.publish_blob(repository, digest, source.size, &mut Some(Stored::Staged(staged))).await;
-        self.blobs.discard(upload).await?;
+        self.blobs.discard(upload, &[]).await?;
         copied
     }
 

@@ -59,19 +59,25 @@ impl Content {
         Self { hasher: HasherState(Hasher::new(algorithm)), offset: 0, damaged: false, bytes: Stored::Inline(BytesMut::new()) }
     }
 
-    /// Takes up saved content. The bytes are hashed again and must come to the saved state: after a power cut they may not be what they were.
+    /// Takes up saved content. Unless the store promises that the bytes are what they were, they are hashed again and must come to the saved
+    /// state: after a power cut they may be others.
     pub(super) async fn resume(upload: UploadId, saved: &SessionRecord, blobs: &dyn BlobStore) -> Result<Option<Self>> {
         let Ok(algorithm) = saved.algorithm.parse() else { return Ok(None) };
         let bytes = if saved.staged {
-            let Some(staged) = blobs.resume(upload, saved.offset).await? else {
+            let Some(staged) = blobs.resume(upload, saved.offset, &saved.stage_state).await? else {
                 return Ok(None);
             };
             Stored::Staged(staged)
         } else {
             Stored::Inline(BytesMut::from(saved.inline.as_ref()))
         };
-        let mut content = Self { hasher: HasherState(Hasher::new(algorithm)), offset: saved.offset, damaged: false, bytes };
-        content.rehash(algorithm).await?;
+        let trusted = saved.staged && blobs.staging().durable_when_flushed;
+        let hasher = if trusted { Hasher::resume(algorithm, &saved.hash_state).ok() } else { Some(Hasher::new(algorithm)) };
+        let Some(hasher) = hasher else { return Ok(None) };
+        let mut content = Self { hasher: HasherState(hasher), offset: saved.offset, damaged: false, bytes };
+        if !trusted {
+            content.rehash(algorithm).await?;
+        }
         Ok((content.hasher.0.state() == saved.hash_state).then_some(content))
     }
 
@@ -95,8 +101,25 @@ impl Content {
             Stored::Inline(bytes) => (Bytes::copy_from_slice(bytes), false),
             Stored::Staged(_) => (Bytes::new(), true),
         };
+        let stage_state = self.stage_state();
         let algorithm = self.hasher.0.algorithm().to_string();
-        SessionRecord { algorithm, hash_state: self.hasher.0.state(), offset: self.offset, inline, staged, ..Default::default() }
+        SessionRecord {
+            algorithm,
+            hash_state: self.hasher.0.state(),
+            offset: self.offset,
+            inline,
+            staged,
+            stage_state,
+            ..Default::default()
+        }
+    }
+
+    /// What the blob store needs to find the staged bytes again.
+    pub(super) fn stage_state(&self) -> Bytes {
+        match &self.bytes {
+            Stored::Inline(_) => Bytes::new(),
+            Stored::Staged(staged) => staged.state(),
+        }
     }
 
     /// Hashes with another algorithm from now on. Bytes that are there already are read once more.

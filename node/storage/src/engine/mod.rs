@@ -1,9 +1,11 @@
 //! The engine: a [`zot_contract::Registry`] over the ports. Every rule about images is here, and written once.
 
+mod attempts;
 mod blobs;
 mod body;
 mod catalog;
 mod content;
+mod handover;
 mod manifests;
 mod open_uploads;
 mod publish;
@@ -20,7 +22,8 @@ use crate::{
     projection::Projector,
     sessions::{MemorySessions, Sessions},
 };
-pub(crate) use manifests::put_manifest_rows;
+use attempts::Attempts;
+pub(crate) use manifests::PushRows;
 use open_uploads::OpenUploads;
 
 /// The most bytes of a blob or manifest that are kept in its metadata row instead of the blob store.
@@ -59,7 +62,7 @@ impl Engine {
 
     /// Ends uploads that nobody has written to for `idle`, and drops their bytes. Returns how many.
     pub async fn reap_uploads(&self, idle: Duration) -> Result<usize> {
-        uploads::reap(self, idle).await
+        handover::reap(self, idle).await
     }
 
     /// Brings image layouts up to date with all acknowledged changes.
@@ -81,7 +84,7 @@ impl Engine {
     /// Saves what is only in memory, brings image layouts up to date as far as that is possible `within` a time, and releases the stores. The
     /// next start does the rest. Nothing may be called afterwards.
     pub async fn close(&self, within: Duration) -> Result<()> {
-        let saved = uploads::save_all(self).await;
+        let saved = handover::save_all(self).await;
         // One step that fails keeps no other from being done.
         let projected = tokio::time::timeout(within, self.project()).await.unwrap_or(Ok(()));
         let closed = self.metadata.close().await;

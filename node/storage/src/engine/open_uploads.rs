@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashMap,
+    hash::{Hash, Hasher},
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -19,12 +20,23 @@ use super::content::Content;
 /// The most uploads open at a time; each costs some hundred bytes of memory until it ends or expires, and up to 16 KiB of content.
 pub(super) const UPLOADS_OPEN_MAX: usize = 65_536;
 
+/// The most uploads that are taken up at a time.
+const RESUMING_MAX: usize = 64;
+
 /// The open uploads by their identifier.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct OpenUploads {
     open: Mutex<HashMap<UploadId, Arc<Upload>>>,
-    /// Held while a saved upload is taken up, so that this happens once.
-    pub(super) resuming: AsyncMutex<()>,
+    /// Each held while one of some saved uploads is taken up, so that this happens once.
+    resuming: [AsyncMutex<()>; RESUMING_MAX],
+    /// Whether the sessions store was out of reach the last time.
+    sessions_lost: AtomicBool,
+}
+
+impl Default for OpenUploads {
+    fn default() -> Self {
+        Self { open: Mutex::default(), resuming: std::array::from_fn(|_| AsyncMutex::default()), sessions_lost: AtomicBool::default() }
+    }
 }
 
 /// An open upload.
@@ -35,21 +47,36 @@ pub(super) struct Upload {
     pub(super) subject: Subject,
     /// The number of bytes acknowledged.
     acknowledged: AtomicU64,
-    /// Whether the sessions store knows of it.
-    pub(super) saved: AtomicBool,
+    stored: Mutex<Stored>,
     touched: Mutex<Instant>,
     /// Nothing once the upload has ended.
     content: AsyncMutex<Option<Content>>,
 }
 
+/// What the sessions store has of an upload, as far as this process knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Stored {
+    /// The revision, if anything was saved.
+    pub(super) revision: Option<u64>,
+    /// The revision that could not be saved, or was saved without an answer. What this process has since then is in its memory alone.
+    pub(super) attempted: Option<u64>,
+}
+
+impl Stored {
+    /// Whether the sessions store lacks something that this process has.
+    pub(super) fn is_behind(self) -> bool {
+        self.revision.is_none() || self.attempted.is_some()
+    }
+}
+
 impl Upload {
-    pub(super) fn new(id: UploadId, repository: &RepositoryName, subject: Subject, content: Content, saved: bool) -> Self {
+    pub(super) fn new(id: UploadId, repository: &RepositoryName, subject: Subject, content: Content, revision: Option<u64>) -> Self {
         Self {
             id,
             repository: repository.clone(),
             subject,
             acknowledged: AtomicU64::new(content.offset()),
-            saved: AtomicBool::new(saved),
+            stored: Mutex::new(Stored { revision, attempted: None }),
             touched: Mutex::new(Instant::now()),
             content: AsyncMutex::new(Some(content)),
         }
@@ -57,6 +84,14 @@ impl Upload {
 
     pub(super) fn belongs_to(&self, cx: &Context, repository: &RepositoryName) -> bool {
         self.repository == *repository && self.subject == cx.subject
+    }
+
+    pub(super) fn stored(&self) -> Stored {
+        *self.stored.lock()
+    }
+
+    pub(super) fn set_stored(&self, stored: Stored) {
+        *self.stored.lock() = stored;
     }
 
     pub(super) fn acknowledged(&self) -> u64 {
@@ -89,6 +124,26 @@ impl OpenUploads {
         let upload = Arc::new(upload);
         open.insert(upload.id, upload.clone());
         Some(upload)
+    }
+
+    /// Waits until nobody else takes this upload up.
+    pub(super) async fn resuming(&self, id: UploadId) -> MutexGuard<'_, ()> {
+        let mut hasher = std::hash::DefaultHasher::new();
+        id.hash(&mut hasher);
+        let [first, ..] = &self.resuming;
+        self.resuming.get(hasher.finish() as usize % RESUMING_MAX).unwrap_or(first).lock().await
+    }
+
+    /// Notes whether the sessions store could be reached, and tells so once.
+    pub(super) fn sessions_reached(&self, failure: Option<&crate::Error>) {
+        match (self.sessions_lost.swap(failure.is_some(), Ordering::AcqRel), failure) {
+            (false, Some(error)) => {
+                let error = crate::error::chain(error);
+                tracing::warn!(error, "upload sessions are out of reach, uploads go on in the memory of this process");
+            }
+            (true, None) => tracing::info!("upload sessions are within reach again"),
+            _ => {}
+        }
     }
 
     pub(super) fn get(&self, id: UploadId) -> Option<Arc<Upload>> {

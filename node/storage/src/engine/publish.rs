@@ -2,9 +2,10 @@
 
 use zot_oci::{Digest, RepositoryName};
 
-use super::{Engine, content::Stored};
+use super::{Attempts, Engine, content::Stored};
 use crate::{
     BlobKey, Result,
+    error::chain,
     metadata::{
         Expect, Key, Outcome, Transaction,
         rows::{BlobRow, LinkRow, Location, now_unix_ms},
@@ -21,7 +22,8 @@ impl Engine {
         size: u64,
         bytes: &mut Option<Stored>,
     ) -> Result<()> {
-        let mut placed = None;
+        let mut placed: Option<BlobRow> = None;
+        let mut attempts = Attempts::default();
         loop {
             let shared = if self.dedupe { self.shared_blob(digest).await? } else { None };
             let known = shared.is_some();
@@ -31,16 +33,27 @@ impl Engine {
                 (None, None) => self.place(repository, digest, size, bytes.take()).await?,
             };
             let mut transaction = Transaction::new();
-            let link = LinkRow { size, location: blob.location, touched_unix_ms: now_unix_ms() };
+            let link = LinkRow { size, location: blob.location, touched_unix_ms: now_unix_ms(), place: blob.place.clone() };
             transaction.put(Key::Link(repository.clone(), *digest), Expect::Anything, link.encode_to_vec());
             if self.dedupe && !known {
                 transaction.put(Key::Blob(*digest), Expect::Absent, blob.encode_to_vec());
             }
             if self.metadata.commit(transaction).await? == Outcome::Committed {
+                self.drop_superfluous(digest, placed, &blob).await;
                 return Ok(());
             }
             // Somebody else stored the same blob at the same time: use theirs.
-            placed = Some(blob);
+            placed = placed.or(Some(blob).filter(|_| !known));
+            attempts.again().await?;
+        }
+    }
+
+    /// Removes bytes that were placed where nobody else's are, if those that `used` speaks of are others.
+    async fn drop_superfluous(&self, digest: &Digest, placed: Option<BlobRow>, used: &BlobRow) {
+        let placed = placed.filter(|placed| !placed.place.is_empty() && placed.place != used.place);
+        let Some(at) = placed.and_then(|placed| placed.address(digest)) else { return };
+        if let Err(error) = self.blobs.delete(&at).await {
+            tracing::warn!(%digest, error = %chain(&error), "could not remove bytes that were stored twice");
         }
     }
 
@@ -53,8 +66,9 @@ impl Engine {
             return Ok(None);
         };
         let blob: BlobRow = row.read(&key)?;
-        if blob.location() == Location::Inline || self.blobs.size(&BlobKey::shared(digest)).await? == Some(blob.size) {
-            return Ok(Some(blob));
+        match blob.address(digest) {
+            Some(at) if self.blobs.size(&at).await? != Some(blob.size) => {}
+            _ => return Ok(Some(blob)),
         }
         tracing::warn!(%digest, "bytes of a blob are missing or cut, storing them again");
         let mut transaction = Transaction::new();
@@ -66,13 +80,13 @@ impl Engine {
     async fn place(&self, repository: &RepositoryName, digest: &Digest, size: u64, bytes: Option<Stored>) -> Result<BlobRow> {
         let (key, location) =
             if self.dedupe { (BlobKey::shared(digest), Location::Shared) } else { (BlobKey::own(repository, digest), Location::Own) };
-        let row = BlobRow { size, location: location.into(), inline: Default::default() };
+        let mut row = BlobRow { size, location: location.into(), ..Default::default() };
         match bytes {
             Some(Stored::Inline(bytes)) if self.dedupe => {
                 return Ok(BlobRow { location: Location::Inline.into(), inline: bytes.freeze(), ..row });
             }
             Some(Stored::Inline(bytes)) => self.blobs.put(&key, bytes.freeze()).await?,
-            Some(Stored::Staged(staged)) => staged.commit(&key).await?,
+            Some(Stored::Staged(staged)) => row.place = staged.commit(&key).await?,
             // They were placed in an earlier round of the caller.
             None => {}
         }

@@ -15,9 +15,9 @@ use zot_oci::{Algorithm, ByteRange, Digest, RepositoryName};
 
 use super::{Engine, INLINE_BYTES_MAX};
 use crate::{
-    BlobKey, Result,
-    blobs::{BlobStore, MemoryBlobs, Pieces, Staged},
-    metadata::MemoryMetadata,
+    BlobAddress, BlobKey, Result,
+    blobs::{BlobStore, MemoryBlobs, Pieces, Staged, Staging},
+    metadata::{MemoryMetadata, Outcome},
     sessions::{MemorySessions, SessionRecord, Sessions},
 };
 
@@ -36,9 +36,9 @@ struct FailingSessions {
 
 #[async_trait::async_trait]
 impl Sessions for FailingSessions {
-    async fn save(&self, upload: UploadId, session: &SessionRecord) -> Result<()> {
+    async fn save(&self, upload: UploadId, session: &SessionRecord, previous: Option<u64>) -> Result<Outcome> {
         refuse(&self.fails)?;
-        self.sessions.save(upload, session).await
+        self.sessions.save(upload, session, previous).await
     }
 
     async fn load(&self, upload: UploadId) -> Result<Option<SessionRecord>> {
@@ -69,6 +69,7 @@ struct FailingBlobs {
     blobs: MemoryBlobs,
     failure: Failure,
     fails: Switch,
+    unreadable: Switch,
 }
 
 #[derive(Debug)]
@@ -76,48 +77,59 @@ struct FailingStaged {
     staged: Box<dyn Staged>,
     failure: Failure,
     fails: Switch,
+    unreadable: Switch,
     /// What a write in the background came to.
     written: Result<()>,
 }
 
 impl FailingBlobs {
     fn failing(&self, staged: Box<dyn Staged>) -> Box<dyn Staged> {
-        Box::new(FailingStaged { staged, failure: self.failure, fails: self.fails.clone(), written: Ok(()) })
+        Box::new(FailingStaged {
+            staged,
+            failure: self.failure,
+            fails: self.fails.clone(),
+            unreadable: self.unreadable.clone(),
+            written: Ok(()),
+        })
     }
 }
 
 #[async_trait::async_trait]
 impl BlobStore for FailingBlobs {
+    fn staging(&self) -> Staging {
+        self.blobs.staging()
+    }
+
     async fn stage(&self, upload: UploadId) -> Result<Box<dyn Staged>> {
         Ok(self.failing(self.blobs.stage(upload).await?))
     }
 
-    async fn resume(&self, upload: UploadId, size: u64) -> Result<Option<Box<dyn Staged>>> {
-        Ok(self.blobs.resume(upload, size).await?.map(|staged| self.failing(staged)))
+    async fn resume(&self, upload: UploadId, size: u64, state: &[u8]) -> Result<Option<Box<dyn Staged>>> {
+        Ok(self.blobs.resume(upload, size, state).await?.map(|staged| self.failing(staged)))
     }
 
     async fn put(&self, key: &BlobKey, bytes: Bytes) -> Result<()> {
         self.blobs.put(key, bytes).await
     }
 
-    async fn read(&self, key: &BlobKey, size: u64, range: ByteRange) -> Result<Pieces> {
-        self.blobs.read(key, size, range).await
+    async fn read(&self, at: &BlobAddress, size: u64, range: ByteRange) -> Result<Pieces> {
+        self.blobs.read(at, size, range).await
     }
 
-    async fn size(&self, key: &BlobKey) -> Result<Option<u64>> {
-        self.blobs.size(key).await
+    async fn size(&self, at: &BlobAddress) -> Result<Option<u64>> {
+        self.blobs.size(at).await
     }
 
-    async fn delete(&self, key: &BlobKey) -> Result<()> {
-        self.blobs.delete(key).await
+    async fn delete(&self, at: &BlobAddress) -> Result<()> {
+        self.blobs.delete(at).await
     }
 
     async fn staged(&self) -> Result<Vec<UploadId>> {
         self.blobs.staged().await
     }
 
-    async fn discard(&self, upload: UploadId) -> Result<()> {
-        self.blobs.discard(upload).await
+    async fn discard(&self, upload: UploadId, state: &[u8]) -> Result<()> {
+        self.blobs.discard(upload, state).await
     }
 }
 
@@ -146,10 +158,15 @@ impl Staged for FailingStaged {
     }
 
     async fn read_back(&mut self) -> Result<Pieces> {
+        refuse(&self.unreadable)?;
         self.staged.read_back().await
     }
 
-    async fn commit(self: Box<Self>, key: &BlobKey) -> Result<()> {
+    fn state(&self) -> Bytes {
+        self.staged.state()
+    }
+
+    async fn commit(self: Box<Self>, key: &BlobKey) -> Result<String> {
         self.staged.commit(key).await
     }
 }
@@ -204,5 +221,20 @@ async fn bytes_of_a_write_that_failed_are_not_part_of_the_blob_and_those_before_
             let engine = Engine::new(Arc::<MemoryMetadata>::default(), blobs, Arc::<MemorySessions>::default(), true);
             an_upload_goes_on(&engine, &fails, lengths).await;
         }
+    }
+}
+
+#[tokio::test]
+async fn bytes_that_are_durable_when_flushed_are_not_read_again_when_an_upload_is_taken_up() {
+    for remote in [true, false] {
+        let blobs = if remote { MemoryBlobs::remote() } else { MemoryBlobs::default() };
+        let blobs = Arc::new(FailingBlobs { blobs, ..FailingBlobs::default() });
+        let (metadata, sessions) = (Arc::<MemoryMetadata>::default(), Arc::new(MemorySessions::shared()));
+        let [first, second] = [(); 2].map(|()| Engine::new(metadata.clone(), blobs.clone(), sessions.clone(), true));
+        let (cx, name) = (Context::internal(), "a".parse::<RepositoryName>().unwrap());
+        let upload = first.open_upload(&cx, &name, Algorithm::Sha256).await.unwrap();
+        first.append_upload(&cx, &name, upload, chunk(0, &[7; LARGE])).await.unwrap();
+        blobs.unreadable.store(true, Ordering::Release);
+        assert_eq!(second.upload_status(&cx, &name, upload).await.is_ok(), remote);
     }
 }

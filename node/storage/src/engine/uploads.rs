@@ -1,19 +1,18 @@
 //! Uploads: opened for a repository and a subject, written to by one request at a time, resumed after a restart.
 
-use std::{
-    sync::{Arc, atomic::Ordering},
-    time::{Duration, SystemTime},
-};
+use std::{sync::Arc, time::Duration};
 
-use zot_contract::{Chunk, Context, Error, Result, Subject, UploadId, UploadStatus, Uploads};
+use zot_contract::{Chunk, Context, Error, Result, UploadId, UploadStatus, Uploads};
 use zot_oci::{Algorithm, Digest, RepositoryName};
 
 use super::{
     Engine,
     body::Body,
     content::{Content, Mark, Stored, TakeError},
+    handover::Next,
     open_uploads::{UPLOADS_OPEN_MAX, Upload},
 };
+use crate::metadata::Outcome;
 
 /// When a client should try again if too many uploads are open.
 const RETRY_AFTER: Duration = Duration::from_secs(30);
@@ -22,7 +21,12 @@ const RETRY_AFTER: Duration = Duration::from_secs(30);
 impl Uploads for Engine {
     async fn open_upload(&self, cx: &Context, repository: &RepositoryName, algorithm: Algorithm) -> Result<UploadId> {
         let id = UploadId::random();
-        self.add_upload(Upload::new(id, repository, cx.subject.clone(), Content::new(algorithm), false))?;
+        let upload = self.add_upload(Upload::new(id, repository, cx.subject.clone(), Content::new(algorithm), None))?;
+        if self.sessions.shared()
+            && let Some(content) = upload.content().as_deref().and_then(Option::as_ref)
+        {
+            self.save(&upload, content, Next::Going).await?;
+        }
         Ok(id)
     }
 
@@ -54,10 +58,12 @@ impl Uploads for Engine {
 
     async fn cancel_upload(&self, cx: &Context, repository: &RepositoryName, upload: UploadId) -> Result<()> {
         let upload = self.upload(cx, repository, upload).await?;
-        let mut content = upload.content().ok_or(Error::UploadBusy { upload: upload.id })?;
-        content.take();
-        self.end(&upload, true).await?;
-        Ok(())
+        let mut guard = upload.content().ok_or(Error::UploadBusy { upload: upload.id })?;
+        let content = guard.take().ok_or(Error::UploadUnknown { upload: upload.id })?;
+        match self.end(&upload, Some(content.stage_state())).await? {
+            Outcome::Committed => Ok(()),
+            Outcome::Conflict => Err(Error::UploadBusy { upload: upload.id }),
+        }
     }
 }
 
@@ -67,7 +73,7 @@ async fn detached<T: Send + 'static>(work: impl Future<Output = Result<T>> + Sen
 }
 
 impl Engine {
-    fn add_upload(&self, upload: Upload) -> Result<Arc<Upload>> {
+    pub(super) fn add_upload(&self, upload: Upload) -> Result<Arc<Upload>> {
         self.uploads.add(upload).ok_or_else(|| Error::Unavailable {
             what: "room for another upload",
             retry_after: RETRY_AFTER,
@@ -75,30 +81,14 @@ impl Engine {
         })
     }
 
-    /// An upload that is open here or was saved by an earlier process.
+    /// An upload that is open here or was saved by an earlier or another process.
     async fn upload(&self, cx: &Context, repository: &RepositoryName, id: UploadId) -> Result<Arc<Upload>> {
         let upload = match self.uploads.get(id) {
+            Some(upload) if self.sessions.shared() && self.is_overtaken(&upload).await => self.resume(id).await?,
             Some(upload) => Some(upload),
             None => self.resume(id).await?,
         };
         upload.filter(|upload| upload.belongs_to(cx, repository)).ok_or(Error::UploadUnknown { upload: id })
-    }
-
-    async fn resume(&self, id: UploadId) -> Result<Option<Arc<Upload>>> {
-        let _once = self.uploads.resuming.lock().await;
-        if let Some(upload) = self.uploads.get(id) {
-            return Ok(Some(upload));
-        }
-        let Some(saved) = self.sessions.load(id).await? else {
-            return Ok(None);
-        };
-        let content = Content::resume(id, &saved, self.blobs.as_ref()).await?;
-        let (Some(content), Ok(repository)) = (content, saved.repository.parse()) else {
-            tracing::warn!(upload = %id, "saved upload does not match its bytes, dropping it");
-            self.forget(id).await?;
-            return Ok(None);
-        };
-        self.add_upload(Upload::new(id, &repository, Subject::of_name(&saved.subject), content, true)).map(Some)
     }
 
     async fn append(&self, upload: &Upload, at: Option<u64>, body: Body) -> Result<UploadStatus> {
@@ -106,23 +96,35 @@ impl Engine {
         let content = guard.as_mut().ok_or(Error::UploadUnknown { upload: upload.id })?;
         let mark = content.mark();
         let taken = self.take_in(upload, content, at, body).await;
-        let kept = self.keep(upload, content, mark).await;
         let offset = content.offset();
+        let kept = self.keep(upload, &mut guard, mark).await;
         self.drop_damaged(upload, &mut guard).await;
         kept?;
         taken.map(|()| UploadStatus { offset })
     }
 
     /// Acknowledges what arrived, also if the sender broke off. What cannot be saved is not kept: the client would send it again.
-    async fn keep(&self, upload: &Upload, content: &mut Content, before: Mark) -> crate::Result<()> {
-        if content.offset() > upload.acknowledged()
-            && let Err(error) = self.save(upload, content).await
-        {
-            content.go_back(before).await;
-            return Err(error);
+    async fn keep(&self, upload: &Upload, guard: &mut Option<Content>, before: Mark) -> Result<()> {
+        let Some(content) = guard else { return Ok(()) };
+        if content.offset() > upload.acknowledged() {
+            match self.save(upload, content, Next::Going).await {
+                Ok(Outcome::Committed) => {}
+                Ok(Outcome::Conflict) => return Err(self.let_go(upload, guard)),
+                Err(error) => {
+                    content.go_back(before).await;
+                    return Err(error.into());
+                }
+            }
         }
         upload.acknowledge(content.offset());
         Ok(())
+    }
+
+    /// Forgets an upload that another process went on with, whose bytes they are now. Returns the refusal.
+    fn let_go(&self, upload: &Upload, content: &mut Option<Content>) -> Error {
+        content.take();
+        self.uploads.remove(upload.id);
+        Error::UploadBusy { upload: upload.id }
     }
 
     /// Lets go of content that cannot be trusted any more. The next request takes up what was saved, if anything was.
@@ -131,9 +133,9 @@ impl Engine {
             return;
         }
         self.uploads.remove(upload.id);
-        if !upload.saved.load(Ordering::Acquire) {
+        if upload.stored().revision.is_none() {
             // If this fails too, the next start reclaims it.
-            self.blobs.discard(upload.id).await.ok();
+            self.blobs.discard(upload.id, &[]).await.ok();
         }
     }
 
@@ -154,16 +156,23 @@ impl Engine {
         content.use_algorithm(digest.algorithm()).await?;
         let mark = content.mark();
         if let Err(error) = self.take_in(upload, content, at, body).await {
-            let kept = self.keep(upload, content, mark).await;
+            let kept = self.keep(upload, &mut guard, mark).await;
             self.drop_damaged(upload, &mut guard).await;
-            return Err(kept.err().map_or(error, Into::into));
+            return Err(kept.err().unwrap_or(error));
         }
         // From here on the upload ends, whatever happens: bytes that could not be made durable must not be tried again.
         let Some(content) = guard.take() else {
             return Err(Error::UploadUnknown { upload: upload.id });
         };
+        if self.sessions.shared() && self.save(upload, &content, Next::Finishing).await? == Outcome::Conflict {
+            return Err(self.let_go(upload, &mut guard));
+        }
+        self.make_blob(upload, content, digest).await
+    }
+
+    async fn make_blob(&self, upload: &Upload, content: Content, digest: &Digest) -> Result<()> {
         let found = content.digest();
-        let size = content.offset();
+        let (size, state) = (content.offset(), content.stage_state());
         let mut bytes = Some(content.bytes);
         let published = if found == *digest {
             self.publish_blob(&upload.repository, digest, size, &mut bytes).await.map_err(Error::from)
@@ -171,61 +180,8 @@ impl Engine {
             Err(Error::DigestMismatch { expected: *digest, found })
         };
         let left_over = published.is_err() || matches!(bytes, Some(Stored::Staged(_)));
-        self.end(upload, left_over).await?;
-        published
+        let ended = self.end(upload, left_over.then_some(state)).await;
+        // If another process went on with what is a blob by now, that is no concern of the client's.
+        published.and(ended.map(drop).map_err(Error::from))
     }
-
-    async fn save(&self, upload: &Upload, content: &Content) -> crate::Result<()> {
-        let record = content.record();
-        let (repository, subject) = (upload.repository.to_string(), upload.subject.name().to_owned());
-        self.sessions.save(upload.id, &crate::sessions::SessionRecord { repository, subject, ..record }).await?;
-        upload.saved.store(true, Ordering::Release);
-        Ok(())
-    }
-
-    /// Forgets an upload whose content is gone. With `discard`, bytes of it may still be staged.
-    async fn end(&self, upload: &Upload, discard: bool) -> crate::Result<()> {
-        self.uploads.remove(upload.id);
-        if upload.saved.load(Ordering::Acquire) {
-            self.sessions.remove(upload.id).await?;
-        }
-        if discard { self.blobs.discard(upload.id).await } else { Ok(()) }
-    }
-
-    async fn forget(&self, id: UploadId) -> crate::Result<()> {
-        self.sessions.remove(id).await?;
-        self.blobs.discard(id).await
-    }
-}
-
-/// Saves every upload that only this process knows, so that the next one can go on. Returns the last failure; the others are saved all the same.
-pub(super) async fn save_all(engine: &Engine) -> crate::Result<()> {
-    let mut saved = Ok(());
-    for upload in engine.uploads.all() {
-        let Some(content) = upload.content() else { continue };
-        if let Some(content) = content.as_ref().filter(|_| !upload.saved.load(Ordering::Acquire)) {
-            saved = engine.save(&upload, content).await.and(saved);
-        }
-    }
-    saved
-}
-
-/// Ends uploads that are idle for too long, in this process or left by an earlier one.
-pub(super) async fn reap(engine: &Engine, idle: Duration) -> crate::Result<usize> {
-    let mut reaped = 0;
-    for upload in engine.uploads.idle(idle) {
-        // A busy upload is not idle, whatever its last acknowledgement.
-        let Some(mut content) = upload.content() else { continue };
-        content.take();
-        engine.end(&upload, true).await?;
-        reaped += 1;
-    }
-    for (id, saved) in engine.sessions.list().await? {
-        let expired = SystemTime::now().duration_since(saved).is_ok_and(|age| age >= idle);
-        if expired && engine.uploads.get(id).is_none() {
-            engine.forget(id).await?;
-            reaped += 1;
-        }
-    }
-    Ok(reaped)
 }

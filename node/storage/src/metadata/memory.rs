@@ -5,12 +5,26 @@ use std::collections::BTreeMap;
 use parking_lot::Mutex;
 
 use super::{Key, Metadata, Outcome, Row, Scan, Transaction, Write};
-use crate::Result;
+use crate::{Error, Result};
 
 /// Rows in memory.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct MemoryMetadata {
     state: Mutex<State>,
+    changes_max: usize,
+}
+
+impl Default for MemoryMetadata {
+    fn default() -> Self {
+        Self::limited(usize::MAX)
+    }
+}
+
+impl MemoryMetadata {
+    /// Rows in memory, of which a transaction changes `changes_max` at most, as it is in some remote stores.
+    pub fn limited(changes_max: usize) -> Self {
+        Self { state: Mutex::default(), changes_max }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -36,7 +50,14 @@ impl Metadata for MemoryMetadata {
         rows.map(|(key, row)| Ok((Key::decode(key)?, row.clone()))).collect()
     }
 
+    fn changes_max(&self) -> usize {
+        self.changes_max
+    }
+
     async fn commit(&self, transaction: Transaction) -> Result<Outcome> {
+        if transaction.len() > self.changes_max {
+            return Err(Error::metadata("commit")(format!("{} changes, of {} at most", transaction.len(), self.changes_max)));
+        }
         let mut state = self.state.lock();
         let as_expected = transaction.changes.iter().all(|change| {
             let version = state.rows.get(&change.key.encode()).map(|row| row.version);
@@ -68,5 +89,6 @@ mod tests {
     #[tokio::test]
     async fn memory_keeps_the_contract() {
         super::super::suite::metadata_suite(&MemoryMetadata::default()).await;
+        super::super::suite::metadata_suite(&MemoryMetadata::limited(8)).await;
     }
 }

@@ -6,8 +6,8 @@ mod key;
 mod memory;
 pub mod redb;
 pub(crate) mod rows;
-#[cfg(test)]
-mod suite;
+#[cfg(any(test, feature = "testing"))]
+pub(crate) mod suite;
 
 use std::fmt::Debug;
 
@@ -35,6 +35,9 @@ pub trait Metadata: Debug + Send + Sync {
     /// The first `limit` rows of a scan, in the order of their keys.
     async fn scan(&self, scan: &Scan, limit: usize) -> Result<Vec<(Key, Row)>>;
 
+    /// The most changes that one transaction may have: eight or more.
+    fn changes_max(&self) -> usize;
+
     /// Applies a transaction.
     async fn commit(&self, transaction: Transaction) -> Result<Outcome>;
 
@@ -54,19 +57,27 @@ pub struct Row {
 /// Rows to change together.
 #[derive(Debug, Default, Clone)]
 pub struct Transaction {
-    pub(crate) changes: Vec<Change>,
+    /// The changes, no two of them to one row.
+    pub changes: Vec<Change>,
 }
 
+/// A change to one row.
 #[derive(Debug, Clone)]
-pub(crate) struct Change {
-    pub(crate) key: Key,
-    pub(crate) expect: Expect,
-    pub(crate) write: Write,
+pub struct Change {
+    /// The row.
+    pub key: Key,
+    /// What it must be before.
+    pub expect: Expect,
+    /// What becomes of it.
+    pub write: Write,
 }
 
+/// What becomes of a row.
 #[derive(Debug, Clone)]
-pub(crate) enum Write {
+pub enum Write {
+    /// It gets a value.
     Put(Bytes),
+    /// It is removed, if it is there.
     Delete,
 }
 
@@ -85,7 +96,7 @@ pub enum Expect {
 
 impl Expect {
     /// Whether a row of `version` is as expected.
-    pub(crate) fn holds(self, version: Option<u64>) -> bool {
+    pub fn holds(self, version: Option<u64>) -> bool {
         match self {
             Self::Anything => true,
             Self::Absent => version.is_none(),

@@ -5,10 +5,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use bytes::Bytes;
 use prost::Message;
 use zot_contract::ManifestInfo;
-use zot_oci::{Algorithm, Digest, MediaType};
+use zot_oci::{Algorithm, Digest, MediaType, RepositoryName};
 
 use super::{Key, Row};
-use crate::{Error, Result};
+use crate::{BlobAddress, BlobKey, Error, Result};
 
 /// The version of the rows' schema that this release writes.
 pub(crate) const SCHEMA_VERSION: u32 = 1;
@@ -18,6 +18,9 @@ pub(crate) const SCHEMA_VERSION: u32 = 1;
 pub(crate) struct SchemaRow {
     #[prost(uint32, tag = "1")]
     pub(crate) version: u32,
+    /// Who fills the store from image layouts; empty once it is complete.
+    #[prost(string, tag = "2")]
+    pub(crate) filler: String,
 }
 
 /// Row of [`Key::Repository`].
@@ -54,6 +57,9 @@ pub(crate) struct ManifestRow {
     /// The manifest itself, where `location` is inline.
     #[prost(bytes = "bytes", tag = "7")]
     pub(crate) inline: Bytes,
+    /// The place that the blob store chose for the bytes; empty if they are under their key.
+    #[prost(string, tag = "8")]
+    pub(crate) place: String,
 }
 
 /// Row of [`Key::Link`].
@@ -66,6 +72,9 @@ pub(crate) struct LinkRow {
     /// When the repository last took up the blob or a manifest that needs it.
     #[prost(uint64, tag = "3")]
     pub(crate) touched_unix_ms: u64,
+    /// The place that the blob store chose for the bytes; empty if they are under their key.
+    #[prost(string, tag = "4")]
+    pub(crate) place: String,
 }
 
 /// Row of [`Key::Blob`].
@@ -78,6 +87,9 @@ pub(crate) struct BlobRow {
     /// The bytes themselves, where `location` is inline.
     #[prost(bytes = "bytes", tag = "3")]
     pub(crate) inline: Bytes,
+    /// The place that the blob store chose for the bytes; empty if they are under their key.
+    #[prost(string, tag = "4")]
+    pub(crate) place: String,
 }
 
 /// Where bytes are.
@@ -90,6 +102,32 @@ pub(crate) enum Location {
     Inline = 1,
     /// In the repository's own place.
     Own = 2,
+}
+
+impl Location {
+    /// The address of bytes that are in the blob store.
+    fn address(self, repository: &RepositoryName, digest: &Digest, place: &str) -> Option<BlobAddress> {
+        let key = match self {
+            Self::Inline => return None,
+            Self::Shared => BlobKey::shared(digest),
+            Self::Own => BlobKey::own(repository, digest),
+        };
+        Some(BlobAddress { key, place: place.to_owned() })
+    }
+}
+
+impl LinkRow {
+    /// Where the bytes of the blob `digest` are, unless they are in its row.
+    pub(crate) fn address(&self, repository: &RepositoryName, digest: &Digest) -> Option<BlobAddress> {
+        self.location().address(repository, digest, &self.place)
+    }
+}
+
+impl BlobRow {
+    /// Where the bytes of the shared blob `digest` are, unless they are in this row.
+    pub(crate) fn address(&self, digest: &Digest) -> Option<BlobAddress> {
+        (self.location() != Location::Inline).then(|| BlobAddress { key: BlobKey::shared(digest), place: self.place.clone() })
+    }
 }
 
 /// A digest within a row.
@@ -118,6 +156,11 @@ impl TryFrom<&DigestField> for Digest {
 }
 
 impl ManifestRow {
+    /// Where the bytes of the manifest `digest` are, unless they are in this row.
+    pub(crate) fn address(&self, repository: &RepositoryName, digest: &Digest) -> Option<BlobAddress> {
+        self.location().address(repository, digest, &self.place)
+    }
+
     /// What the row says of the manifest `digest`.
     pub(crate) fn info(&self, digest: Digest) -> Result<ManifestInfo> {
         let media_type: MediaType = self.media_type.parse().map_err(|error| Error::damaged(format!("row of manifest {digest}"), error))?;
@@ -141,4 +184,29 @@ pub(crate) fn unix_ms(time: SystemTime) -> u64 {
 /// The present, as milliseconds since the Unix epoch.
 pub(crate) fn now_unix_ms() -> u64 {
     unix_ms(SystemTime::now())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A link as the release before places wrote it.
+    #[derive(Clone, PartialEq, Message)]
+    struct FormerLinkRow {
+        #[prost(uint64, tag = "1")]
+        size: u64,
+        #[prost(enumeration = "Location", tag = "2")]
+        location: i32,
+        #[prost(uint64, tag = "3")]
+        touched_unix_ms: u64,
+    }
+
+    #[test]
+    fn a_row_without_a_place_has_its_bytes_under_their_key() {
+        let former = FormerLinkRow { size: 7, location: Location::Shared.into(), touched_unix_ms: 8 };
+        let row = LinkRow::decode(former.encode_to_vec().as_slice()).unwrap();
+        let digest = Digest::sha256(b"x");
+        assert_eq!(row.address(&"a".parse().unwrap(), &digest), Some(BlobKey::shared(&digest).into()));
+        assert_eq!(FormerLinkRow::decode(row.encode_to_vec().as_slice()).unwrap(), former);
+    }
 }

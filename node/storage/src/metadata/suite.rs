@@ -1,4 +1,5 @@
 //! What every metadata store must do; run by each.
+#![expect(clippy::unwrap_used, reason = "this is test code, which other crates' tests can only reach as a library")]
 
 use zot_oci::{Digest, RepositoryName};
 
@@ -23,8 +24,9 @@ async fn version(store: &dyn Metadata, key: &Key) -> Option<u64> {
 }
 
 /// Runs every sentence of the contract against an empty store.
-pub(crate) async fn metadata_suite(store: &dyn Metadata) {
+pub async fn metadata_suite(store: &dyn Metadata) {
     conditions_decide(store).await;
+    the_largest_transaction_fits(store).await;
     a_transaction_is_all_or_nothing(store).await;
     versions_are_never_reused(store).await;
     scans_page_in_order(store).await;
@@ -42,6 +44,15 @@ async fn conditions_decide(store: &dyn Metadata) {
     assert_eq!(put(store, key.clone(), Expect::Version(first), "4").await, Outcome::Conflict);
     assert_eq!(put(store, key.clone(), Expect::Anything, "5").await, Outcome::Committed);
     assert_eq!(store.get(&key).await.unwrap().unwrap().value, "5");
+}
+
+async fn the_largest_transaction_fits(store: &dyn Metadata) {
+    assert!(store.changes_max() >= 8);
+    let mut transaction = Transaction::new();
+    for number in 0..store.changes_max().min(1000) {
+        transaction.put(tag("largest", &format!("t{number}")), Expect::Absent, "x");
+    }
+    assert_eq!(store.commit(transaction).await.unwrap(), Outcome::Committed);
 }
 
 async fn a_transaction_is_all_or_nothing(store: &dyn Metadata) {

@@ -2,43 +2,38 @@
 
 use zot_oci::{Digest, Manifest, MediaType, RepositoryName};
 
-use super::{Content, Projector};
+use super::Projector;
 use crate::{
-    BlobKey, Result,
+    Result,
     blobs::read_whole,
+    layouts::{Change, Content},
     metadata::{
         Key,
-        rows::{BlobRow, LinkRow, Location, ManifestRow},
+        rows::{BlobRow, LinkRow, ManifestRow},
     },
 };
 
-/// A change to the files of a layout.
-pub(crate) enum Change {
-    Add(Vec<Content>),
-    Remove(Digest),
-}
-
-/// The change that brings `digest` in the layout of `name` up to date with the rows.
-pub(super) async fn change(projector: &Projector, name: &RepositoryName, digest: &Digest) -> Result<Change> {
+/// The changes that bring `digest` in the layout of `name` up to date with the rows.
+pub(super) async fn changes(projector: &Projector, name: &RepositoryName, digest: &Digest) -> Result<Vec<Change>> {
     let key = Key::Manifest(name.clone(), *digest);
     let Some(row) = projector.metadata.get(&key).await? else {
         let link = projector.metadata.get(&Key::Link(name.clone(), *digest)).await?;
-        return Ok(if link.is_some() { Change::Add(Vec::new()) } else { Change::Remove(*digest) });
+        return Ok(if link.is_some() { Vec::new() } else { vec![Change::Remove(*digest)] });
     };
     let row: ManifestRow = row.read(&key)?;
-    let (bytes, content) = match row.location() {
-        Location::Inline => (row.inline.clone(), Content::Written(*digest, row.inline.clone())),
-        Location::Shared | Location::Own => {
-            let key = BlobKey::own(name, digest);
-            (read_whole(projector.blobs.as_ref(), &key, row.size).await?, Content::Linked(*digest, key))
+    let (bytes, content) = match row.address(name, digest) {
+        None => (row.inline.clone(), Content::Inline { digest: *digest, bytes: row.inline.clone() }),
+        Some(at) => {
+            let bytes = read_whole(projector.blobs.as_ref(), &at, row.size).await?;
+            (bytes.clone(), Content::Stored { digest: *digest, at, size: row.size, bytes: Some(bytes) })
         }
     };
     let mut contents = linked(projector, name, &row.info(*digest)?.media_type, &bytes).await?;
     contents.push(content);
-    Ok(Change::Add(contents))
+    Ok(contents.into_iter().map(Change::Add).collect())
 }
 
-/// The blobs that a manifest needs, as files of the layout.
+/// The blobs that a manifest needs, as content of the layout.
 async fn linked(projector: &Projector, name: &RepositoryName, media_type: &MediaType, bytes: &[u8]) -> Result<Vec<Content>> {
     // It was parsed when it was pushed; one of a type that is no longer known has no blobs to show.
     let blobs = Manifest::parse(media_type, bytes).map(|manifest| manifest.blobs).unwrap_or_default();
@@ -46,10 +41,10 @@ async fn linked(projector: &Projector, name: &RepositoryName, media_type: &Media
     for digest in blobs.into_iter().map(|blob| blob.digest) {
         let key = Key::Link(name.clone(), digest);
         let Some(row) = projector.metadata.get(&key).await? else { continue };
-        match row.read::<LinkRow>(&key)?.location() {
-            Location::Shared => contents.push(Content::Linked(digest, BlobKey::shared(&digest))),
-            Location::Inline => contents.extend(inline(projector, digest).await?),
-            Location::Own => contents.push(Content::Linked(digest, BlobKey::own(name, &digest))),
+        let link: LinkRow = row.read(&key)?;
+        match link.address(name, &digest) {
+            Some(at) => contents.push(Content::Stored { digest, at, size: link.size, bytes: None }),
+            None => contents.extend(inline(projector, digest).await?),
         }
     }
     Ok(contents)
@@ -58,5 +53,5 @@ async fn linked(projector: &Projector, name: &RepositoryName, media_type: &Media
 async fn inline(projector: &Projector, digest: Digest) -> Result<Option<Content>> {
     let key = Key::Blob(digest);
     let Some(row) = projector.metadata.get(&key).await? else { return Ok(None) };
-    Ok(Some(Content::Written(digest, row.read::<BlobRow>(&key)?.inline)))
+    Ok(Some(Content::Inline { digest, bytes: row.read::<BlobRow>(&key)?.inline }))
 }

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use bytes::Bytes;
 use serde::{Deserialize, Deserializer, Serialize, de::IgnoredAny};
 use zot_oci::{Annotations, Descriptor, Digest, RepositoryName};
 
 use crate::{
-    Result,
+    Error, Result,
     metadata::{
         Key, Metadata, Scan,
         rows::{ManifestRow, TagRow},
@@ -61,7 +62,18 @@ impl FoundIndex {
     }
 }
 
+impl FoundIndex {
+    /// Reads the `index.json` of a repository.
+    pub(crate) fn decode(bytes: &[u8], name: &RepositoryName) -> Result<Self> {
+        serde_json::from_slice(bytes).map_err(|error| Error::damaged(format!("index of {name}"), error))
+    }
+}
+
 impl Index {
+    pub(super) fn encode(&self) -> Result<Bytes> {
+        serde_json::to_vec(self).map(Bytes::from).map_err(Error::metadata("encode"))
+    }
+
     /// What the rows say that the repository has.
     pub(crate) async fn read(metadata: &dyn Metadata, name: &RepositoryName) -> Result<Self> {
         let mut tags = tags(metadata, name).await?;

@@ -1,11 +1,12 @@
 //! One round of the projector: every mark that is there, repository by repository.
 
+use bytes::Bytes;
 use zot_oci::{Digest, RepositoryName};
 
-use super::{Index, Projector, change::change};
+use super::{Index, Projector, change::changes};
 use crate::{
     Result,
-    error::blocking,
+    layouts::Change,
     metadata::{Expect, Key, Metadata, Outcome, Scan, Transaction},
 };
 
@@ -47,10 +48,10 @@ impl<'a> Round<'a> {
         let mut after = None;
         let left = loop {
             let rows = self.projector.metadata.scan(&Scan::Unprojected(after.take()), MARKS_AT_A_TIME).await?;
-            seen += rows.len();
             let more = rows.len() == MARKS_AT_A_TIME;
-            let marks: Vec<Mark> = rows.into_iter().map(|(key, row)| (key, row.version)).collect();
-            after = marks.last().and_then(|(key, _)| unprojected(key)).map(|(name, digest)| (name.clone(), *digest));
+            after = rows.last().and_then(|(key, _)| unprojected(key)).map(|(name, digest)| (name.clone(), *digest));
+            let marks: Vec<Mark> = rows.into_iter().map(|(key, row)| (key, row.version)).filter(|mark| self.is_mine(mark)).collect();
+            seen += marks.len();
             for marks in marks.chunk_by(|(one, _), (other, _)| name(one) == name(other)) {
                 self.add(marks).await;
             }
@@ -62,8 +63,7 @@ impl<'a> Round<'a> {
             }
         };
         self.finish_repository().await;
-        let directory = self.projector.directory.clone();
-        blocking(move || directory.sync()).await?;
+        self.projector.layouts.sync().await?;
         remove(self.projector.metadata.as_ref(), self.done).await?;
         self.failed.map_or(Ok(left), Err)
     }
@@ -83,17 +83,31 @@ impl<'a> Round<'a> {
         }
     }
 
+    fn is_mine(&self, (key, _): &Mark) -> bool {
+        self.projector.mine.as_ref().is_none_or(|mine| name(key).is_some_and(|name| mine(name)))
+    }
+
     async fn write_files(&self, name: &RepositoryName, marks: &[Mark]) -> Result<()> {
-        let mut changes = Vec::with_capacity(marks.len());
+        let mut all = Vec::with_capacity(marks.len());
+        let mut removed = Vec::new();
         for (_, digest) in marks.iter().filter_map(|(key, _)| unprojected(key)) {
-            changes.push(change(self.projector, name, digest).await?);
+            let changes = changes(self.projector, name, digest).await?;
+            removed.extend(changes.iter().filter(|change| matches!(change, Change::Remove(_))).map(|_| *digest));
+            all.extend(changes);
         }
-        let (directory, name) = (self.projector.directory.clone(), name.clone());
-        blocking(move || {
-            directory.create(&name)?;
-            changes.into_iter().try_for_each(|change| directory.apply(&name, change))
-        })
-        .await
+        self.projector.layouts.apply(name, all).await?;
+        if self.projector.mine.is_some() { self.check_removed(name, removed).await } else { Ok(()) }
+    }
+
+    /// Shows again what another projector has shown since, because it was pushed anew. (What is shown for too long does no harm.)
+    async fn check_removed(&self, name: &RepositoryName, removed: Vec<Digest>) -> Result<()> {
+        for digest in removed {
+            let changes = changes(self.projector, name, &digest).await?;
+            if !matches!(changes.as_slice(), [Change::Remove(_)]) {
+                self.projector.layouts.apply(name, changes).await?;
+            }
+        }
+        Ok(())
     }
 
     /// Writes the index of the repository whose marks were all seen.
@@ -101,7 +115,7 @@ impl<'a> Round<'a> {
         let Some(name) = self.current.take() else { return };
         let marks = std::mem::replace(&mut self.marks, Ok(Vec::new()));
         let finished = match marks {
-            Ok(marks) => self.write_index(name).await.map(|()| marks),
+            Ok(marks) => self.write_index(&name, &marks).await.map(|()| marks),
             Err(error) => Err(error),
         };
         match finished {
@@ -110,16 +124,29 @@ impl<'a> Round<'a> {
         }
     }
 
-    async fn write_index(&self, name: RepositoryName) -> Result<()> {
-        let index = Index::read(self.projector.metadata.as_ref(), &name).await?;
-        let directory = self.projector.directory.clone();
-        blocking(move || directory.write_index(&name, &index)).await
+    async fn write_index(&self, name: &RepositoryName, marks: &[Mark]) -> Result<()> {
+        let projector = self.projector;
+        let index = Index::read(projector.metadata.as_ref(), name).await?.encode()?;
+        projector.layouts.write_index(name, index.clone()).await?;
+        if projector.mine.is_some() && Index::read(projector.metadata.as_ref(), name).await?.encode()? != index {
+            self.mark_again(marks).await?;
+        }
+        Ok(())
+    }
+
+    /// Leaves a mark for the next round, in a version that nobody has seen yet.
+    async fn mark_again(&self, marks: &[Mark]) -> Result<()> {
+        let mut transaction = Transaction::new();
+        marks.iter().take(1).for_each(|(key, _)| transaction.put(key.clone(), Expect::Anything, Bytes::new()));
+        self.projector.metadata.commit(transaction).await?;
+        self.projector.wake();
+        Ok(())
     }
 }
 
 /// Removes marks; those that were set again since stay.
 async fn remove(metadata: &dyn Metadata, marks: Vec<Mark>) -> Result<()> {
-    for marks in marks.chunks(MARKS_AT_A_TIME) {
+    for marks in marks.chunks(MARKS_AT_A_TIME.min(metadata.changes_max())) {
         if metadata.commit(removal(marks)).await? == Outcome::Conflict {
             let each = marks.chunks(1).map(|mark| metadata.commit(removal(mark)));
             futures::future::try_join_all(each).await?;

@@ -1,7 +1,8 @@
 //! Upload sessions in small files beside the bytes they speak of.
 
-use std::{fs, io, path::Path, time::SystemTime};
+use std::{collections::HashMap, fs, io, path::Path, sync::Arc, time::SystemTime};
 
+use parking_lot::Mutex;
 use prost::Message;
 use zot_contract::UploadId;
 
@@ -11,6 +12,7 @@ use crate::{
     blobs::filesystem::{Durability, remove},
     error::blocking,
     layout::Layout,
+    metadata::Outcome,
 };
 
 /// The extension of a session that is being saved.
@@ -20,7 +22,11 @@ const UNFINISHED: &str = "new";
 #[derive(Debug)]
 pub struct FilesystemSessions {
     layout: Layout,
+    revisions: Revisions,
 }
+
+/// The revisions of the sessions that this process has saved: no other process saves here, so that files are read for a first save only.
+type Revisions = Arc<Mutex<HashMap<UploadId, u64>>>;
 
 impl FilesystemSessions {
     /// Opens the store below `root`, creating its directory when absent.
@@ -28,7 +34,7 @@ impl FilesystemSessions {
         let layout = Layout::new(root);
         Durability::new(false).create_directory(&layout.uploads())?;
         remove_unfinished(&layout.uploads())?;
-        Ok(Self { layout })
+        Ok(Self { layout, revisions: Revisions::default() })
     }
 }
 
@@ -45,29 +51,36 @@ fn remove_unfinished(uploads: &Path) -> Result<()> {
 
 #[async_trait::async_trait]
 impl Sessions for FilesystemSessions {
-    async fn save(&self, upload: UploadId, session: &SessionRecord) -> Result<()> {
-        let (path, bytes) = (self.layout.session(upload), session.encode_to_vec());
+    async fn save(&self, upload: UploadId, session: &SessionRecord, previous: Option<u64>) -> Result<Outcome> {
+        let (path, bytes, revision) = (self.layout.session(upload), session.encode_to_vec(), session.revision);
+        let revisions = self.revisions.clone();
         blocking(move || {
-            let beside = path.with_added_extension(UNFINISHED);
-            fs::write(&beside, bytes).map_err(Error::file("write", &beside))?;
-            fs::rename(&beside, &path).map_err(Error::file("rename to", &path))
+            if !claim(&revisions, upload, &path, previous, revision)? {
+                return Ok(Outcome::Conflict);
+            }
+            let saved = write(&path, &bytes);
+            if saved.is_err() {
+                // What is in the file, if anything, tells the next time.
+                revisions.lock().remove(&upload);
+            }
+            saved.map(|()| Outcome::Committed)
         })
         .await
     }
 
     async fn load(&self, upload: UploadId) -> Result<Option<SessionRecord>> {
         let path = self.layout.session(upload);
-        blocking(move || match fs::read(&path) {
-            Ok(bytes) => Ok(decode(&bytes, &path)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(Error::file("read", &path)(error)),
-        })
-        .await
+        blocking(move || read(&path)).await
     }
 
     async fn remove(&self, upload: UploadId) -> Result<()> {
-        let path = self.layout.session(upload);
-        blocking(move || remove(&path)).await
+        let (path, revisions) = (self.layout.session(upload), self.revisions.clone());
+        blocking(move || {
+            remove(&path)?;
+            revisions.lock().remove(&upload);
+            Ok(())
+        })
+        .await
     }
 
     async fn list(&self) -> Result<Vec<(UploadId, SystemTime)>> {
@@ -78,6 +91,36 @@ impl Sessions for FilesystemSessions {
             Ok(sessions.collect::<Result<Vec<_>>>()?.into_iter().flatten().collect())
         })
         .await
+    }
+}
+
+/// Notes `revision` as the one that is stored, if it was `previous` until now.
+fn claim(revisions: &Revisions, upload: UploadId, path: &Path, previous: Option<u64>, revision: u64) -> Result<bool> {
+    if !revisions.lock().contains_key(&upload)
+        && let Some(saved) = read(path)?
+    {
+        revisions.lock().entry(upload).or_insert(saved.revision);
+    }
+    let mut revisions = revisions.lock();
+    let claimed = revisions.get(&upload).copied() == previous;
+    if claimed {
+        revisions.insert(upload, revision);
+    }
+    Ok(claimed)
+}
+
+/// Replaces a session whole or not at all.
+fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+    let beside = path.with_added_extension(UNFINISHED);
+    fs::write(&beside, bytes).map_err(Error::file("write", &beside))?;
+    fs::rename(&beside, path).map_err(Error::file("rename to", path))
+}
+
+fn read(path: &Path) -> Result<Option<SessionRecord>> {
+    match fs::read(path) {
+        Ok(bytes) => Ok(decode(&bytes, path)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(Error::file("read", path)(error)),
     }
 }
 
@@ -120,7 +163,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let store = FilesystemSessions::open(directory.path()).unwrap();
         let (saved, unfinished) = (UploadId::random(), UploadId::random());
-        store.save(saved, &SessionRecord::default()).await.unwrap();
+        store.save(saved, &SessionRecord::default(), None).await.unwrap();
         fs::write(store.layout.session(unfinished).with_added_extension(UNFINISHED), b"half").unwrap();
         let again = FilesystemSessions::open(directory.path()).unwrap();
         let left: Vec<_> = fs::read_dir(store.layout.uploads()).unwrap().map(|entry| entry.unwrap().path()).collect();

@@ -2,6 +2,8 @@
 
 mod filesystem;
 mod memory;
+#[cfg(any(test, feature = "testing"))]
+pub(crate) mod suite;
 
 use std::{fmt::Debug, time::SystemTime};
 
@@ -9,7 +11,7 @@ use bytes::Bytes;
 use prost::Message;
 use zot_contract::UploadId;
 
-use crate::Result;
+use crate::{Result, metadata::Outcome};
 pub use filesystem::FilesystemSessions;
 pub use memory::MemorySessions;
 
@@ -18,11 +20,13 @@ pub use memory::MemorySessions;
 /// # Contract
 /// - When [`Sessions::save`] returns, the session survives the death of this process. It need not survive a power cut: its hash state tells
 ///   whether the bytes it speaks of did.
-/// - A session is read as it was saved, or not at all.
+/// - Of several savers who start from one revision, one is applied and the others conflict.
+/// - A session is read as it was saved, or not at all. A failed read is an error, never an absent session.
 #[async_trait::async_trait]
 pub trait Sessions: Debug + Send + Sync {
-    /// Saves a session, replacing what was saved before.
-    async fn save(&self, upload: UploadId, session: &SessionRecord) -> Result<()>;
+    /// Saves a session, if the one that is stored has the revision `previous`; with none, if none is stored. Otherwise it conflicts. It may have
+    /// the same revision again: then it only gets younger.
+    async fn save(&self, upload: UploadId, session: &SessionRecord, previous: Option<u64>) -> Result<Outcome>;
 
     /// A saved session, if there is one.
     async fn load(&self, upload: UploadId) -> Result<Option<SessionRecord>>;
@@ -32,6 +36,11 @@ pub trait Sessions: Debug + Send + Sync {
 
     /// Every saved session, with the time of its last save.
     async fn list(&self) -> Result<Vec<(UploadId, SystemTime)>>;
+
+    /// Whether other processes use the same sessions at the same time.
+    fn shared(&self) -> bool {
+        false
+    }
 }
 
 /// How far an upload is.
@@ -58,35 +67,33 @@ pub struct SessionRecord {
     /// Whether the bytes are staged in the blob store.
     #[prost(bool, tag = "7")]
     pub staged: bool,
+    /// Differs after each change: a random number below 2^48.
+    #[prost(uint64, tag = "8")]
+    pub revision: u64,
+    /// What the blob store needs to take staged bytes up.
+    #[prost(bytes = "bytes", tag = "9")]
+    pub stage_state: Bytes,
+    /// When a process began to make a blob of it, in milliseconds since the Unix epoch; 0 if none has.
+    #[prost(uint64, tag = "10")]
+    pub finishing_unix_ms: u64,
+    /// Whether it is over; the session is about to be forgotten.
+    #[prost(bool, tag = "11")]
+    pub ended: bool,
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    async fn sessions_suite(store: &dyn Sessions) {
-        let upload = UploadId::random();
-        assert_eq!(store.load(upload).await.unwrap(), None);
-        for offset in [3, 5] {
-            let session = SessionRecord { repository: "a".into(), offset, inline: Bytes::from_static(b"abc"), ..Default::default() };
-            store.save(upload, &session).await.unwrap();
-            assert_eq!(store.load(upload).await.unwrap(), Some(session));
-        }
-        assert_eq!(store.list().await.unwrap().into_iter().map(|(upload, _)| upload).collect::<Vec<_>>(), [upload]);
-        store.remove(upload).await.unwrap();
-        store.remove(upload).await.unwrap();
-        assert_eq!(store.load(upload).await.unwrap(), None);
-        assert_eq!(store.list().await.unwrap(), []);
-    }
-
     #[tokio::test]
     async fn memory_keeps_the_contract() {
-        sessions_suite(&MemorySessions::default()).await;
+        suite::sessions_suite(&MemorySessions::default()).await;
+        suite::sessions_suite(&MemorySessions::shared()).await;
     }
 
     #[tokio::test]
     async fn files_keep_the_contract() {
         let directory = tempfile::tempdir().unwrap();
-        sessions_suite(&FilesystemSessions::open(directory.path()).unwrap()).await;
+        suite::sessions_suite(&FilesystemSessions::open(directory.path()).unwrap()).await;
     }
 }

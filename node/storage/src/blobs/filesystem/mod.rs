@@ -1,7 +1,7 @@
 //! Bytes in files: written beside, synced, renamed into place, and the directory synced; never seen half.
 
 mod durable;
-mod read;
+pub(in crate::blobs) mod read;
 mod staged;
 
 use std::{
@@ -15,8 +15,8 @@ use bytes::Bytes;
 use zot_contract::UploadId;
 use zot_oci::ByteRange;
 
-use super::{BlobStore, Pieces, Staged};
-use crate::{BlobKey, Error, Result, error::blocking, layout::Layout};
+use super::{BlobStore, Pieces, Staged, Staging};
+use crate::{BlobAddress, BlobKey, Error, Result, error::blocking, layout::Layout};
 pub(crate) use durable::Durability;
 use staged::FileStaged;
 
@@ -62,13 +62,17 @@ pub(crate) fn size(path: &Path) -> Result<Option<u64>> {
 
 #[async_trait::async_trait]
 impl BlobStore for FilesystemBlobs {
+    fn staging(&self) -> Staging {
+        Staging { durable_when_flushed: false }
+    }
+
     async fn stage(&self, upload: UploadId) -> Result<Box<dyn Staged>> {
         let (store, path) = (self.clone(), self.layout.upload(upload));
         let file = blocking(move || create(&path)).await?;
         Ok(Box::new(FileStaged::new(store, upload, file)))
     }
 
-    async fn resume(&self, upload: UploadId, size: u64) -> Result<Option<Box<dyn Staged>>> {
+    async fn resume(&self, upload: UploadId, size: u64, _state: &[u8]) -> Result<Option<Box<dyn Staged>>> {
         let path = self.layout.upload(upload);
         let opened = blocking(move || staged::open(&path, size)).await?;
         Ok(opened.map(|file| Box::new(FileStaged::new(self.clone(), upload, file)) as Box<dyn Staged>))
@@ -87,17 +91,17 @@ impl BlobStore for FilesystemBlobs {
         .await
     }
 
-    async fn read(&self, key: &BlobKey, size: u64, range: ByteRange) -> Result<Pieces> {
-        read::read(self.layout.blob(key), size, range).await
+    async fn read(&self, at: &BlobAddress, size: u64, range: ByteRange) -> Result<Pieces> {
+        read::read(self.layout.blob(&at.key), size, range).await
     }
 
-    async fn size(&self, key: &BlobKey) -> Result<Option<u64>> {
-        let path = self.layout.blob(key);
+    async fn size(&self, at: &BlobAddress) -> Result<Option<u64>> {
+        let path = self.layout.blob(&at.key);
         blocking(move || size(&path)).await
     }
 
-    async fn delete(&self, key: &BlobKey) -> Result<()> {
-        let path = self.layout.blob(key);
+    async fn delete(&self, at: &BlobAddress) -> Result<()> {
+        let path = self.layout.blob(&at.key);
         blocking(move || remove(&path)).await
     }
 
@@ -112,7 +116,7 @@ impl BlobStore for FilesystemBlobs {
         .await
     }
 
-    async fn discard(&self, upload: UploadId) -> Result<()> {
+    async fn discard(&self, upload: UploadId, _state: &[u8]) -> Result<()> {
         let path = self.layout.upload(upload);
         blocking(move || remove(&path)).await
     }

@@ -148,14 +148,19 @@ impl Staged for FileStaged {
         .await
     }
 
-    async fn commit(mut self: Box<Self>, key: &BlobKey) -> Result<()> {
+    fn state(&self) -> Bytes {
+        Bytes::new()
+    }
+
+    async fn commit(mut self: Box<Self>, key: &BlobKey) -> Result<String> {
         self.settle().await?;
         self.settle_sync().await?;
         if self.sync_failed {
             return Err(Error::file("sync", self.path())(io::Error::other("an earlier sync of it failed")));
         }
         let target = self.store.layout.blob(key);
-        blocking(move || self.store.durability.publish(&self.file, &self.path(), &target)).await
+        blocking(move || self.store.durability.publish(&self.file, &self.path(), &target)).await?;
+        Ok(String::new())
     }
 }
 
@@ -180,7 +185,7 @@ mod tests {
         // The kernel would let the next sync succeed.
         let key = BlobKey::shared(&zot_oci::Digest::sha256(b"abc"));
         assert!(Box::new(staged).commit(&key).await.is_err());
-        assert!(store.resume(upload, 3).await.unwrap().is_none());
-        assert_eq!(store.size(&key).await.unwrap(), None);
+        assert!(store.resume(upload, 3, &[]).await.unwrap().is_none());
+        assert_eq!(store.size(&key.into()).await.unwrap(), None);
     }
 }

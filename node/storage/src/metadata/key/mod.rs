@@ -102,7 +102,8 @@ impl Encoder {
 }
 
 impl Key {
-    pub(crate) fn encode(&self) -> Vec<u8> {
+    /// The key as bytes: whole keys sort like this, so that a store in byte order lists in the order of names.
+    pub fn encode(&self) -> Vec<u8> {
         let encoder = match self {
             Self::Schema => Encoder::kind(SCHEMA),
             Self::Repository(name) => Encoder::kind(REPOSITORY).text(name.as_str()),
@@ -117,13 +118,15 @@ impl Key {
         encoder.0
     }
 
-    pub(crate) fn decode(bytes: &[u8]) -> Result<Self> {
+    /// Reads what [`Key::encode`] wrote.
+    pub fn decode(bytes: &[u8]) -> Result<Self> {
         Decoder(bytes).key().ok_or_else(|| Error::damaged(format!("key {}", bytes.escape_ascii()), "it names no row"))
     }
 }
 
 impl Scan {
-    pub(crate) fn range(&self) -> (Bound<Vec<u8>>, Bound<Vec<u8>>) {
+    /// The encoded keys in the scan.
+    pub fn range(&self) -> (Bound<Vec<u8>>, Bound<Vec<u8>>) {
         match self {
             Self::Repositories(after) => text_range(|| Encoder::kind(REPOSITORY), after.as_deref()),
             Self::Tags(name, after) => text_range(|| Encoder::kind(TAG).name(name), after.as_deref()),

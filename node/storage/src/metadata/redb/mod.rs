@@ -127,6 +127,10 @@ impl Metadata for RedbMetadata {
         blocking(move || database.scan(&scan, limit)).await
     }
 
+    fn changes_max(&self) -> usize {
+        usize::MAX
+    }
+
     async fn commit(&self, transaction: Transaction) -> Result<Outcome> {
         self.submit(|reply| Job::Commit { transaction, reply }).await?
     }

@@ -1,0 +1,107 @@
+//! What can go wrong, named by what the caller can do.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+use zot_cluster::NodeId;
+
+pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// A node cannot be started.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The directory cannot be read or written, or another process uses it.
+    #[error("open the cluster's state in `{directory}`", directory = directory.display())]
+    Directory {
+        /// The node's directory.
+        directory: PathBuf,
+        /// Why not.
+        #[source]
+        source: BoxError,
+    },
+    /// The timings contradict each other.
+    #[error("check the timings of the cluster")]
+    Timings(#[source] BoxError),
+    /// The node was removed from its cluster. With an empty directory it joins as a new one.
+    #[error("this node was removed from its cluster; empty `{directory}` to let it join as a new one", directory = directory.display())]
+    Removed {
+        /// The node's directory.
+        directory: PathBuf,
+    },
+}
+
+/// An operation failed. What was asked for may still happen later if the error is [`Error::NoMajority`], [`Error::NoLeader`] or [`Error::Unreachable`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[serde(rename_all = "snake_case")]
+pub enum Error {
+    /// The cluster has no leader at present, or none that this node can find.
+    #[error("no leader was found in time")]
+    NoLeader,
+    /// The leader does not reach enough members.
+    #[error("no majority: {} not answer", do_not(silent))]
+    NoMajority {
+        /// The names of the voters that it does not hear from.
+        silent: Vec<String>,
+    },
+    /// This node does not lead.
+    #[error("the node asked does not lead")]
+    NotLeader {
+        /// Who does, as far as it knows.
+        leader: Option<Contact>,
+    },
+    /// The node has no cluster yet.
+    #[error("the node belongs to no cluster yet")]
+    NoCluster,
+    /// The node belongs to a cluster already, or to another one than the message.
+    #[error("the node belongs to another cluster")]
+    OtherCluster,
+    /// Another node is at the address: its directory was emptied, or the address was given to somebody else.
+    #[error("the message is for another node")]
+    OtherNode,
+    /// The node keeps content in something else than the cluster.
+    #[error("the cluster and the node keep content in different kinds of storage")]
+    OtherStorage,
+    /// No member has the identity.
+    #[error("no member has the identity {0}")]
+    UnknownMember(NodeId),
+    /// The last voting member cannot be removed.
+    #[error("the last member cannot be removed")]
+    LastMember,
+    /// Another change of the members is being agreed on.
+    #[error("another change of the members is under way")]
+    Busy,
+    /// This node was removed from its cluster.
+    #[error("the node was removed from its cluster")]
+    Removed,
+    /// This node is closed, or its disk failed.
+    #[error("the node takes no part any more")]
+    Closed,
+    /// Another node could not be reached.
+    #[error("reach `{address}`: {reason}")]
+    Unreachable {
+        /// The node's address.
+        address: String,
+        /// Why not.
+        reason: String,
+    },
+    /// A message cannot be read: it is from a release too far away.
+    #[error("read a message: {0}")]
+    Malformed(String),
+}
+
+/// Where a node is reached.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Contact {
+    /// The node.
+    pub id: NodeId,
+    /// Its address, as `host:port`.
+    pub address: String,
+}
+
+fn do_not(names: &[String]) -> String {
+    match names {
+        [] => "others do".to_owned(),
+        [name] => format!("{name} does"),
+        names => format!("{} do", names.join(", ")),
+    }
+}

@@ -1,0 +1,200 @@
+//! How a node finds its cluster, or forms one with others that have none.
+//!
+//! Only the first node of the configuration forms a cluster, and only when a majority of the configured nodes has answered and none of those
+//! that did has a cluster. So one whose directory was lost asks the others first, and joins them.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use futures::future::join_all;
+use tokio::time::sleep;
+use zot_cluster::NodeId;
+
+use crate::{
+    consensus::{Node, Standing},
+    error::{Contact, Error},
+    raft::Peer,
+    random,
+    wire::{Answer, Hello, Question, Request},
+};
+
+/// The first and the longest pause between two attempts.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
+
+/// The configured nodes as they answered, by address, in the order of the configuration.
+pub(crate) type Seeds = Vec<(String, Result<Hello, Error>)>;
+
+/// What to do after having asked around.
+#[derive(Debug, PartialEq, Eq)]
+enum Step {
+    /// Ask the nodes at these addresses to be let in.
+    Join(Vec<String>),
+    /// Form a cluster of these.
+    Form(BTreeMap<NodeId, Peer>),
+    /// Nothing can be done yet, for this reason.
+    Wait(String),
+}
+
+impl Node {
+    /// Goes on until this node is in a cluster.
+    pub(crate) async fn find_cluster(self: Arc<Self>) {
+        let (mut pause, longest) = PAUSES;
+        while !self.is_in() {
+            let reason = match self.next_step().await {
+                Step::Join(addresses) => self.ask_to_join(addresses).await,
+                Step::Form(nodes) => self.form(nodes).await,
+                Step::Wait(reason) => reason,
+            };
+            self.wait_for(reason);
+            sleep(pause.mul_f64(0.5 + random() as f64 / u64::MAX as f64 / 2.0)).await;
+            pause = (pause * 2).min(longest);
+        }
+        self.standing.send_if_modified(|standing| {
+            let waits = matches!(standing, Standing::Waiting(_));
+            if waits {
+                *standing = Standing::Member;
+            }
+            waits
+        });
+        tracing::info!(node = %self.id, name = self.options.name, "this node is in its cluster");
+    }
+
+    /// Whether Raft counts this node among its members, here or, after a restart, before.
+    fn is_in(&self) -> bool {
+        self.is_removed() || self.membership().get_node(&self.id).is_some()
+    }
+
+    async fn next_step(&self) -> Step {
+        if self.is_alone() {
+            return Step::Form([(self.id, self.as_peer())].into());
+        }
+        step(self.id, &self.ask_around().await, self.is_bound())
+    }
+
+    /// Asks the configured nodes who they are, and keeps in mind where those of this cluster are.
+    pub(crate) async fn ask_around(&self) -> Seeds {
+        let addresses = self.seeds.lock().clone();
+        let within = self.timings().presence * 2;
+        let ask = |address: String| async move {
+            if address == self.options.address {
+                return (address, Ok(self.own_hello()));
+            }
+            let answer = self.outbound.ask(&address, None, Question::Hello, within).await;
+            (address, answer.and_then(as_hello))
+        };
+        let seeds: Seeds = join_all(addresses.into_iter().map(ask)).await;
+        let ours = self.outbound.cluster();
+        for (address, hello) in &seeds {
+            if let Ok(hello) = hello
+                && ours.is_some()
+                && hello.cluster == ours
+            {
+                self.outbound.met(&Contact { id: hello.id, address: address.clone() });
+            }
+        }
+        seeds
+    }
+
+    /// Whether the configuration names nobody else.
+    fn is_alone(&self) -> bool {
+        !self.is_bound() && self.seeds.lock().iter().all(|address| *address == self.options.address)
+    }
+
+    /// Whether this node can only go back to where it was. One that founded a cluster and then stopped at once may still form it.
+    fn is_bound(&self) -> bool {
+        self.outbound.cluster().is_some() && !self.store.founded().unwrap_or(false)
+    }
+
+    fn as_peer(&self) -> Peer {
+        Peer { name: self.options.name.clone(), address: self.options.address.clone() }
+    }
+
+    fn own_hello(&self) -> Hello {
+        Hello { id: self.id, name: self.options.name.clone(), cluster: self.outbound.cluster() }
+    }
+
+    /// Asks to be let in, and returns what it waits for then.
+    async fn ask_to_join(&self, addresses: Vec<String>) -> String {
+        let mut refused = String::new();
+        for address in addresses {
+            match self.ask_leader_by(&address).await {
+                Ok(()) => return "the cluster to let this node in".to_owned(),
+                Err(error) => refused = format!("the cluster of {address}: {error}"),
+            }
+        }
+        refused
+    }
+
+    /// Asks the leader that a node knows of, which may be that node.
+    async fn ask_leader_by(&self, address: &str) -> Result<(), Error> {
+        let request = || Question::Lead(Request::Join { id: self.id, peer: self.as_peer(), storage: self.options.storage });
+        let within = self.timings().operation;
+        match self.outbound.ask(address, None, request(), within).await {
+            Err(Error::NotLeader { leader: Some(leader) }) => {
+                self.outbound.ask(&leader.address, Some(leader.id), request(), within).await.map(drop)
+            }
+            other => other.map(drop),
+        }
+    }
+
+    /// Forms a cluster. The others hear of it when they are asked to vote.
+    async fn form(&self, nodes: BTreeMap<NodeId, Peer>) -> String {
+        let names: Vec<&str> = nodes.values().map(|peer| peer.name.as_str()).collect();
+        tracing::info!(members = names.join(", "), "forming a cluster of {}", names.join(", "));
+        let cluster = self.outbound.cluster().unwrap_or_else(|| uuid::Uuid::new_v4().to_string());
+        if let Err(error) = self.belong_to(cluster, true).await {
+            return format!("its disk: {error}");
+        }
+        match self.raft.initialize(nodes).await {
+            Ok(()) => "the first election".to_owned(),
+            Err(error) => format!("a cluster to be formed: {error}"),
+        }
+    }
+
+    /// Notes and logs what this node waits for, when that changed.
+    fn wait_for(&self, reason: String) {
+        let waiting = Standing::Waiting(reason.clone());
+        self.standing.send_if_modified(|standing| {
+            let changed = *standing != waiting && matches!(standing, Standing::Waiting(_));
+            if changed {
+                tracing::info!(node = %self.id, "waiting for {reason}");
+                *standing = waiting;
+            }
+            changed
+        });
+    }
+}
+
+fn as_hello(answer: Answer) -> Result<Hello, Error> {
+    match answer {
+        Answer::Hello(hello) => Ok(hello),
+        _ => Err(Error::Malformed("the answer does not fit the question".to_owned())),
+    }
+}
+
+/// What a node does that heard this of the configured nodes. `bound` nodes belong to a cluster and can only go back to it.
+fn step(me: NodeId, seeds: &Seeds, bound: bool) -> Step {
+    let there: Vec<(&str, &Hello)> = seeds.iter().filter_map(|(address, hello)| Some((address.as_str(), hello.as_ref().ok()?))).collect();
+    let in_cluster = |(address, hello): &(&str, &Hello)| (hello.id != me && hello.cluster.is_some()).then(|| (*address).to_owned());
+    let members: Vec<String> = there.iter().filter_map(in_cluster).collect();
+    if !members.is_empty() {
+        return Step::Join(members);
+    }
+    if bound {
+        return Step::Wait("its cluster to let it in".to_owned());
+    }
+    let is_first = seeds.first().is_some_and(|(_, first)| first.as_ref().is_ok_and(|hello| hello.id == me));
+    if !is_first {
+        let first = seeds.first().map_or("another node", |(address, _)| address);
+        return Step::Wait(format!("{first} to form a cluster"));
+    }
+    if there.len() * 2 <= seeds.len() {
+        let silent: Vec<&str> = seeds.iter().filter(|(_, hello)| hello.is_err()).map(|(address, _)| address.as_str()).collect();
+        return Step::Wait(format!("a majority of the configured nodes: {} do not answer", silent.join(", ")));
+    }
+    Step::Form(
+        there.into_iter().map(|(address, hello)| (hello.id, Peer { name: hello.name.clone(), address: address.to_owned() })).collect(),
+    )
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,180 @@
+//! What only the leader does: it carries out requests, watches who is there, and takes caught-up nodes in.
+
+use std::{future::Future, sync::Arc, time::Duration};
+
+use openraft::{
+    ServerState,
+    error::{ChangeMembershipError, ClientWriteError, RaftError},
+};
+use tokio::time::{Instant, sleep, timeout};
+use zot_cluster::{JobStatus, NodeId, State, Status, View};
+
+use crate::{
+    consensus::Node,
+    error::{Contact, Error},
+    raft::{Peer, Types},
+    state::{Command, Job, Outcome},
+    wire::{Answer, Request},
+};
+
+/// How often within its patience the leader looks around.
+const LOOKS_PER_SILENCE: u32 = 8;
+
+pub(crate) type WriteResult = Result<openraft::raft::ClientWriteResponse<Types>, RaftError<NodeId, ClientWriteError<NodeId, Peer>>>;
+
+impl Node {
+    /// Carries out a request, if this node leads.
+    pub(crate) async fn lead(&self, request: Request) -> Result<Answer, Error> {
+        if !self.leads() {
+            return Err(Error::NotLeader { leader: self.leader().filter(|leader| leader.id != self.id) });
+        }
+        match request {
+            Request::Join { id, peer, storage } => self.admit(id, peer, storage).await,
+            Request::Drain { id, draining } => match self.write(Command::Drain { node: id, draining }).await? {
+                Outcome::Refused => Err(Error::UnknownMember(id)),
+                _ => Ok(Answer::Done),
+            },
+            Request::Remove { id } => self.remove_member(id).await,
+            Request::Lease { job, holder, length_ms } => self.grant(job, holder, length_ms).await,
+            Request::Renew { job, epoch, holder } => self.write_if(Command::Renew { job, epoch, holder }).await,
+            Request::Release { job, epoch, holder } => self.write_if(Command::Release { job, epoch, holder }).await,
+            Request::RecordRun { job, epoch, at_unix_ms, result } => {
+                self.write_if(Command::RecordRun { job, epoch, at_unix_ms, result }).await
+            }
+            Request::Status => self.status().map(|status| Answer::Status(Box::new(status))),
+        }
+    }
+
+    pub(crate) fn leads(&self) -> bool {
+        self.raft.metrics().borrow().state == ServerState::Leader
+    }
+
+    /// Whether enough members answered lately; `None` is a leader that has just begun.
+    pub(crate) fn has_majority(&self, millis_since_quorum_ack: Option<u64>) -> bool {
+        millis_since_quorum_ack.is_none_or(|millis| Duration::from_millis(millis) <= self.timings().silence)
+    }
+
+    /// Writes a command to the log and waits until it is carried out.
+    pub(crate) async fn write(&self, command: Command) -> Result<Outcome, Error> {
+        self.within_operation(self.raft.client_write(command)).await.map(|response| response.data)
+    }
+
+    async fn write_if(&self, command: Command) -> Result<Answer, Error> {
+        Ok(Answer::Held(self.write(command).await? != Outcome::Refused))
+    }
+
+    /// Bounds a change of the log. One that a leader without followers began would only wait in its log: it is not begun.
+    pub(crate) async fn within_operation<F: Future<Output = WriteResult>>(
+        &self,
+        change: F,
+    ) -> Result<openraft::raft::ClientWriteResponse<Types>, Error> {
+        let since_ack = self.raft.metrics().borrow().millis_since_quorum_ack;
+        if !self.has_majority(since_ack) {
+            return Err(self.no_majority());
+        }
+        match timeout(self.timings().operation, change).await {
+            Ok(result) => result.map_err(refusal),
+            Err(_) => Err(self.no_majority()),
+        }
+    }
+
+    fn no_majority(&self) -> Error {
+        let (attendance, now, silence) = (self.attendance.lock(), Instant::now(), self.timings().silence);
+        let membership = self.membership();
+        let voters: Vec<NodeId> = membership.voter_ids().collect();
+        let silent = |(id, _): &(&NodeId, &Peer)| **id != self.id && voters.contains(id) && !attendance.is_present(**id, now, silence);
+        Error::NoMajority { silent: membership.nodes().filter(silent).map(|(_, peer)| peer.name.clone()).collect() }
+    }
+
+    /// What the cluster is like, as far as this node knows.
+    pub(crate) fn status(&self) -> Result<Status, Error> {
+        let view = self.applied.views().borrow().clone().ok_or(Error::NoCluster)?;
+        let metrics = self.raft.metrics();
+        let metrics = metrics.borrow();
+        let jobs = self.applied.with(|agreed| agreed.jobs.iter().map(|(name, job)| self.job_status(name, job)).collect());
+        Ok(Status { node: self.id, leader: metrics.current_leader, term: metrics.current_term, view: View::clone(&view), jobs })
+    }
+
+    fn job_status(&self, name: &str, job: &Job) -> JobStatus {
+        JobStatus {
+            name: name.to_owned(),
+            holder: job.holder.as_ref().map(|holder| holder.node),
+            epoch: job.turn.epoch,
+            last_run_unix_ms: job.last_run_unix_ms,
+            last_result: job.last_result.clone(),
+        }
+    }
+
+    /// Looks after the members for as long as this node leads, now and whenever it does again.
+    pub(crate) async fn lead_cluster(self: Arc<Self>) {
+        while !self.is_removed() {
+            sleep(self.timings().silence / LOOKS_PER_SILENCE).await;
+            let (leading, term, since_ack) = {
+                let metrics = self.raft.metrics();
+                let metrics = metrics.borrow();
+                (metrics.state == ServerState::Leader, metrics.current_term, metrics.millis_since_quorum_ack)
+            };
+            if !leading {
+                self.attendance.lock().rest();
+                continue;
+            }
+            self.look_around(term);
+            if self.has_majority(since_ack) {
+                self.note_presence().await;
+                self.settle_membership().await;
+            }
+        }
+    }
+
+    fn look_around(&self, term: u64) {
+        let (members, timings) = (self.membership(), self.timings());
+        let members: Vec<NodeId> = members.nodes().map(|(id, _)| *id).collect();
+        let patience = crate::clock::Patience { silence: timings.silence, presence: timings.presence };
+        let now = Instant::now();
+        let mut attendance = self.attendance.lock();
+        let before = self.leader_contact.lock().last();
+        attendance.look(now, term, before, &members, patience);
+        attendance.hear(self.id, now);
+    }
+
+    /// Has the cluster agree on who is there, where that changed.
+    async fn note_presence(&self) {
+        let members = self.applied.with(|agreed| agreed.members());
+        for member in members.iter().filter(|member| member.state != State::Joining) {
+            let present = self.attendance.lock().is_present(member.id, Instant::now(), self.timings().silence);
+            if present == self.applied.with(|agreed| agreed.is_present(member.id)) {
+                continue;
+            }
+            match self.write(Command::Presence { node: member.id, present }).await {
+                Ok(_) if present => tracing::info!(node = %member.id, name = member.name, "{} is up again", member.name),
+                Ok(_) => {
+                    tracing::warn!(node = %member.id, name = member.name, "{} is down: it has not been heard for a while", member.name)
+                }
+                Err(error) => {
+                    tracing::debug!(%error, "could not agree on the state of {}", member.name);
+                    return;
+                }
+            }
+        }
+    }
+
+    /// A node as others reach it.
+    pub(crate) fn contact(&self, id: NodeId) -> Option<Contact> {
+        self.membership().get_node(&id).map(|peer| Contact { id, address: peer.address.clone() })
+    }
+}
+
+fn refusal(error: RaftError<NodeId, ClientWriteError<NodeId, Peer>>) -> Error {
+    match error {
+        RaftError::APIError(ClientWriteError::ForwardToLeader(forward)) => {
+            let leader = forward.leader_id.zip(forward.leader_node);
+            Error::NotLeader { leader: leader.map(|(id, peer)| Contact { id, address: peer.address }) }
+        }
+        RaftError::APIError(ClientWriteError::ChangeMembershipError(error)) => match error {
+            ChangeMembershipError::InProgress(_) => Error::Busy,
+            ChangeMembershipError::EmptyMembership(_) => Error::LastMember,
+            ChangeMembershipError::LearnerNotFound(missing) => Error::UnknownMember(missing.node_id),
+        },
+        RaftError::Fatal(_) => Error::Closed,
+    }
+}

@@ -1,0 +1,24 @@
+//! Opening the log files anew at SIGHUP, after they were moved aside.
+
+use anyhow::Context as _;
+use zot_runtime::{
+    shutdown::ReloadSignals,
+    tasks::Tasks,
+    telemetry::{self, AuditLog, LogHandle},
+};
+
+/// Opens the log files anew at every SIGHUP.
+pub(crate) fn on_hangup(tasks: &Tasks, logs: &LogHandle, audit: Option<AuditLog>) -> anyhow::Result<()> {
+    let mut signals = ReloadSignals::listen().context("listen for signals")?;
+    let (logs, stop) = (logs.clone(), tasks.stop());
+    tasks.spawn("reopen-logs", async move {
+        while stop.run_until_cancelled(signals.received()).await.is_some() {
+            let reopened = logs.reopen().and_then(|()| audit.as_ref().map_or(Ok(()), AuditLog::reopen));
+            match reopened {
+                Ok(()) => tracing::info!("log files are open anew"),
+                Err(error) => tracing::error!(error = %telemetry::chain(&error), "could not open the log files anew"),
+            }
+        }
+    });
+    Ok(())
+}

@@ -1,0 +1,134 @@
+//! The life of a process that serves: configuration, logs, threads, its part of the registry, a signal, and the end.
+
+use std::{path::Path, process::ExitCode, sync::Arc, time::Duration};
+
+use anyhow::Context as _;
+use zot_config::{Config, Loaded, cluster::Cluster, log::Level};
+use zot_runtime::{
+    shutdown::ShutdownSignals,
+    tasks::Tasks,
+    telemetry::{self, AuditLog, LogHandle, LogLevel, LogOptions},
+    tls::{RELOAD_POLL, TlsFiles, TlsSource},
+};
+
+use crate::{output, reopen};
+
+/// The shares of `http.limits.drainTimeout` that requests, background tasks and the storage may take to finish, one after the other.
+const DRAIN_REQUESTS: f64 = 0.7;
+const DRAIN_TASKS: f64 = 0.1;
+const DRAIN_STORAGE: f64 = 0.2;
+
+/// Threads that may block wait for the disk most of the time; more of them would only cost memory.
+const BLOCKING_THREADS_MAX: usize = 64;
+
+/// What every part of a serving process has at hand.
+pub struct Process {
+    /// The configuration.
+    pub config: Config,
+    /// The logs.
+    pub logs: LogHandle,
+    /// The audit log, if there is to be one.
+    pub audit: Option<AuditLog>,
+    /// What runs in the background.
+    pub tasks: Tasks,
+    signals: ShutdownSignals,
+}
+
+/// Serves what `run` opens until it returns. It is to wait for [`Process::signal`], and to drain.
+pub fn serve(path: &Path, run: impl AsyncFnOnce(&mut Process) -> anyhow::Result<()>) -> ExitCode {
+    let loaded = match Config::load(path) {
+        Ok(loaded) => loaded,
+        Err(error) => {
+            let _logs = output::logs();
+            output::refuse(path, &error);
+            return ExitCode::FAILURE;
+        }
+    };
+    let log = &loaded.config.log;
+    let logs = match telemetry::init(&LogOptions { level: level(log.level), output: log.output.clone() }) {
+        Ok(logs) => logs,
+        Err(error) => {
+            output::tell(telemetry::chain(&error));
+            return ExitCode::FAILURE;
+        }
+    };
+    telemetry::log_panics();
+    let served = runtime().and_then(|runtime| {
+        runtime.block_on(async {
+            let mut process = Process::start(loaded, logs.handle())?;
+            run(&mut process).await
+        })
+    });
+    match served {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!(error = %telemetry::chain(error.as_ref()), "could not serve");
+            output::tell(format_args!("{error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The files that the certificate of the internal plane is made from, if there is to be one.
+pub fn plane_tls_files(cluster: &Cluster) -> Option<TlsFiles> {
+    let tls = cluster.tls.as_ref()?;
+    Some(TlsFiles { cert: tls.cert.clone()?, key: tls.key.clone()?, client_ca: tls.cacert.clone() })
+}
+
+fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().max_blocking_threads(BLOCKING_THREADS_MAX).build();
+    runtime.context("start threads")
+}
+
+fn level(level: Level) -> LogLevel {
+    match level {
+        Level::Debug => LogLevel::Debug,
+        Level::Info => LogLevel::Info,
+        Level::Warn => LogLevel::Warn,
+        Level::Error => LogLevel::Error,
+    }
+}
+
+impl Process {
+    fn start(loaded: Loaded, logs: LogHandle) -> anyhow::Result<Self> {
+        let Loaded { config, warnings } = loaded;
+        let signals = ShutdownSignals::listen().context("listen for signals")?;
+        tracing::info!(params = %serde_json::to_string(&config)?, "configuration settings");
+        for warning in &warnings {
+            tracing::warn!(key = %warning.path, "{}", warning.message);
+        }
+        let tasks = Tasks::new();
+        let audit = config.log.audit.as_ref().map(AuditLog::open).transpose()?;
+        reopen::on_hangup(&tasks, &logs, audit.clone())?;
+        Ok(Self { config, logs, audit, tasks, signals })
+    }
+
+    /// The certificate of the internal plane, for both of its ends, if there is to be one; a newer one is looked for from now on.
+    pub fn plane_tls(&self) -> anyhow::Result<Option<Arc<TlsSource>>> {
+        let Some(files) = self.config.cluster.as_ref().and_then(plane_tls_files) else { return Ok(None) };
+        let source = Arc::new(TlsSource::load(files)?);
+        self.tasks.spawn("reload-cluster-certificates", Arc::clone(&source).watch(RELOAD_POLL, self.tasks.stop()));
+        Ok(Some(source))
+    }
+
+    /// Waits until somebody wants the process to end.
+    pub async fn signal(&mut self) {
+        let signal = self.signals.received().await;
+        tracing::info!(%signal, "received signal, finishing requests under way");
+    }
+
+    /// How long requests under way may take to finish.
+    pub fn requests_may_take(&self) -> Duration {
+        self.config.http.limits.drain_timeout.mul_f64(DRAIN_REQUESTS)
+    }
+
+    /// How long the storage may take to close.
+    pub fn storage_may_take(&self) -> Duration {
+        self.config.http.limits.drain_timeout.mul_f64(DRAIN_STORAGE)
+    }
+
+    /// Ends what runs in the background. Returns the names of what did not end in time.
+    pub async fn end_tasks(&self) -> Vec<String> {
+        self.tasks.shutdown(self.config.http.limits.drain_timeout.mul_f64(DRAIN_TASKS)).await
+    }
+}

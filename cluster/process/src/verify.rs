@@ -1,0 +1,23 @@
+//! `verify`: is this configuration right, here and now?
+
+use std::{path::Path, process::ExitCode};
+
+use zot_config::{ConfigError, Part};
+
+use crate::output;
+
+/// Checks a configuration file and everything that it names, as far as it concerns `part`.
+pub fn verify(path: &Path, part: Part) -> ExitCode {
+    let Some(_logs) = output::logs() else { return ExitCode::FAILURE };
+    let Some(loaded) = output::load(path) else { return ExitCode::FAILURE };
+    let problems = loaded.config.check_environment(part);
+    if !problems.is_empty() {
+        output::refuse(path, &ConfigError::Invalid { path: path.to_owned(), problems });
+        return ExitCode::FAILURE;
+    }
+    for warning in &loaded.warnings {
+        tracing::warn!(key = %warning.path, "{}", warning.message);
+    }
+    tracing::info!(config = %path.display(), "config file is valid");
+    ExitCode::SUCCESS
+}

@@ -1,0 +1,84 @@
+//! The names of keys: all are drawn here.
+//!
+//! ```text
+//! <prefix>:uploads:{<id>}      one upload in progress
+//! ```
+//!
+//! What stands in braces chooses the slot of a cluster.
+
+use std::fmt;
+
+/// What keys begin with unless the settings say otherwise.
+pub const DEFAULT_KEY_PREFIX: &str = "zot";
+
+/// A family of keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Room {
+    /// Uploads in progress, by their id.
+    Uploads,
+}
+
+impl Room {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Uploads => "uploads",
+        }
+    }
+}
+
+/// The name of a key.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Key(String);
+
+impl Key {
+    pub(crate) fn new(prefix: &str, room: Room, id: impl fmt::Display) -> Self {
+        Self(format!("{}{{{id}}}", start(prefix, room)))
+    }
+
+    /// The id in a key of this room, if it is one.
+    pub(crate) fn id<'a>(prefix: &str, room: Room, key: &'a str) -> Option<&'a str> {
+        key.strip_prefix(&start(prefix, room))?.strip_prefix('{')?.strip_suffix('}')
+    }
+
+    /// The name.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// The pattern that the keys of a room match, and no others but by accident.
+pub(crate) fn pattern(prefix: &str, room: Room) -> String {
+    let mut pattern = String::new();
+    for character in start(prefix, room).chars() {
+        if matches!(character, '*' | '?' | '[' | ']' | '\\') {
+            pattern.push('\\');
+        }
+        pattern.push(character);
+    }
+    pattern + "*"
+}
+
+fn start(prefix: &str, room: Room) -> String {
+    format!("{prefix}:{}:", room.name())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_says_its_room_and_id() {
+        let key = Key::new("zot", Room::Uploads, 7);
+        assert_eq!(key.as_str(), "zot:uploads:{7}");
+        assert_eq!(Key::id("zot", Room::Uploads, key.as_str()), Some("7"));
+        for other in ["zot:uploads:7", "zot2:uploads:{7}", "zot:uploads:{7", ""] {
+            assert_eq!(Key::id("zot", Room::Uploads, other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn a_prefix_is_matched_as_it_is() {
+        assert_eq!(pattern("a*[b]?\\", Room::Uploads), "a\\*\\[b\\]\\?\\\\:uploads:*");
+    }
+}

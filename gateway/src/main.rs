@@ -1,0 +1,49 @@
+//! The gateway: one process of any number behind a load balancer.
+
+mod command;
+
+use std::{process::ExitCode, sync::Arc};
+
+use anyhow::Context as _;
+use clap::{CommandFactory, Parser};
+use command::{Arguments, Command};
+use zot_gateway::{Front, http::Health};
+use zot_process::{Part, Process, output};
+
+/// Small and long-lived objects of many threads are what a registry allocates; the system's allocator keeps more memory for them.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return output::usage(&error),
+    };
+    match arguments.command {
+        _ if arguments.version => output::version("gateway"),
+        Some(Command::Serve { config }) => zot_process::serve(&config, run),
+        Some(Command::Verify { config }) => zot_process::verify(&config, Part::Gateway),
+        None => output::help(&mut Arguments::command()),
+    }
+}
+
+async fn run(process: &mut Process) -> anyhow::Result<()> {
+    let cluster = process.config.cluster.as_ref();
+    let cluster = cluster.context("find `cluster` in the configuration: a gateway needs its `nodes` and `hashKey`")?;
+    let registry = zot_gateway::cluster(process, cluster)?;
+    let supplied = registry.clone();
+    let health = Health::supplied_while(move || supplied.is_ready());
+    let front = match Front::open(process, Arc::new(registry), health).await {
+        Ok(front) => front,
+        Err(error) => {
+            // Background work that is merely cut off would log faults of its own.
+            process.end_tasks().await;
+            return Err(error);
+        }
+    };
+    process.signal().await;
+    let drained = front.drain().await?;
+    let unfinished = process.end_tasks().await;
+    tracing::info!(cut = drained.cut, ?unfinished, "stopped");
+    Ok(())
+}

@@ -1,0 +1,87 @@
+//! A node's part of a cluster: what it agrees on with the others, and the port at which they and the gateways reach it.
+
+mod address;
+mod agreement;
+mod ownership;
+
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use tokio::{net::TcpListener, task::JoinHandle};
+use tokio_util::sync::CancellationToken;
+use zot_cluster::{HashKey, Storage};
+use zot_config::{Config, cluster::Cluster};
+use zot_consensus::{Consensus, Options, Timings};
+use zot_process::Process;
+use zot_proto::{Dialer, PeerTransport, ServeError, Services, Stopped, serve};
+
+use self::{
+    address::Place,
+    agreement::{Agreement, Peers},
+};
+use crate::{Node, owned::Owned};
+
+pub use self::{address::UnknownPlace, ownership::Ownership};
+
+/// A node that takes part in its cluster.
+pub struct Plane {
+    consensus: Consensus,
+    serving: JoinHandle<Result<Stopped, ServeError>>,
+    stop: CancellationToken,
+}
+
+impl Plane {
+    /// Begins to take part, and serves what the node keeps to the others and to gateways. `ownership` learns from here what the node owns.
+    pub async fn open(process: &Process, cluster: &Cluster, node: &Node, ownership: &Ownership) -> anyhow::Result<Self> {
+        let place = Place::find(&process.config, cluster)?;
+        let tls = process.plane_tls()?;
+        let listener = TcpListener::bind(&place.listen).await.with_context(|| format!("listen on {}", place.listen))?;
+        let dialer = tls.clone().map_or_else(Dialer::plain, Dialer::secured);
+        let transport = Arc::new(Peers::new(PeerTransport::new(dialer)));
+        let consensus = Consensus::open(options(&process.config, cluster, &place), transport).await?;
+        let key = HashKey::new(cluster.hash_key_bytes().context("read cluster.hashKey")?);
+        process.tasks.spawn("follow-views", ownership.follow(consensus.id(), consensus.views(), key, process.tasks.stop()));
+        let registry = Arc::new(Owned::new(node.registry(), consensus.id(), ownership.placement()));
+        let services = Services { registry, cluster: Some(Arc::new(Agreement::new(consensus.clone()))) };
+        let stop = CancellationToken::new();
+        tracing::info!(node = %consensus.id(), name = place.name, address = place.advertised, "serving the cluster at {}", place.listen);
+        let serving = tokio::spawn(serve(listener, tls, services, process.requests_may_take(), stop.clone()));
+        Ok(Self { consensus, serving, stop })
+    }
+
+    /// Whether the node has a part in a view.
+    pub fn is_member(&self) -> bool {
+        let id = self.consensus.id();
+        self.consensus.views().borrow().as_ref().is_some_and(|view| view.member(id).is_some())
+    }
+
+    /// Waits until serving ends by itself, which it should not.
+    pub async fn failed(&mut self) -> anyhow::Error {
+        match (&mut self.serving).await {
+            Ok(Ok(_)) => anyhow::anyhow!("serving the cluster ended"),
+            Ok(Err(error)) => error.into(),
+            Err(error) => error.into(),
+        }
+    }
+
+    /// Lets calls under way finish, and takes leave of the others for now. Returns how serving ended.
+    pub async fn drain(self, process: &Process) -> anyhow::Result<Stopped> {
+        self.stop.cancel();
+        let stopped = self.serving.await.context("serve the cluster")??;
+        self.consensus.close(process.storage_may_take()).await;
+        Ok(stopped)
+    }
+}
+
+fn options(config: &Config, cluster: &Cluster, place: &Place) -> Options {
+    let directory = cluster.directory.clone().unwrap_or_else(|| config.storage.default.root_directory.join("_cluster"));
+    Options {
+        directory,
+        name: place.name.clone(),
+        address: place.advertised.clone(),
+        storage: if config.storage.default.storage_driver.is_some() { Storage::Shared } else { Storage::Local },
+        seeds: cluster.node_addresses(),
+        timings: Timings::default(),
+        snapshot_entries: Options::SNAPSHOT_ENTRIES,
+    }
+}

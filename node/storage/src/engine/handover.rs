@@ -1,0 +1,239 @@
+//! Uploads from process to process: saved so that another can go on, and given up by whoever was overtaken.
+//!
+//! Where processes share the sessions, several may have one upload in memory. The stored session decides which of them is current: it is replaced
+//! under the condition that nobody else has replaced it, before anything is acknowledged. Who loses drops its memory, and touches nothing
+//! that the winner may need. If the sessions are out of reach, a process goes on with what it has in memory, without saving it.
+
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+use bytes::Bytes;
+use uuid::Uuid;
+use zot_contract::{Error, Result, Subject, UploadId};
+
+use super::{
+    Engine,
+    content::Content,
+    open_uploads::{Stored, Upload},
+};
+use crate::{
+    metadata::{Outcome, rows::now_unix_ms},
+    sessions::SessionRecord,
+};
+
+/// How long a process may take to make a blob of an upload. Afterwards another may try: the same bytes come to the same blob.
+const FINISHING_MAX: Duration = Duration::from_secs(60);
+
+/// What is to become of an upload once it is saved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Next {
+    Going,
+    Finishing,
+}
+
+impl Engine {
+    /// Whether another process went on with an upload that is open here; this one then knows nothing of it any more.
+    pub(super) async fn is_overtaken(&self, upload: &Upload) -> bool {
+        let known = upload.stored();
+        let found = match self.sessions.load(upload.id).await {
+            Ok(found) => found.map(|session| session.revision),
+            Err(error) => {
+                self.uploads.sessions_reached(Some(&error));
+                return false;
+            }
+        };
+        self.uploads.sessions_reached(None);
+        // A store that has lost everything is as good as one that was never told of what is in memory alone.
+        let current = found == known.revision || (found.is_some() && found == known.attempted) || (found.is_none() && known.is_behind());
+        if current {
+            return false;
+        }
+        // If it is being written to or was saved since, it is this process that went on.
+        let Some(mut content) = upload.content() else { return false };
+        if upload.stored() != known {
+            return false;
+        }
+        content.take();
+        self.uploads.remove(upload.id);
+        true
+    }
+
+    /// Takes up an upload that was saved.
+    pub(super) async fn resume(&self, id: UploadId) -> Result<Option<Arc<Upload>>> {
+        let _once = self.uploads.resuming(id).await;
+        if let Some(upload) = self.uploads.get(id) {
+            return Ok(Some(upload));
+        }
+        let Some(saved) = self.sessions.load(id).await?.filter(|saved| !saved.ended) else {
+            return Ok(None);
+        };
+        // A clock that is far off protects nobody, and locks nobody out.
+        if now_unix_ms().abs_diff(saved.finishing_unix_ms) < FINISHING_MAX.as_millis() as u64 {
+            return Err(Error::UploadBusy { upload: id });
+        }
+        let content = Content::resume(id, &saved, self.blobs.as_ref()).await?;
+        let (Some(content), Ok(repository)) = (content, saved.repository.parse()) else {
+            tracing::warn!(upload = %id, "saved upload does not match its bytes, dropping it");
+            self.forget(id, &saved).await?;
+            return Ok(None);
+        };
+        self.add_upload(Upload::new(id, &repository, Subject::of_name(&saved.subject), content, Some(saved.revision))).map(Some)
+    }
+
+    /// Saves an upload. It conflicts if another process has saved it since.
+    pub(super) async fn save(&self, upload: &Upload, content: &Content, next: Next) -> crate::Result<Outcome> {
+        let record = SessionRecord {
+            repository: upload.repository.to_string(),
+            subject: upload.subject.name().to_owned(),
+            finishing_unix_ms: if next == Next::Finishing { now_unix_ms() } else { 0 },
+            ..content.record()
+        };
+        let saved = self.try_save(upload, record).await;
+        match saved {
+            Err(error) if self.sessions.shared() => {
+                self.uploads.sessions_reached(Some(&error));
+                Ok(Outcome::Committed)
+            }
+            saved => saved,
+        }
+    }
+
+    async fn try_save(&self, upload: &Upload, record: SessionRecord) -> crate::Result<Outcome> {
+        let Stored { revision: previous, attempted } = upload.stored();
+        let outcome = self.save_after(upload, &record, previous).await?;
+        if outcome == Outcome::Committed || attempted.is_none() {
+            return Ok(outcome);
+        }
+        // An earlier attempt may have succeeded without an answer, or the store may have lost everything.
+        match self.sessions.load(upload.id).await?.map(|saved| saved.revision) {
+            found if found.is_none() || found == attempted => self.save_after(upload, &record, found).await,
+            _ => Ok(Outcome::Conflict),
+        }
+    }
+
+    async fn save_after(&self, upload: &Upload, record: &SessionRecord, previous: Option<u64>) -> crate::Result<Outcome> {
+        // One that may have been stored already is told apart from everybody else's.
+        let revision = upload.stored().attempted.filter(|attempted| Some(*attempted) != previous).unwrap_or_else(random_revision);
+        let record = SessionRecord { revision, ..record.clone() };
+        let saved = self.sessions.save(upload.id, &record, previous).await;
+        match &saved {
+            Ok(Outcome::Committed) => upload.set_stored(Stored { revision: Some(revision), attempted: None }),
+            Ok(Outcome::Conflict) => {}
+            Err(_) => upload.set_stored(Stored { revision: previous, attempted: Some(revision) }),
+        }
+        saved
+    }
+
+    /// Ends an upload whose content is gone, and drops what is `staged` of it. It conflicts if another process went on with it.
+    pub(super) async fn end(&self, upload: &Upload, staged: Option<Bytes>) -> crate::Result<Outcome> {
+        self.uploads.remove(upload.id);
+        if self.sessions.shared() { self.end_shared(upload, staged).await } else { self.end_own(upload, staged).await }
+    }
+
+    async fn end_own(&self, upload: &Upload, staged: Option<Bytes>) -> crate::Result<Outcome> {
+        if upload.stored().revision.is_some() {
+            self.sessions.remove(upload.id).await?;
+        }
+        if let Some(state) = staged {
+            self.blobs.discard(upload.id, &state).await?;
+        }
+        Ok(Outcome::Committed)
+    }
+
+    async fn end_shared(&self, upload: &Upload, staged: Option<Bytes>) -> crate::Result<Outcome> {
+        let Some(state) = staged else {
+            // The blob is there: whoever still has the upload has nothing to add to it.
+            let removed = self.sessions.remove(upload.id).await;
+            self.uploads.sessions_reached(removed.as_ref().err());
+            return Ok(Outcome::Committed);
+        };
+        let session = SessionRecord { ended: true, repository: upload.repository.to_string(), ..Default::default() };
+        match self.try_save(upload, session).await {
+            Ok(Outcome::Conflict) => Ok(Outcome::Conflict),
+            Ok(Outcome::Committed) => {
+                self.blobs.discard(upload.id, &state).await?;
+                self.sessions.remove(upload.id).await.map(|()| Outcome::Committed)
+            }
+            Err(error) => {
+                // Whether another process goes on cannot be known, so that its bytes stay until they expire.
+                self.uploads.sessions_reached(Some(&error));
+                Ok(Outcome::Committed)
+            }
+        }
+    }
+
+    /// Forgets an upload that no process goes on with, unless one has done so since it was `saved`. Says whether it is forgotten.
+    async fn forget(&self, id: UploadId, saved: &SessionRecord) -> crate::Result<bool> {
+        let ended = SessionRecord { ended: true, revision: random_revision(), ..saved.clone() };
+        if self.sessions.save(id, &ended, Some(saved.revision)).await? == Outcome::Conflict {
+            return Ok(false);
+        }
+        self.blobs.discard(id, &saved.stage_state).await?;
+        self.sessions.remove(id).await?;
+        Ok(true)
+    }
+}
+
+/// Too many to meet twice in the life of an upload, and exact in every number format.
+fn random_revision() -> u64 {
+    Uuid::new_v4().as_u64_pair().0 >> 16
+}
+
+/// Saves every upload of which only this process knows all, so that the next one can go on. Returns the last failure; the others are saved all
+/// the same.
+pub(super) async fn save_all(engine: &Engine) -> crate::Result<()> {
+    let mut saved = Ok(());
+    for upload in engine.uploads.all() {
+        let Some(content) = upload.content() else { continue };
+        if let Some(content) = content.as_ref().filter(|_| upload.stored().is_behind()) {
+            saved = engine.save(&upload, content, Next::Going).await.and(saved);
+        }
+    }
+    saved
+}
+
+/// Saves the sessions of uploads that are being written to as they are, so that no process takes them for abandoned.
+async fn keep_busy(engine: &Engine) -> crate::Result<()> {
+    if !engine.sessions.shared() {
+        return Ok(());
+    }
+    for upload in engine.uploads.all().into_iter().filter(|upload| upload.content().is_none()) {
+        let saved = engine.sessions.load(upload.id).await?;
+        if let Some(saved) = saved.filter(|saved| Some(saved.revision) == upload.stored().revision) {
+            // With its revision it stays, for the writer, what it was. If it conflicts, it has just been saved.
+            engine.sessions.save(upload.id, &saved, Some(saved.revision)).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Ends uploads that are idle for too long, in this process, in others that share the sessions, or left by an earlier one.
+pub(super) async fn reap(engine: &Engine, idle: Duration) -> crate::Result<usize> {
+    let mut reaped = 0;
+    keep_busy(engine).await?;
+    for upload in engine.uploads.idle(idle) {
+        // A busy upload is not idle, whatever its last acknowledgement.
+        let Some(mut content) = upload.content() else { continue };
+        let Some(content) = content.take() else { continue };
+        if engine.sessions.shared() && upload.stored().revision.is_some() {
+            // Another process may have gone on with it: its session tells, below.
+            engine.uploads.remove(upload.id);
+        } else if engine.end(&upload, Some(content.stage_state())).await? == Outcome::Committed {
+            reaped += 1;
+        }
+    }
+    for (id, saved) in engine.sessions.list().await? {
+        let expired = SystemTime::now().duration_since(saved).is_ok_and(|age| age >= idle);
+        // Whoever writes to an upload for long sees to it that it was saved not long ago.
+        if expired
+            && engine.uploads.get(id).is_none()
+            && let Some(saved) = engine.sessions.load(id).await?
+            && engine.forget(id, &saved).await?
+        {
+            reaped += 1;
+        }
+    }
+    Ok(reaped)
+}

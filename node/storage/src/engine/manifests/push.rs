@@ -1,0 +1,98 @@
+//! Pushing a manifest: one transaction for all its rows, or several in an order that is safe at each point.
+//!
+//! # In steps
+//! A store may refuse transactions as large as a manifest with many layers needs. Then the push
+//! 1. sets the manifest's mark for the projector, and notes the version that it has now;
+//! 2. writes the references with a touch of the links they speak of, some at a time;
+//! 3. writes the manifest, with whatever still fits, under the condition that the mark has the noted version;
+//! 4. writes further tags, each time under the condition that the manifest is there.
+//!
+//! *A crash* in 1 or 2 leaves a mark, which comes to nothing, and references of a manifest that is not there. These are removed by whoever finds
+//! them in his way, or completed by the next push of the manifest. A crash in 4 leaves a push that is not acknowledged, with some of its tags.
+//!
+//! *Somebody deletes a blob* that the manifest needs. If the link goes before step 2 touches it, step 2 conflicts. If the touch comes first,
+//! whoever deletes has either read the link's version before, and conflicts; or finds the reference. If the manifest is there by then, he is
+//! refused. If not, he has to remove the reference, in one transaction with a new version of the mark and under the condition that the
+//! manifest is not there: if that comes before step 3, step 3 conflicts, and the push begins anew; if it comes after, it conflicts and the next
+//! look finds the manifest. Noting the mark's version *before* the first reference is written makes this complete.
+//!
+//! *Somebody deletes the same manifest* in the middle of being pushed again: he sets the mark too, in the transaction that removes the row and in
+//! each that removes references, so that step 3 conflicts unless all of that was before step 1.
+
+use bytes::Bytes;
+use prost::Message;
+use zot_contract::{Error, ManifestPush, Result};
+use zot_oci::{Digest, Manifest, RepositoryName};
+
+use super::{PushRows, rows::Steps};
+use crate::{
+    engine::Engine,
+    metadata::{
+        Change, Expect, Key, Outcome, Transaction, Write,
+        rows::{LinkRow, ManifestRow, RepositoryRow, now_unix_ms},
+    },
+};
+
+impl Engine {
+    pub(super) async fn try_push(
+        &self,
+        repository: &RepositoryName,
+        manifest: &Manifest,
+        push: &ManifestPush,
+        row: &ManifestRow,
+    ) -> Result<Outcome> {
+        let mut rows = PushRows::new(repository, manifest, push, row)?;
+        self.take_up_blobs(&mut rows, repository, manifest).await?;
+        let key = Key::Repository(repository.clone());
+        if self.metadata.get(&key).await?.is_none() {
+            let value = RepositoryRow { created_unix_ms: row.pushed_unix_ms }.encode_to_vec();
+            rows.own.push(Change { key, expect: Expect::Absent, write: Write::Put(value.into()) });
+        }
+        let mark = Key::Unprojected(repository.clone(), push.digest);
+        if rows.len() >= self.metadata.changes_max() {
+            return Ok(self.push_in_steps(rows, &mark).await?);
+        }
+        let mut transaction = rows.whole();
+        transaction.put(mark, Expect::Anything, Bytes::new());
+        Ok(self.metadata.commit(transaction).await?)
+    }
+
+    /// Writes the links of all blobs that the manifest needs: whoever deletes one at the same time loses the race.
+    async fn take_up_blobs(&self, rows: &mut PushRows, repository: &RepositoryName, manifest: &Manifest) -> Result<()> {
+        let mut digests: Vec<Digest> = manifest.blobs.iter().map(|blob| blob.digest).collect();
+        digests.sort_unstable();
+        digests.dedup();
+        let keys: Vec<Key> = digests.iter().map(|digest| Key::Link(repository.clone(), *digest)).collect();
+        let found = self.metadata.get_many(&keys).await?;
+        for ((key, row), digest) in keys.into_iter().zip(found).zip(digests) {
+            match row {
+                Some(row) => {
+                    let link = LinkRow { touched_unix_ms: now_unix_ms(), ..row.read(&key)? };
+                    rows.touch(&digest, Change { key, expect: Expect::Present, write: Write::Put(link.encode_to_vec().into()) });
+                }
+                // An artifact may have a manifest as its content.
+                None if self.manifest_row(repository, &digest).await?.is_some() => {}
+                None => {
+                    return Err(Error::ManifestBlobUnknown { repository: repository.clone(), digest });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn push_in_steps(&self, rows: PushRows, mark: &Key) -> crate::Result<Outcome> {
+        let mut begin = Transaction::new();
+        begin.put(mark.clone(), Expect::Anything, Bytes::new());
+        self.metadata.commit(begin).await?;
+        let Some(set) = self.metadata.get(mark).await? else {
+            return Ok(Outcome::Conflict);
+        };
+        let Steps { before, last, after } = rows.steps(mark, set.version, self.metadata.changes_max());
+        for transaction in before.into_iter().chain([last]).chain(after) {
+            if self.metadata.commit(transaction).await? == Outcome::Conflict {
+                return Ok(Outcome::Conflict);
+            }
+        }
+        Ok(Outcome::Committed)
+    }
+}

@@ -1,0 +1,186 @@
+//! Image layouts that several processes keep, and what is made from them.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
+use bytes::Bytes;
+use parking_lot::Mutex;
+use tokio::task::JoinSet;
+use zot_contract::{
+    Registry,
+    suite::{Client, content::blob_of},
+};
+use zot_oci::{Digest, RepositoryName};
+use zot_storage::{
+    BlobKey, Engine, Mine, Rebuilt, Result, Shared,
+    layouts::{Change, Found, Layouts, MemoryLayouts},
+    metadata::MemoryMetadata,
+};
+
+use crate::Stores;
+
+fn shared(stores: &Stores, layouts: Arc<dyn Layouts>, mine: Mine) -> Shared {
+    let Stores { metadata, blobs, sessions } = stores.clone();
+    Shared { metadata, blobs, sessions, layouts, dedupe: true, mine }
+}
+
+async fn open(stores: &Stores, layouts: Arc<dyn Layouts>) -> (Engine, Option<Rebuilt>) {
+    shared(stores, layouts, Arc::new(|_| true)).open(&|_, _| {}).await.unwrap()
+}
+
+fn client(engine: &Engine, repository: &str) -> Client {
+    let registry: Arc<dyn Registry> = Arc::new(engine.clone());
+    Client::new(&registry, repository)
+}
+
+fn name(text: &str) -> RepositoryName {
+    text.parse().unwrap()
+}
+
+async fn shown(layouts: &dyn Layouts, repository: &str) -> String {
+    String::from_utf8(layouts.index(&name(repository)).await.unwrap().to_vec()).unwrap()
+}
+
+#[tokio::test]
+async fn lost_rows_come_back_from_the_layouts_to_one_of_those_who_open() {
+    let stores = Stores::limited(100);
+    let layouts = Arc::<MemoryLayouts>::default();
+    let (engine, _) = open(&stores, layouts.clone()).await;
+    let large = blob_of(1, 300_000);
+    client(&engine, "a").push_blob(large.clone()).await;
+    let pushed = client(&engine, "a").push_image(1, &["v1", "latest"]).await;
+    let (image, blobs) = crate::manifests::image(&client(&engine, "a/b"), 120, &["big"]).await;
+    client(&engine, "a/b").put(image.clone()).await.unwrap();
+    engine.project().await.unwrap();
+
+    let stores = Stores { metadata: Arc::new(MemoryMetadata::limited(100)), ..stores };
+    let mut opening = JoinSet::new();
+    for _ in 0..4 {
+        let (stores, layouts) = (stores.clone(), layouts.clone());
+        opening.spawn(async move { open(&stores, layouts).await });
+    }
+    let opened = opening.join_all().await;
+    let rebuilt: Vec<Rebuilt> = opened.iter().filter_map(|(_, rebuilt)| *rebuilt).collect();
+    assert_eq!(rebuilt.len(), 1);
+    assert_eq!((rebuilt[0].repositories, rebuilt[0].manifests, rebuilt[0].tags, rebuilt[0].damaged), (2, 2, 3, 0));
+    let (engine, _) = &opened[0];
+    assert_eq!(client(engine, "a").get("latest").await.unwrap().bytes, pushed.bytes);
+    assert_eq!(client(engine, "a/b").get("big").await.unwrap().bytes, image.bytes);
+    for blob in blobs {
+        client(engine, "a/b").read(&blob).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn large_blobs_stay_where_they_are_when_rows_are_rebuilt() {
+    let stores = Stores::new();
+    let layouts = Arc::<MemoryLayouts>::default();
+    let (engine, _) = open(&stores, layouts.clone()).await;
+    let client_of = |engine: &Engine| client(engine, "a");
+    let large = blob_of(1, 300_000);
+    let layer = zot_contract::suite::content::describe(zot_contract::suite::content::LAYER, &large);
+    client_of(&engine).push_blob(large.clone()).await;
+    client_of(&engine).put(zot_contract::suite::content::Document::image(&layer, &[]).push(&["v1"])).await.unwrap();
+    engine.project().await.unwrap();
+
+    let stores = Stores { metadata: Arc::<MemoryMetadata>::default(), ..stores };
+    let (engine, _) = open(&stores, layouts).await;
+    assert_eq!(client_of(&engine).read(&layer.digest).await.unwrap(), large);
+}
+
+#[tokio::test]
+async fn a_process_projects_what_is_its_own() {
+    let stores = Stores::new();
+    let layouts = Arc::<MemoryLayouts>::default();
+    let owner = Arc::new(AtomicBool::new(false));
+    let mine: Mine = {
+        let owner = owner.clone();
+        Arc::new(move |repository| repository.as_str() == "mine" || owner.load(Ordering::Acquire))
+    };
+    let (engine, _) = shared(&stores, layouts.clone(), mine).open(&|_, _| {}).await.unwrap();
+    for repository in ["mine", "yours"] {
+        client(&engine, repository).push_image(1, &["v1"]).await;
+    }
+    engine.project().await.unwrap();
+    assert_eq!(layouts.repositories().await.unwrap(), [name("mine")]);
+    owner.store(true, Ordering::Release);
+    engine.project().await.unwrap();
+    assert_eq!(layouts.repositories().await.unwrap(), [name("mine"), name("yours")]);
+}
+
+/// Layouts where another process pushes and projects just before the first index, or the first changes, are written.
+#[derive(Debug)]
+struct SlowLayouts {
+    layouts: Arc<MemoryLayouts>,
+    other: Mutex<Option<(Engine, bool)>>,
+}
+
+impl SlowLayouts {
+    async fn meanwhile(&self, at_index: bool) {
+        let other = self.other.lock().take_if(|(_, index)| *index == at_index);
+        if let Some((engine, _)) = other {
+            client(&engine, "a").push_image(2, &["v2"]).await;
+            engine.project().await.unwrap();
+        }
+    }
+}
+
+#[async_trait::async_trait]
+impl Layouts for SlowLayouts {
+    async fn apply(&self, repository: &RepositoryName, changes: Vec<Change>) -> Result<()> {
+        self.meanwhile(false).await;
+        self.layouts.apply(repository, changes).await
+    }
+
+    async fn write_index(&self, repository: &RepositoryName, index: Bytes) -> Result<()> {
+        self.meanwhile(true).await;
+        self.layouts.write_index(repository, index).await
+    }
+
+    async fn sync(&self) -> Result<()> {
+        self.layouts.sync().await
+    }
+
+    async fn repositories(&self) -> Result<Vec<RepositoryName>> {
+        self.layouts.repositories().await
+    }
+
+    async fn index(&self, repository: &RepositoryName) -> Result<Bytes> {
+        self.layouts.index(repository).await
+    }
+
+    async fn contents(&self, repository: &RepositoryName) -> Result<Vec<Found>> {
+        self.layouts.contents(repository).await
+    }
+
+    async fn read(&self, repository: &RepositoryName, digest: &Digest) -> Result<Option<Bytes>> {
+        self.layouts.read(repository, digest).await
+    }
+
+    async fn keep(&self, repository: &RepositoryName, digest: &Digest, key: &BlobKey) -> Result<String> {
+        self.layouts.keep(repository, digest, key).await
+    }
+}
+
+#[tokio::test]
+async fn a_slow_projector_does_not_have_the_last_word() {
+    for at_index in [true, false] {
+        let stores = Stores::new();
+        let layouts = Arc::<MemoryLayouts>::default();
+        let (fast, _) = open(&stores, layouts.clone()).await;
+        // What the slow one removes is what the fast one shows again.
+        let deleted = client(&fast, "a").push_image(2, &["v2"]).await;
+        client(&fast, "a").push_image(1, &["v1"]).await;
+        fast.project().await.unwrap();
+        client(&fast, "a").delete(deleted.digest).await.unwrap();
+        let slow = SlowLayouts { layouts: layouts.clone(), other: Mutex::new(Some((fast.clone(), at_index))) };
+        let (slow, _) = open(&stores, Arc::new(slow)).await;
+        slow.project().await.unwrap();
+        slow.project().await.unwrap();
+        let index = shown(layouts.as_ref(), "a").await;
+        assert!(index.contains("\"v1\"") && index.contains("\"v2\""), "{index}");
+        assert!(layouts.read(&name("a"), &deleted.digest).await.unwrap().is_some());
+    }
+}

@@ -1,0 +1,54 @@
+//! Several engines over the same stores, as processes of a cluster are.
+
+#![cfg(test)]
+
+mod contract;
+mod faults;
+mod layouts;
+mod manifests;
+mod round_robin;
+mod steps;
+mod uploads;
+
+use std::sync::Arc;
+
+use zot_contract::{Registry, suite::Client};
+use zot_storage::{
+    Engine,
+    blobs::{BlobStore, MemoryBlobs},
+    metadata::{MemoryMetadata, Metadata},
+    sessions::{MemorySessions, Sessions},
+};
+
+/// The stores that engines share.
+#[derive(Clone)]
+struct Stores {
+    metadata: Arc<dyn Metadata>,
+    blobs: Arc<dyn BlobStore>,
+    sessions: Arc<dyn Sessions>,
+}
+
+impl Stores {
+    /// Stores of which a transaction changes `changes_max` rows at most.
+    fn limited(changes_max: usize) -> Self {
+        Self {
+            metadata: Arc::new(MemoryMetadata::limited(changes_max)),
+            blobs: Arc::new(MemoryBlobs::remote()),
+            sessions: Arc::new(MemorySessions::shared()),
+        }
+    }
+
+    fn new() -> Self {
+        Self::limited(usize::MAX)
+    }
+
+    fn engine(&self) -> Engine {
+        Engine::new(self.metadata.clone(), self.blobs.clone(), self.sessions.clone(), true)
+    }
+
+    /// A client of an engine of its own.
+    fn client(&self, repository: &str) -> Client {
+        let registry: Arc<dyn Registry> = Arc::new(self.engine());
+        Client::new(&registry, repository)
+    }
+}

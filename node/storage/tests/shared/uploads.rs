@@ -1,0 +1,182 @@
+//! Uploads that go from process to process.
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use zot_contract::{
+    Chunk, Error, Registry, UploadId,
+    suite::{
+        Client, body,
+        content::{blob_of, context, repository},
+    },
+};
+use zot_oci::{Algorithm, Digest};
+use zot_storage::Engine;
+
+use crate::{Stores, faults::FaultySessions};
+
+const SMALL: usize = 1000;
+const LARGE: usize = 700_000;
+
+#[tokio::test]
+async fn an_upload_goes_to_another_process_and_back() {
+    for part in [SMALL, LARGE] {
+        let stores = Stores::new();
+        let [one, two] = [stores.client("a"), stores.client("a")];
+        let bytes = blob_of(1, 4 * part);
+        let parts: Vec<Bytes> = (0..4).map(|number| bytes.slice(number * part..(number + 1) * part)).collect();
+        let upload = one.open().await;
+        for (client, number) in [(&one, 0), (&two, 1), (&one, 2)] {
+            assert_eq!(client.status(upload).await.unwrap(), (number * part) as u64);
+            client.append(upload, Chunk::of(parts[number].clone()).at((number * part) as u64)).await.unwrap();
+        }
+        let digest = Digest::sha256(&bytes);
+        two.finish(upload, Chunk::of(parts[3].clone()), &digest).await.unwrap();
+        assert_eq!(one.read(&digest).await.unwrap(), bytes);
+        for client in [one, two] {
+            assert!(matches!(client.status(upload).await, Err(Error::UploadUnknown { .. })));
+        }
+        assert_eq!(stores.blobs.staged().await.unwrap(), []);
+        assert_eq!(stores.sessions.list().await.unwrap(), []);
+    }
+}
+
+/// Appends through `one` while its body is held back, and goes on through `two` meanwhile.
+async fn overtaken(one: &Client, two: &Client, upload: UploadId, at: usize, bytes: &Bytes) -> Error {
+    let (chunk, mut hold) = body::held(blob_of(8, LARGE), blob_of(9, LARGE));
+    let stale = tokio::spawn({
+        let one = one.clone();
+        async move { one.append(upload, chunk).await }
+    });
+    hold.reached().await;
+    two.append(upload, Chunk::of(bytes.clone()).at(at as u64)).await.unwrap();
+    hold.release();
+    stale.await.unwrap().unwrap_err()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_writer_that_was_overtaken_is_refused_and_spoils_nothing() {
+    for first in [SMALL, LARGE] {
+        let stores = Stores::new();
+        let [one, two] = [stores.client("a"), stores.client("a")];
+        let bytes = blob_of(2, first + LARGE);
+        let upload = one.open().await;
+        one.append(upload, Chunk::of(bytes.slice(..first))).await.unwrap();
+        let refusal = overtaken(&one, &two, upload, first, &bytes.slice(first..)).await;
+        assert!(matches!(refusal, Error::UploadBusy { .. }), "{refusal:?}");
+        // And it sees where the other one got to.
+        assert_eq!(one.status(upload).await.unwrap(), bytes.len() as u64);
+        one.finish(upload, Chunk::empty(), &Digest::sha256(&bytes)).await.unwrap();
+        assert_eq!(two.read(&Digest::sha256(&bytes)).await.unwrap(), bytes);
+    }
+}
+
+#[tokio::test]
+async fn what_one_process_cancels_is_over_in_the_others() {
+    let stores = Stores::new();
+    let [one, two] = [stores.client("a"), stores.client("a")];
+    let upload = one.open().await;
+    two.append(upload, Chunk::of(blob_of(3, LARGE))).await.unwrap();
+    one.cancel(upload).await.unwrap();
+    assert!(matches!(two.append(upload, Chunk::of("x")).await, Err(Error::UploadUnknown { .. })));
+    assert_eq!(stores.blobs.staged().await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn an_upload_belongs_to_its_subject_in_every_process() {
+    let stores = Stores::new();
+    let upload = stores.client("a").user("alice").open().await;
+    assert!(matches!(stores.client("a").user("bob").status(upload).await, Err(Error::UploadUnknown { .. })));
+    assert!(matches!(stores.client("b").user("alice").status(upload).await, Err(Error::UploadUnknown { .. })));
+    assert_eq!(stores.client("a").user("alice").status(upload).await.unwrap(), 0);
+}
+
+fn faulty() -> (Stores, Arc<FaultySessions>) {
+    let sessions = Arc::<FaultySessions>::default();
+    (Stores { sessions: sessions.clone(), ..Stores::new() }, sessions)
+}
+
+#[tokio::test]
+async fn pushes_go_on_in_one_process_while_the_sessions_are_out_of_reach() {
+    for opened_before in [true, false] {
+        let (stores, sessions) = faulty();
+        let [one, two] = [stores.client("a"), stores.client("a")];
+        let bytes = blob_of(4, 3 * LARGE);
+        sessions.set_lost(!opened_before);
+        let upload = one.open().await;
+        one.append(upload, Chunk::of(bytes.slice(..LARGE))).await.unwrap();
+        sessions.set_lost(true);
+        assert_eq!(one.append(upload, Chunk::of(bytes.slice(LARGE..2 * LARGE))).await.unwrap(), 2 * LARGE as u64);
+        // What cannot be known is not told as unknown.
+        assert!(matches!(two.status(upload).await, Err(Error::Unavailable { .. })));
+        one.finish(upload, Chunk::of(bytes.slice(2 * LARGE..)), &Digest::sha256(&bytes)).await.unwrap();
+        assert_eq!(two.read(&Digest::sha256(&bytes)).await.unwrap(), bytes);
+    }
+}
+
+#[tokio::test]
+async fn what_was_not_saved_is_saved_when_the_sessions_are_within_reach_again() {
+    for flushed in [true, false] {
+        let (stores, sessions) = faulty();
+        let [one, two] = [stores.client("a"), stores.client("a")];
+        let upload = one.open().await;
+        one.append(upload, Chunk::of("one, ")).await.unwrap();
+        sessions.set_lost(true);
+        one.append(upload, Chunk::of("two, ")).await.unwrap();
+        if flushed {
+            sessions.flush();
+        }
+        sessions.set_lost(false);
+        one.append(upload, Chunk::of("three, ")).await.unwrap();
+        assert_eq!(two.append(upload, Chunk::of("four").at(17)).await.unwrap(), 21);
+        one.finish(upload, Chunk::empty(), &Digest::sha256(b"one, two, three, four")).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn uploads_start_over_when_the_sessions_are_lost() {
+    let (stores, sessions) = faulty();
+    let client = stores.client("a");
+    let upload = client.open().await;
+    sessions.flush();
+    assert!(matches!(client.append(upload, Chunk::of("x")).await, Err(Error::UploadUnknown { .. })));
+}
+
+async fn append(engine: &Engine, upload: UploadId) -> zot_contract::Result<u64> {
+    let registry: Arc<dyn Registry> = Arc::new(engine.clone());
+    Client::new(&registry, "a").user("alice").append(upload, Chunk::of(blob_of(5, LARGE))).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upload_that_is_being_written_to_is_not_given_up() {
+    let stores = Stores::new();
+    let [one, two] = [stores.engine(), stores.engine()];
+    let registry: Arc<dyn Registry> = Arc::new(one.clone());
+    let client = Client::new(&registry, "a");
+    let upload = client.open().await;
+    let opened = stores.sessions.list().await.unwrap();
+    let (chunk, mut hold) = body::held(blob_of(6, LARGE), blob_of(7, LARGE));
+    let writer = tokio::spawn({
+        let client = client.clone();
+        async move { client.append(upload, chunk).await }
+    });
+    hold.reached().await;
+    one.reap_uploads(Duration::from_secs(3600)).await.unwrap();
+    assert!(stores.sessions.list().await.unwrap()[0].1 > opened[0].1);
+    assert_eq!(two.reap_uploads(Duration::from_secs(3600)).await.unwrap(), 0);
+    hold.release();
+    assert_eq!(writer.await.unwrap().unwrap(), 2 * LARGE as u64);
+}
+
+#[tokio::test]
+async fn one_process_gives_up_what_nobody_continues() {
+    let stores = Stores::new();
+    let [one, two] = [stores.engine(), stores.engine()];
+    let upload = zot_contract::Uploads::open_upload(&one, &context("alice"), &repository("a"), Algorithm::Sha256).await.unwrap();
+    append(&one, upload).await.unwrap();
+    assert_eq!(two.reap_uploads(Duration::from_secs(3600)).await.unwrap(), 0);
+    append(&one, upload).await.unwrap();
+    assert_eq!(two.reap_uploads(Duration::ZERO).await.unwrap(), 1);
+    assert_eq!(stores.blobs.staged().await.unwrap(), []);
+    assert!(matches!(append(&one, upload).await, Err(Error::UploadUnknown { .. })));
+}

@@ -1,0 +1,138 @@
+//! A TCP proxy in front of a server, that does what networks do: delay, hang, reset, cut.
+
+use std::{io, net::Ipv4Addr, time::Duration};
+
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{
+        TcpListener, TcpStream,
+        tcp::{OwnedReadHalf, OwnedWriteHalf},
+    },
+    sync::watch,
+    task::JoinSet,
+};
+
+use crate::port;
+
+/// How much is passed on at a time, in bytes.
+const PIECE_BYTES: usize = 64 << 10;
+
+/// What is wrong with the network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// Nothing.
+    None,
+    /// Every piece arrives later by this, in both directions.
+    Latency(Duration),
+    /// Connections are made and stay open, but nothing gets through.
+    Hang,
+    /// Every connection is reset, also new ones.
+    Reset,
+    /// Every connection is closed, and new ones are refused.
+    Cut,
+}
+
+/// A TCP proxy in front of a port of this machine. It ends with its owner.
+pub struct Proxy {
+    port: u16,
+    fault: watch::Sender<Fault>,
+    _accepting: JoinSet<()>,
+}
+
+impl Proxy {
+    /// Starts a proxy in front of the server at `target`.
+    pub async fn start(target: u16) -> Self {
+        let port = port::free();
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.expect("the port is free");
+        let (fault, faults) = watch::channel(Fault::None);
+        let mut accepting = JoinSet::new();
+        accepting.spawn(accept(listener, port, target, faults));
+        Self { port, fault, _accepting: accepting }
+    }
+
+    /// Where it listens on 127.0.0.1.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// From now on this is wrong with the network.
+    pub fn set(&self, fault: Fault) {
+        self.fault.send_replace(fault);
+    }
+
+    /// From now on nothing is wrong with the network.
+    pub fn heal(&self) {
+        self.set(Fault::None);
+    }
+}
+
+/// Accepts until the proxy is dropped, and its connections with it.
+async fn accept(listener: TcpListener, port: u16, target: u16, mut faults: watch::Receiver<Fault>) {
+    let mut listener = Some(listener);
+    let mut connections = JoinSet::new();
+    loop {
+        let cut = *faults.borrow_and_update() == Fault::Cut;
+        if cut {
+            listener = None;
+        } else if listener.is_none() {
+            listener = Some(TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.expect("the port is free still"));
+        }
+        let accepted = async {
+            match &listener {
+                Some(listener) => listener.accept().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            changed = faults.changed() => if changed.is_err() { return },
+            accepted = accepted => if let Ok((client, _)) = accepted {
+                connections.spawn(connection(client, target, faults.clone()));
+            },
+            // Ended connections are not kept.
+            Some(_) = connections.join_next() => {}
+        }
+    }
+}
+
+async fn connection(client: TcpStream, target: u16, mut faults: watch::Receiver<Fault>) {
+    let Ok(server) = TcpStream::connect((Ipv4Addr::LOCALHOST, target)).await else { return };
+    let both = [client, server].map(|stream| {
+        stream.set_nodelay(true).ok();
+        stream
+    });
+    let sockets: Vec<_> = both.iter().map(duplicate).collect();
+    let [(from_client, to_client), (from_server, to_server)] = both.map(TcpStream::into_split);
+    let (up, down) = (pump(from_client, to_server, faults.clone()), pump(from_server, to_client, faults.clone()));
+    let ended = async { tokio::join!(up, down) };
+    tokio::select! {
+        _ = ended => {}
+        _ = faults.wait_for(|fault| matches!(fault, Fault::Reset | Fault::Cut)) => {}
+    }
+    if *faults.borrow() == Fault::Reset {
+        for socket in sockets.into_iter().flatten() {
+            // Closing a socket that does not linger resets the connection.
+            rustix::net::sockopt::set_socket_linger(&socket, Some(Duration::ZERO)).ok();
+        }
+    }
+}
+
+fn duplicate(stream: &TcpStream) -> io::Result<std::os::fd::OwnedFd> {
+    use std::os::fd::AsFd;
+    stream.as_fd().try_clone_to_owned()
+}
+
+/// Passes on what arrives, as the fault of the moment lets it.
+async fn pump(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut faults: watch::Receiver<Fault>) -> io::Result<()> {
+    let mut piece = vec![0; PIECE_BYTES];
+    loop {
+        let length = from.read(&mut piece).await?;
+        let fault = *faults.wait_for(|fault| *fault != Fault::Hang).await.map_err(io::Error::other)?;
+        if let Fault::Latency(latency) = fault {
+            tokio::time::sleep(latency).await;
+        }
+        if length == 0 {
+            return to.shutdown().await;
+        }
+        to.write_all(&piece[..length]).await?;
+    }
+}

@@ -1,0 +1,79 @@
+//! The load balancer and the proxy do what tests rely on.
+
+#![cfg(test)]
+
+use std::{net::Ipv4Addr, time::Duration};
+
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+    task::JoinHandle,
+    time::{Instant, timeout},
+};
+use zot_services::{Fault, Haproxy, Proxy, port, skip::skip, wait};
+
+/// Answers every request with one letter.
+async fn server(letter: char) -> (u16, JoinHandle<()>) {
+    let port = port::free();
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.unwrap();
+    let serving = tokio::spawn(async move {
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut request = vec![0; 4096];
+            // Health checks may go away before they are answered.
+            let Ok(1..) = stream.read(&mut request).await else { continue };
+            let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: 1\r\nConnection: close\r\n\r\n{letter}");
+            stream.write_all(answer.as_bytes()).await.ok();
+        }
+    });
+    (port, serving)
+}
+
+async fn get(port: u16) -> std::io::Result<String> {
+    let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await?;
+    stream.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").await?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await?;
+    Ok(answer)
+}
+
+#[tokio::test]
+async fn requests_go_round_and_past_a_server_that_is_gone() {
+    if let Err(reason) = Haproxy::available() {
+        return skip("zot-services::requests_go_round_and_past_a_server_that_is_gone", &reason);
+    }
+    let ((a, _serving), (b, stopped)) = (server('a').await, server('b').await);
+    let balancer = Haproxy::start(&[a, b]).await;
+    for letter in ['a', 'b'] {
+        wait::until("each server has its turn", async || get(balancer.port()).await.unwrap().ends_with(letter)).await;
+    }
+    stopped.abort();
+    for _ in 0..20 {
+        let answer = get(balancer.port()).await.unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn a_proxy_does_what_networks_do() {
+    let (target, _serving) = server('x').await;
+    let proxy = Proxy::start(target).await;
+    let answers = async || get(proxy.port()).await.is_ok_and(|answer| answer.ends_with('x'));
+    assert!(answers().await);
+
+    proxy.set(Fault::Hang);
+    assert!(timeout(Duration::from_millis(200), get(proxy.port())).await.is_err());
+    for fault in [Fault::Reset, Fault::Cut] {
+        proxy.set(fault);
+        wait::until("the fault shows", async || !answers().await).await;
+    }
+    assert!(TcpStream::connect((Ipv4Addr::LOCALHOST, proxy.port())).await.is_err(), "a cut network refuses");
+    proxy.heal();
+    wait::until("the network is healed", answers).await;
+
+    let latency = Duration::from_millis(50);
+    proxy.set(Fault::Latency(latency));
+    let begun = Instant::now();
+    assert!(answers().await);
+    assert!(begun.elapsed() >= 2 * latency, "there and back");
+}
