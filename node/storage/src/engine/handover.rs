@@ -19,6 +19,7 @@ use super::{
     open_uploads::{Stored, Upload},
 };
 use crate::{
+    error::chain,
     metadata::{Outcome, rows::now_unix_ms},
     sessions::SessionRecord,
 };
@@ -149,12 +150,16 @@ impl Engine {
             self.uploads.sessions_reached(removed.as_ref().err());
             return Ok(Outcome::Committed);
         };
-        let session = SessionRecord { ended: true, repository: upload.repository.to_string(), ..Default::default() };
+        let session =
+            SessionRecord { ended: true, stage_state: state.clone(), repository: upload.repository.to_string(), ..Default::default() };
         match self.try_save(upload, session).await {
             Ok(Outcome::Conflict) => Ok(Outcome::Conflict),
             Ok(Outcome::Committed) => {
-                self.blobs.discard(upload.id, &state).await?;
-                self.sessions.remove(upload.id).await.map(|()| Outcome::Committed)
+                if let Err(error) = self.drop_ended(upload.id, &state).await {
+                    // Its session says that it is over, so that it is tried again when that expires.
+                    tracing::warn!(upload = %upload.id, error = %chain(&error), "could not drop the bytes of an upload that is over");
+                }
+                Ok(Outcome::Committed)
             }
             Err(error) => {
                 // Whether another process goes on cannot be known, so that its bytes stay until they expire.
@@ -170,9 +175,13 @@ impl Engine {
         if self.sessions.save(id, &ended, Some(saved.revision)).await? == Outcome::Conflict {
             return Ok(false);
         }
-        self.blobs.discard(id, &saved.stage_state).await?;
-        self.sessions.remove(id).await?;
+        self.drop_ended(id, &saved.stage_state).await?;
         Ok(true)
+    }
+
+    async fn drop_ended(&self, id: UploadId, state: &[u8]) -> crate::Result<()> {
+        self.blobs.discard(id, state).await?;
+        self.sessions.remove(id).await
     }
 }
 
