@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
+use crate::cluster;
+
 /// A clustered OCI registry, in one process.
 #[derive(Debug, Parser)]
 #[command(name = "zot", disable_version_flag = true)]
@@ -30,6 +32,11 @@ pub(crate) enum Command {
     Verify {
         /// The configuration file: JSON, YAML or TOML.
         config: PathBuf,
+    },
+    /// Ask the nodes of a cluster about it, and tell them what to do.
+    Cluster {
+        #[command(subcommand)]
+        command: cluster::Command,
     },
     /// Throw the metadata away and read it anew from the image layouts on disk. The registry must not be running.
     Rebuild {

@@ -1,5 +1,6 @@
 //! The all-in-one registry: one process, one command, one configuration file.
 
+mod cluster;
 mod command;
 mod rebuild;
 mod serve;
@@ -24,6 +25,7 @@ fn main() -> ExitCode {
         _ if arguments.version => output::version("all-in-one"),
         Some(Command::Serve { config, .. }) => serve::serve(&config),
         Some(Command::Verify { config }) => zot_process::verify(&config, Part::AllInOne),
+        Some(Command::Cluster { command }) => cluster::run(command),
         Some(Command::Rebuild { config }) => rebuild::rebuild(&config),
         None => output::help(&mut Arguments::command()),
     }

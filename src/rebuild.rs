@@ -25,7 +25,7 @@ pub(crate) fn rebuild(path: &Path) -> ExitCode {
     match rebuilt {
         Ok(stores) => {
             for (root, Rebuilt { repositories, manifests, tags, blobs, damaged }) in stores {
-                tracing::info!(root = %root.display(), repositories, manifests, tags, blobs, damaged, "rebuilt the metadata");
+                tracing::info!(root, repositories, manifests, tags, blobs, damaged, "rebuilt the metadata");
             }
             ExitCode::SUCCESS
         }

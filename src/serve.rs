@@ -1,31 +1,62 @@
-//! `zot serve`: open, listen, serve, drain, close.
+//! `zot serve`: open, listen, serve, drain, close. Alone, or as one of several processes that serve as one registry.
 
-use std::{path::Path, process::ExitCode};
+use std::{path::Path, process::ExitCode, sync::Arc};
 
 use anyhow::Context as _;
+use zot_config::cluster::Cluster;
 use zot_gateway::{Front, http::Health};
-use zot_node::Node;
+use zot_node::{Node, Ownership, Plane};
 use zot_process::Process;
+use zot_runtime::schedule::Alone;
 
 /// Serves until a signal ends it.
 pub(crate) fn serve(path: &Path) -> ExitCode {
-    zot_process::serve(path, run)
+    zot_process::serve(path, async |process| match process.config.cluster.clone() {
+        None => alone(process).await,
+        Some(cluster) => together(process, &cluster).await,
+    })
 }
 
-async fn run(process: &mut Process) -> anyhow::Result<()> {
-    let node = Node::open(&process.config, &process.tasks, &|done, all| tracing::debug!(done, all, "reading image layouts")).await?;
-    let front = match Front::open(process, node.registry(), Health::new()).await {
-        Ok(front) => front,
-        Err(error) => {
-            // Background work that is merely cut off would log faults of its own.
-            process.end_tasks().await;
-            return Err(error);
-        }
-    };
+async fn alone(process: &mut Process) -> anyhow::Result<()> {
+    let node = Arc::new(Node::open(&process.config, None, &zot_node::log_progress).await?);
+    node.run_jobs(&process.config, &process.tasks, Arc::new(Alone));
+    let served = serve_clients(process, &node).await;
+    close(process, &node, served).await
+}
+
+async fn serve_clients(process: &mut Process, node: &Node) -> anyhow::Result<()> {
+    let front = Front::open(process, node.registry(), Health::new()).await?;
     process.signal().await;
-    let drained = front.drain().await?;
+    front.drain().await.map(drop)
+}
+
+/// A gateway and a node in one process: its clients may ask for what any of the nodes keeps.
+async fn together(process: &mut Process, cluster: &Cluster) -> anyhow::Result<()> {
+    let ownership = Ownership::default();
+    let node = Arc::new(Node::open(&process.config, Some(&ownership), &zot_node::log_progress).await?);
+    let served = serve_members(process, cluster, &node, &ownership).await;
+    close(process, &node, served).await
+}
+
+async fn serve_members(process: &mut Process, cluster: &Cluster, node: &Arc<Node>, ownership: &Ownership) -> anyhow::Result<()> {
+    let mut plane = Plane::open(process, cluster, node, ownership).await?;
+    node.run_jobs(&process.config, &process.tasks, plane.roles(ownership));
+    let registry = zot_gateway::cluster(process, cluster)?;
+    let supplied = registry.clone();
+    let front = Front::open(process, Arc::new(registry), Health::supplied_while(move || supplied.is_ready())).await?;
+    tokio::select! {
+        () = process.signal() => {}
+        error = plane.failed() => return Err(error),
+    }
+    front.drain().await?;
+    plane.drain(process).await.map(drop)
+}
+
+/// Ends what is left when nobody is served any more. Background work that is merely cut off would log faults of its own.
+async fn close(process: &Process, node: &Node, served: anyhow::Result<()>) -> anyhow::Result<()> {
     let unfinished = process.end_tasks().await;
+    served?;
     node.close(process.storage_may_take()).await.context("close the storage")?;
-    tracing::info!(cut = drained.cut, ?unfinished, "stopped");
+    tracing::info!(?unfinished, "stopped");
     Ok(())
 }

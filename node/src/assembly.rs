@@ -1,42 +1,38 @@
 //! The whole node on one page: which stores there are, what is around them, and which jobs run.
 
-use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use zot_config::{Config, storage::Store};
+use zot_config::Config;
 use zot_contract::Registry;
-use zot_runtime::{schedule::Alone, tasks::Tasks};
-use zot_storage::{Local, LocalOptions, Progress, Rebuilt};
+use zot_runtime::{schedule::Roles, tasks::Tasks};
+use zot_storage::{Progress, Rebuilt};
 
-use crate::{jobs, routed::Routed};
+use crate::{
+    Ownership, jobs,
+    routed::Routed,
+    stores::{self, OpenError, Opened, Services},
+};
 
 /// The open stores of a configuration, as one registry.
 #[derive(Debug)]
 pub struct Node {
     registry: Arc<dyn Registry>,
-    stores: Vec<Local>,
-}
-
-/// A store cannot be opened.
-#[derive(Debug, thiserror::Error)]
-#[error("open store `{root}`", root = root.display())]
-pub struct OpenError {
-    root: PathBuf,
-    #[source]
-    source: zot_storage::Error,
+    stores: Vec<Opened>,
 }
 
 impl Node {
-    /// Opens every store of `config` and starts its jobs among `tasks`.
-    pub async fn open(config: &Config, tasks: &Tasks, progress: Progress<'_>) -> Result<Self, OpenError> {
-        let default = open(&config.storage.default, progress).await?;
+    /// Opens every store of `config`. In a cluster, `ownership` says which repositories are this node's.
+    pub async fn open(config: &Config, ownership: Option<&Ownership>, progress: Progress<'_>) -> Result<Self, OpenError> {
+        let services = Services::open(config)?;
+        let default = stores::open(config, &config.storage.default, &services, ownership, progress).await?;
         let (registry, mut stores) = (default.engine.clone(), vec![default]);
         let mut routes = BTreeMap::new();
         for (route, store) in &config.storage.sub_paths {
-            // Routes with the same root directory share one store.
-            let engine = match stores.iter().find(|open| open.root == store.root_directory) {
+            // Routes with the same place share one store.
+            let engine = match stores.iter().find(|open| open.is_of(store)) {
                 Some(open) => open.engine.clone(),
                 None => {
-                    let opened = open(store, progress).await?;
+                    let opened = stores::open(config, store, &services, ownership, progress).await?;
                     let engine = opened.engine.clone();
                     stores.push(opened);
                     engine
@@ -44,10 +40,18 @@ impl Node {
             };
             routes.insert(route.clone(), engine);
         }
-        let engines = stores.iter().map(|store| store.engine.clone()).collect();
-        jobs::start(engines, config.storage.all.upload_expiry, tasks, Arc::new(Alone));
         let registry: Arc<dyn Registry> = if routes.is_empty() { Arc::new(registry) } else { Arc::new(Routed::new(registry, routes)) };
         Ok(Self { registry, stores })
+    }
+
+    /// Starts the jobs of the stores among `tasks`, in the `roles` that this process has.
+    pub fn run_jobs(self: &Arc<Self>, config: &Config, tasks: &Tasks, roles: Arc<dyn Roles>) {
+        jobs::start(self, config.storage.all.upload_expiry, tasks, roles);
+    }
+
+    /// The stores.
+    pub(crate) fn stores(&self) -> &[Opened] {
+        &self.stores
     }
 
     /// The registry that the stores are together.
@@ -56,36 +60,21 @@ impl Node {
     }
 
     /// Finishes what can be finished `within` a time and releases the stores. Call it when no request and no job is left.
-    pub async fn close(self, within: Duration) -> Result<(), zot_storage::Error> {
+    pub async fn close(&self, within: Duration) -> Result<(), zot_storage::Error> {
         let closing = self.stores.iter().map(|store| store.engine.close(within));
         futures::future::try_join_all(closing).await.map(drop)
     }
 }
 
-/// Throws the metadata of every store away and reads it anew from the image layouts.
-pub async fn rebuild(config: &Config, progress: Progress<'_>) -> Result<BTreeMap<PathBuf, Rebuilt>, OpenError> {
+/// Throws the metadata of every store away and reads it anew from the image layouts. Says what was found at each place.
+pub async fn rebuild(config: &Config, progress: Progress<'_>) -> Result<BTreeMap<String, Rebuilt>, OpenError> {
+    let services = Services::open(config)?;
     let mut rebuilt = BTreeMap::new();
     for (_, store) in config.storage.stores() {
-        let root = store.root_directory.clone();
-        if !rebuilt.contains_key(&root) {
-            let found = Local::rebuild(&options(store), progress).await;
-            rebuilt.insert(root.clone(), found.map_err(|source| OpenError { root, source })?);
+        let place = stores::place(store);
+        if !rebuilt.contains_key(&place) {
+            rebuilt.insert(place, stores::rebuild(config, store, &services, progress).await?);
         }
     }
     Ok(rebuilt)
-}
-
-fn options(store: &Store) -> LocalOptions {
-    LocalOptions { root: store.root_directory.clone(), durable: store.commit, dedupe: store.dedupe }
-}
-
-async fn open(store: &Store, progress: Progress<'_>) -> Result<Local, OpenError> {
-    let root = store.root_directory.clone();
-    let local = Local::open(&options(store), progress).await.map_err(|source| OpenError { root, source })?;
-    if let Some(adopted) = local.adopted.filter(|adopted| adopted.repositories > 0) {
-        let root = store.root_directory.display();
-        let Rebuilt { repositories, manifests, tags, blobs, damaged } = adopted;
-        tracing::info!(%root, repositories, manifests, tags, blobs, damaged, "adopted the image layouts of a directory without metadata");
-    }
-    Ok(local)
 }

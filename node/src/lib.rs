@@ -3,8 +3,17 @@
 mod assembly;
 mod jobs;
 mod owned;
+mod plane;
 mod routed;
+mod stores;
 
-pub use assembly::{Node, OpenError, rebuild};
+pub use assembly::{Node, rebuild};
 pub use owned::Owned;
+pub use plane::{Ownership, Plane, UnknownPlace};
+pub use stores::OpenError;
 pub use zot_storage::Rebuilt;
+
+/// Logs how far the reading of image layouts is, for nobody in particular.
+pub fn log_progress(done: usize, all: usize) {
+    tracing::debug!(done, all, "reading image layouts");
+}

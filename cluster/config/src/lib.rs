@@ -27,6 +27,7 @@ pub use key_path::KeyPath;
 pub use report::{Problem, Warning};
 pub use setting::duration::Timeout;
 pub use setting::secret::Secret;
+pub use setting::size::Size;
 pub use source::{CONFIG_BYTES_MAX, ConfigError, Format};
 
 use cluster::Cluster;

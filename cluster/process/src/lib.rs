@@ -5,6 +5,6 @@ mod reopen;
 mod serve;
 mod verify;
 
-pub use serve::{Process, serve};
+pub use serve::{Process, plane_tls_files, serve};
 pub use verify::verify;
 pub use zot_config::Part;

@@ -3,7 +3,7 @@
 use std::{path::Path, process::ExitCode, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
-use zot_config::{Config, Loaded, log::Level};
+use zot_config::{Config, Loaded, cluster::Cluster, log::Level};
 use zot_runtime::{
     shutdown::ShutdownSignals,
     tasks::Tasks,
@@ -69,6 +69,12 @@ pub fn serve(path: &Path, run: impl AsyncFnOnce(&mut Process) -> anyhow::Result<
     }
 }
 
+/// The files that the certificate of the internal plane is made from, if there is to be one.
+pub fn plane_tls_files(cluster: &Cluster) -> Option<TlsFiles> {
+    let tls = cluster.tls.as_ref()?;
+    Some(TlsFiles { cert: tls.cert.clone()?, key: tls.key.clone()?, client_ca: tls.cacert.clone() })
+}
+
 fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().max_blocking_threads(BLOCKING_THREADS_MAX).build();
     runtime.context("start threads")
@@ -99,10 +105,8 @@ impl Process {
 
     /// The certificate of the internal plane, for both of its ends, if there is to be one; a newer one is looked for from now on.
     pub fn plane_tls(&self) -> anyhow::Result<Option<Arc<TlsSource>>> {
-        let tls = self.config.cluster.as_ref().and_then(|cluster| cluster.tls.as_ref());
-        let Some((cert, key)) = tls.and_then(|tls| tls.cert.clone().zip(tls.key.clone())) else { return Ok(None) };
-        let client_ca = tls.and_then(|tls| tls.cacert.clone());
-        let source = Arc::new(TlsSource::load(TlsFiles { cert, key, client_ca })?);
+        let Some(files) = self.config.cluster.as_ref().and_then(plane_tls_files) else { return Ok(None) };
+        let source = Arc::new(TlsSource::load(files)?);
         self.tasks.spawn("reload-cluster-certificates", Arc::clone(&source).watch(RELOAD_POLL, self.tasks.stop()));
         Ok(Some(source))
     }

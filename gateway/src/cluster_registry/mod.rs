@@ -1,6 +1,6 @@
 //! A cluster as one registry: every call goes to the member that owns the repository, and to the next one where that is safe and helps.
 //!
-//! - **Whom to ask** is computed from the newest view that any node has told ([`directory`]). A call carries that view's number; a node that
+//! - **Whom to ask** is computed from the newest view that any node has told (`directory`, `follow`). A call carries that view's number; a node that
 //!   knows a newer one says so, and the call is made once more by the newer one.
 //! - **An owner that does not answer** is passed over where all members reach the same stores, for everything that can be said twice. A body that
 //!   was partly sent cannot: its client is asked to come again. With local storage nobody else has the repository.

@@ -27,24 +27,32 @@ pub(crate) const INDEX_FILE: &str = "index.json";
 
 /// The name that a blob's bytes have in a [`crate::blobs::BlobStore`], as a relative path.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct BlobKey(String);
+pub struct BlobKey {
+    text: String,
+    digest: Digest,
+}
 
 impl BlobKey {
     /// The name that all repositories share.
     pub fn shared(digest: &Digest) -> Self {
         let hex = digest.hex();
         let (first, _) = hex.split_at(2);
-        Self(format!("_blobs/{}/{first}/{hex}", digest.algorithm()))
+        Self { text: format!("_blobs/{}/{first}/{hex}", digest.algorithm()), digest: *digest }
     }
 
     /// The name of one repository's own copy.
     pub fn own(repository: &RepositoryName, digest: &Digest) -> Self {
-        Self(format!("_own/{repository}/{}/{}", digest.algorithm(), digest.hex()))
+        Self { text: format!("_own/{repository}/{}/{}", digest.algorithm(), digest.hex()), digest: *digest }
     }
 
     /// The key as text.
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.text
+    }
+
+    /// The digest of the bytes that are stored under it.
+    pub fn digest(&self) -> &Digest {
+        &self.digest
     }
 }
 

@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
-use futures::{StreamExt as _, stream};
+use bytes::Bytes;
+use futures::{
+    Stream, StreamExt as _,
+    stream::{self, BoxStream},
+};
 use tokio::time::timeout;
 use tonic::{Request, Response, Streaming};
 use zot_contract::{BoxError, Chunk};
@@ -10,7 +14,7 @@ use zot_contract::{BoxError, Chunk};
 use super::Served;
 use crate::{
     convert::{ChunkHeader, Malformed, parse, required},
-    status::{Answer, cause, refusal},
+    status::{Answer, Refusal, cause, refusal},
     v1::{self, append_upload_request, body_part::Part, finish_upload_request, upload_service_server::UploadService},
 };
 
@@ -68,18 +72,25 @@ impl UploadService for Served {
     }
 }
 
+/// The bytes of a chunk.
+type Body = BoxStream<'static, Result<Bytes, BoxError>>;
+
 /// The chunk that follows its header.
 fn chunk<M: Into<Option<Part>> + Send + 'static>(header: &ChunkHeader, messages: Streaming<M>) -> Chunk {
-    let body = stream::try_unfold(messages, async |mut messages| {
-        let message = timeout(BODY_IDLE_MAX, messages.message()).await.map_err(|_| "the body stood still for too long")?;
-        let piece = piece(message.map_err(|refusal| cause(&refusal))?)?;
+    Chunk { at: header.at, length: header.length, stream: body(messages) }
+}
+
+fn body<M: Into<Option<Part>>>(messages: impl Stream<Item = Result<M, Refusal>> + Send + Unpin + 'static) -> Body {
+    stream::try_unfold(messages, async |mut messages| {
+        let message = timeout(BODY_IDLE_MAX, messages.next()).await.map_err(|_| "the body stood still for too long")?;
+        let piece = piece(message.transpose().map_err(|refusal| cause(&refusal))?)?;
         Ok(piece.map(|bytes| (bytes, messages)))
-    });
-    Chunk { at: header.at, length: header.length, stream: body.boxed() }
+    })
+    .boxed()
 }
 
 /// The bytes of a message, or nothing at the end of the body.
-fn piece<M: Into<Option<Part>>>(message: Option<M>) -> Result<Option<bytes::Bytes>, BoxError> {
+fn piece<M: Into<Option<Part>>>(message: Option<M>) -> Result<Option<Bytes>, BoxError> {
     match message.map(Into::into) {
         Some(Some(Part::Data(bytes))) => Ok(Some(bytes)),
         Some(Some(Part::End(v1::BodyEnd {}))) => Ok(None),
@@ -109,12 +120,22 @@ impl From<v1::FinishUploadRequest> for Option<Part> {
 
 #[cfg(test)]
 mod tests {
-    use super::piece;
+    use futures::{StreamExt as _, stream};
+
+    use super::{body, piece};
     use crate::v1::{AppendUploadRequest, BodyEnd, BodyPart, ChunkHeader, append_upload_request, body_part::Part};
 
     fn message(part: Option<Part>) -> Option<AppendUploadRequest> {
         let body = append_upload_request::Part::Body(BodyPart { part });
         Some(AppendUploadRequest { part: Some(body) })
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_stands_still_breaks_off() {
+        let first = Ok(message(Some(Part::Data("abc".into()))).unwrap());
+        let mut body = body(stream::iter([first]).chain(stream::pending()));
+        assert_eq!(body.next().await.unwrap().unwrap(), "abc");
+        assert!(body.next().await.unwrap().is_err());
     }
 
     #[test]

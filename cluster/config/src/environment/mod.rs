@@ -16,6 +16,9 @@ pub(crate) fn check(config: &Config, part: Part, report: &Report) {
     if part.stores() {
         check_directories(config, report);
     }
+    if let Some(cache) = &config.storage.all.blob_cache {
+        disk::check_writable_directory(&cache.directory, &KeyPath::of("storage.blobCache.directory"), report);
+    }
     for (key, file) in [("log.output", &config.log.output), ("log.audit", &config.log.audit)] {
         if let Some(file) = file {
             disk::check_appendable(file, &KeyPath::of(key), report);

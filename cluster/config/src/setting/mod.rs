@@ -5,6 +5,7 @@ pub(crate) mod duration;
 pub(crate) mod scalar;
 pub(crate) mod secret;
 pub(crate) mod section;
+pub(crate) mod size;
 pub(crate) mod word;
 
 use serde_json::Value;

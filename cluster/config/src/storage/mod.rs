@@ -1,5 +1,6 @@
 //! `storage`: where content is kept, and what is done to keep it small.
 
+pub(crate) mod blob_cache;
 pub(crate) mod cache;
 pub(crate) mod driver;
 pub(crate) mod retention;
@@ -12,6 +13,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
+pub use blob_cache::BlobCache;
 pub use cache::{CacheDriver, DynamoDb};
 pub use driver::{Azure, AzureCredentials, Gcs, S3, StorageDriver};
 pub use retention::{KeepTags, KeepUntagged, Retention, RetentionPolicy};
@@ -46,6 +48,8 @@ section! {
         "fastRestart" => fast_restart: bool = false;
         /// Age at which an upload that nobody continues is given up.
         "uploadExpiry" => upload_expiry: Duration = Duration::from_secs(24 * 60 * 60);
+        /// Hot blobs of remote stores on this machine's disk; none if absent.
+        "blobCache" => blob_cache: Option<BlobCache> = None;
     }
 }
 
@@ -76,6 +80,10 @@ impl Storage {
             store.check_beside_default(&path, report);
         }
         roots::check(self, report);
+        if let Some(cache) = &self.all.blob_cache {
+            let stores: Vec<&Store> = self.stores().map(|(_, store)| store).collect();
+            cache.check(&stores, &KeyPath::of("storage.blobCache"), report);
+        }
         if self.all.upload_expiry.is_zero() {
             report.problem(&KeyPath::of("storage.uploadExpiry"), "must be greater than zero");
         }

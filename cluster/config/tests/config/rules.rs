@@ -67,6 +67,18 @@ fn limits_of_nothing_are_refused() {
 }
 
 #[test]
+fn a_cache_of_blobs_needs_a_place_and_room() {
+    let cache = |section: &str| storage(&format!(r#""blobCache": {section}"#));
+    only_problem(&cache(r#"{"size": "1GiB"}"#), "storage.blobCache.directory", "is needed");
+    only_problem(&cache(r#"{"directory": "/c", "size": "1MiB"}"#), "storage.blobCache.size", "at least 64MiB");
+    only_problem(&cache(r#"{"directory": "/c", "size": "much"}"#), "storage.blobCache.size", "expected a size such as `50GiB`");
+    let loaded = good(&cache(r#"{"directory": "/c", "size": "50GiB"}"#));
+    let cache = loaded.config.storage.all.blob_cache.unwrap();
+    assert_eq!((cache.directory.to_str(), cache.size.bytes()), (Some("/c"), 50 << 30));
+    assert!(loaded.warnings.iter().any(|warning| warning.to_string().contains("no store is remote")));
+}
+
+#[test]
 fn an_address_is_no_url() {
     only_problem(&http(r#"{"address": "http://0.0.0.0"}"#), "http.address", "expected a host name or an IP address");
     for (address, listened) in [("[::1]", "[::1]:8080"), ("::1", "[::1]:8080"), ("", "0.0.0.0:8080"), ("localhost", "localhost:8080")] {

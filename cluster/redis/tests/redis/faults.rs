@@ -118,6 +118,32 @@ async fn a_replica_that_takes_over_is_found() {
 }
 
 #[tokio::test]
+async fn a_primary_that_hangs_is_replaced_and_its_return_changes_nothing() {
+    if !available("faults::a_primary_that_hangs_is_replaced_and_its_return_changes_nothing") {
+        return;
+    }
+    let mut servers = RedisSentinels::start().await;
+    let read_timeout = Some(Duration::from_millis(300));
+    let settings = Settings { addresses: servers.addresses(), master_name: Some(MASTER_NAME.into()), read_timeout, ..Settings::default() };
+    let connection = Connection::open(&settings).unwrap();
+    let key = connection.key(Room::Uploads, 1);
+    connection.set(&key, b"before", LONG).await.unwrap();
+    let old = servers.primary();
+    old.signal(Signal::STOP);
+    wait::until("the replica has taken over", async || connection.set(&key, b"after", LONG).await.is_ok()).await;
+    old.signal(Signal::CONT);
+    for _ in 0..50 {
+        assert_eq!(connection.get(&key).await.unwrap(), Some(Bytes::from_static(b"after")));
+    }
+    // Whoever connects now finds the new one, whatever the old one says of itself.
+    let another = Connection::open(&settings).unwrap();
+    wait::until("the new primary is found", async || {
+        another.get(&key).await.is_ok_and(|value| value == Some(Bytes::from_static(b"after")))
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_sentinel_that_hangs_is_passed_over() {
     if !available("faults::a_sentinel_that_hangs_is_passed_over") {
         return;

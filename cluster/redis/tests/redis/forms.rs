@@ -72,6 +72,8 @@ async fn one_server_does_everything() {
     let server = Redis::start().await;
     let named = Settings { client_name: Some("a-registry".into()), protocol: Some(3), ..settings(&server.url()) };
     does_everything(&Connection::open(&named).unwrap()).await;
+    let socket = Settings { key_prefix: Some("socket".into()), ..settings(&server.socket_url()) };
+    does_everything(&Connection::open(&socket).unwrap()).await;
     let elsewhere = Settings { key_prefix: Some("z*t".into()), ..settings(&format!("{}/5", server.url())) };
     does_everything(&Connection::open(&elsewhere).unwrap()).await;
 }

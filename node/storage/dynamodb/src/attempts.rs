@@ -27,7 +27,7 @@ const PAUSE_MAX: Duration = Duration::from_secs(1);
 
 /// What all calls together may spend on trying again, in tokens.
 const TOKENS_MAX: u32 = 500;
-/// What trying again costs; a call that succeeds gives one token back. In a long outage one call in [`TOKENS_EACH`] is tried again.
+/// What trying again costs. A call that succeeds gives one token back: in the long run there is one further attempt for five calls that succeed.
 const TOKENS_EACH: u32 = 5;
 
 /// What all calls together may spend on trying again.

@@ -11,13 +11,13 @@ use crate::{
     place::{Place, Table},
 };
 
-/// Rows that are deleted at the same time.
-const DELETES_AT_ONCE: usize = 32;
+/// Rows that are deleted at the same time: some three thousand a second, of the four thousand that a table takes from its first day.
+const DELETES_AT_ONCE: usize = 16;
 
 impl DynamoMetadata {
     /// Removes every row, of every table. Nobody else may be using them. Returns how many rows there were.
     ///
-    /// The tables stay. Interrupted, it leaves a store that says itself that it is not complete.
+    /// The tables stay, and may have other names afterwards. Interrupted, it leaves a store that is not complete, and is to be run again.
     pub async fn erase(&self) -> Result<u64> {
         let schema = Place::of(&Key::Schema);
         self.remove(self.tables.name(Table::Version), item::key(&schema)).await?;

@@ -9,7 +9,9 @@
 //! | `repoMetaTablename` | repositories, tags, referrers, and marks of what image layouts do not show yet |
 //! | `imageMetaTablename`, or `manifestDataTablename` | manifests |
 //! | `repoBlobsInfoTablename`, if absent `repoMetaTablename` | which blobs a repository has, and which manifests need them |
-//! | `versionTablename` | the version of the schema |
+//! | `versionTablename` | the version of the schema, and the names of the other tables |
+//!
+//! Several keys may name one table. Once there are rows, other names are refused: what was written would not be found.
 //!
 //! Tables of zot have another key; they are told apart at the start, and never touched. A table must not be a replica of a global table in
 //! which other regions write as well: conditions hold in one region only.
@@ -28,6 +30,7 @@ mod connection;
 mod erase;
 mod failure;
 mod item;
+mod names;
 mod options;
 mod place;
 mod provision;
@@ -62,12 +65,14 @@ impl DynamoMetadata {
     /// Opens the tables that a configuration names, creating those that are absent.
     ///
     /// # Errors
-    /// No region or credentials, a table without a name, a table that something else has made, or no way to DynamoDB.
+    /// No region or credentials, a table without a name or with another one than before, a table that something else has made, or no way to
+    /// DynamoDB.
     pub async fn open(config: &DynamoDb, options: Options) -> Result<Self> {
         let tables = Tables::of(config)?;
         let connection = Connection::open(config, options).await?;
         let metadata = Self { connection, tables };
         metadata.provide_tables().await?;
+        metadata.keep_names().await?;
         Ok(metadata)
     }
 

@@ -32,8 +32,11 @@ type Position = (String, String);
 
 impl DynamoMetadata {
     pub(crate) async fn row(&self, key: &Key) -> Result<Option<Row>> {
-        let place = Place::of(key);
-        let request = self.connection.client.get_item().table_name(self.tables.name(place.table)).set_key(Some(item::key(&place)));
+        self.row_at(&Place::of(key)).await
+    }
+
+    pub(crate) async fn row_at(&self, place: &Place) -> Result<Option<Row>> {
+        let request = self.connection.client.get_item().table_name(self.tables.name(place.table)).set_key(Some(item::key(place)));
         let request = request.consistent_read(true);
         let answer = self.connection.call(Operation::GetItem, || request.clone().send()).await?;
         answer.item.map(item::row).transpose()

@@ -40,7 +40,8 @@ pub(crate) struct Statement {
     puts: bool,
 }
 
-/// Changes with those of one row made one: all its conditions, and what is written last. None if the conditions of a row contradict each other.
+/// Changes with those of one row made one, for DynamoDB takes no two: all its conditions, and what is written last, as in other stores. None if
+/// the conditions of a row contradict each other.
 pub(crate) fn merged(changes: Vec<Change>) -> Option<Vec<Change>> {
     let mut merged: HashMap<Key, Change> = HashMap::with_capacity(changes.len());
     for change in changes {

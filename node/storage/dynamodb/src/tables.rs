@@ -1,6 +1,6 @@
 //! The names of the tables, as the configuration gives them.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, fmt};
 
 use zot_config::storage::DynamoDb;
 use zot_storage::{Error, Result};
@@ -50,6 +50,13 @@ impl Tables {
     /// Every name, once.
     pub(crate) fn names(&self) -> BTreeSet<&str> {
         Table::ALL.into_iter().map(|table| self.name(table)).collect()
+    }
+}
+
+impl fmt::Display for Tables {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { blobs, repositories, manifests, repository_blobs, version: _ } = self;
+        write!(f, "`{blobs}`, `{repositories}`, `{manifests}`, `{repository_blobs}`")
     }
 }
 

@@ -1,5 +1,6 @@
 //! The port for bytes: staged while they arrive, committed under a key once and for all, read in ranges.
 
+pub mod cache;
 pub mod filesystem;
 mod memory;
 #[cfg(any(test, feature = "testing"))]
@@ -13,6 +14,7 @@ use zot_contract::UploadId;
 use zot_oci::ByteRange;
 
 use crate::{BlobAddress, BlobKey, Result};
+pub use cache::{BlobCache, CachedBlobs};
 pub use filesystem::FilesystemBlobs;
 pub use memory::MemoryBlobs;
 

@@ -9,7 +9,7 @@ use zot_oci::{ByteRange, Digest, RepositoryName};
 use super::{Attempts, Engine, content::Stored};
 use crate::{
     BlobAddress, BlobKey,
-    blobs::Pieces,
+    blobs::{Pieces, Staged},
     metadata::{
         Expect, Key, Outcome, Scan, Transaction,
         rows::{BlobRow, LinkRow, Location, ManifestRow, now_unix_ms},
@@ -151,14 +151,31 @@ impl Engine {
     /// Gives the repository bytes of its own, where bytes are not shared.
     async fn copy_blob(&self, repository: &RepositoryName, digest: &Digest, from: &RepositoryName, source: &LinkRow) -> crate::Result<()> {
         let upload = UploadId::random();
+        let mut bytes = None;
+        let copied = async {
+            bytes = Some(Stored::Staged(self.stage_copy(upload, digest, from, source).await?));
+            self.publish_blob(repository, digest, source.size, &mut bytes).await
+        }
+        .await;
+        if copied.is_err() || bytes.is_some() {
+            self.blobs.discard(upload, &[]).await?;
+        }
+        copied
+    }
+
+    async fn stage_copy(
+        &self,
+        upload: UploadId,
+        digest: &Digest,
+        from: &RepositoryName,
+        source: &LinkRow,
+    ) -> crate::Result<Box<dyn Staged>> {
         let mut staged = self.blobs.stage(upload).await?;
         let mut pieces = self.read_linked(from, digest, source, None).await?;
         while let Some(piece) = pieces.next().await {
             staged.write(vec![piece?]).await?;
         }
-        let copied = self.publish_blob(repository, digest, source.size, &mut Some(Stored::Staged(staged))).await;
-        self.blobs.discard(upload, &[]).await?;
-        copied
+        Ok(staged)
     }
 
     /// The error for a blob that is not there: the repository may not be there either.

@@ -19,6 +19,7 @@ use super::{
     open_uploads::{Stored, Upload},
 };
 use crate::{
+    error::chain,
     metadata::{Outcome, rows::now_unix_ms},
     sessions::SessionRecord,
 };
@@ -149,12 +150,16 @@ impl Engine {
             self.uploads.sessions_reached(removed.as_ref().err());
             return Ok(Outcome::Committed);
         };
-        let session = SessionRecord { ended: true, repository: upload.repository.to_string(), ..Default::default() };
+        let session =
+            SessionRecord { ended: true, stage_state: state.clone(), repository: upload.repository.to_string(), ..Default::default() };
         match self.try_save(upload, session).await {
             Ok(Outcome::Conflict) => Ok(Outcome::Conflict),
             Ok(Outcome::Committed) => {
-                self.blobs.discard(upload.id, &state).await?;
-                self.sessions.remove(upload.id).await.map(|()| Outcome::Committed)
+                if let Err(error) = self.drop_ended(upload.id, &state).await {
+                    // Its session says that it is over, so that it is tried again when that expires.
+                    tracing::warn!(upload = %upload.id, error = %chain(&error), "could not drop the bytes of an upload that is over");
+                }
+                Ok(Outcome::Committed)
             }
             Err(error) => {
                 // Whether another process goes on cannot be known, so that its bytes stay until they expire.
@@ -170,9 +175,13 @@ impl Engine {
         if self.sessions.save(id, &ended, Some(saved.revision)).await? == Outcome::Conflict {
             return Ok(false);
         }
-        self.blobs.discard(id, &saved.stage_state).await?;
-        self.sessions.remove(id).await?;
+        self.drop_ended(id, &saved.stage_state).await?;
         Ok(true)
+    }
+
+    async fn drop_ended(&self, id: UploadId, state: &[u8]) -> crate::Result<()> {
+        self.blobs.discard(id, state).await?;
+        self.sessions.remove(id).await
     }
 }
 
@@ -194,9 +203,25 @@ pub(super) async fn save_all(engine: &Engine) -> crate::Result<()> {
     saved
 }
 
+/// Saves the sessions of uploads that are being written to as they are, so that no process takes them for abandoned.
+async fn keep_busy(engine: &Engine) -> crate::Result<()> {
+    if !engine.sessions.shared() {
+        return Ok(());
+    }
+    for upload in engine.uploads.all().into_iter().filter(|upload| upload.content().is_none()) {
+        let saved = engine.sessions.load(upload.id).await?;
+        if let Some(saved) = saved.filter(|saved| Some(saved.revision) == upload.stored().revision) {
+            // With its revision it stays, for the writer, what it was. If it conflicts, it has just been saved.
+            engine.sessions.save(upload.id, &saved, Some(saved.revision)).await?;
+        }
+    }
+    Ok(())
+}
+
 /// Ends uploads that are idle for too long, in this process, in others that share the sessions, or left by an earlier one.
 pub(super) async fn reap(engine: &Engine, idle: Duration) -> crate::Result<usize> {
     let mut reaped = 0;
+    keep_busy(engine).await?;
     for upload in engine.uploads.idle(idle) {
         // A busy upload is not idle, whatever its last acknowledgement.
         let Some(mut content) = upload.content() else { continue };
@@ -210,7 +235,7 @@ pub(super) async fn reap(engine: &Engine, idle: Duration) -> crate::Result<usize
     }
     for (id, saved) in engine.sessions.list().await? {
         let expired = SystemTime::now().duration_since(saved).is_ok_and(|age| age >= idle);
-        // Those that another process writes to were saved not long ago, and are saved again before anything of them is acknowledged.
+        // Whoever writes to an upload for long sees to it that it was saved not long ago.
         if expired
             && engine.uploads.get(id).is_none()
             && let Some(saved) = engine.sessions.load(id).await?

@@ -185,3 +185,28 @@ pub(crate) fn unix_ms(time: SystemTime) -> u64 {
 pub(crate) fn now_unix_ms() -> u64 {
     unix_ms(SystemTime::now())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A link as the release before places wrote it.
+    #[derive(Clone, PartialEq, Message)]
+    struct FormerLinkRow {
+        #[prost(uint64, tag = "1")]
+        size: u64,
+        #[prost(enumeration = "Location", tag = "2")]
+        location: i32,
+        #[prost(uint64, tag = "3")]
+        touched_unix_ms: u64,
+    }
+
+    #[test]
+    fn a_row_without_a_place_has_its_bytes_under_their_key() {
+        let former = FormerLinkRow { size: 7, location: Location::Shared.into(), touched_unix_ms: 8 };
+        let row = LinkRow::decode(former.encode_to_vec().as_slice()).unwrap();
+        let digest = Digest::sha256(b"x");
+        assert_eq!(row.address(&"a".parse().unwrap(), &digest), Some(BlobKey::shared(&digest).into()));
+        assert_eq!(FormerLinkRow::decode(row.encode_to_vec().as_slice()).unwrap(), former);
+    }
+}

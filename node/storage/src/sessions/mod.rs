@@ -24,7 +24,8 @@ pub use memory::MemorySessions;
 /// - A session is read as it was saved, or not at all. A failed read is an error, never an absent session.
 #[async_trait::async_trait]
 pub trait Sessions: Debug + Send + Sync {
-    /// Saves a session, if the one that is stored has the revision `previous`; with none, if none is stored. Otherwise it conflicts.
+    /// Saves a session, if the one that is stored has the revision `previous`; with none, if none is stored. Otherwise it conflicts. It may have
+    /// the same revision again: then it only gets younger.
     async fn save(&self, upload: UploadId, session: &SessionRecord, previous: Option<u64>) -> Result<Outcome>;
 
     /// A saved session, if there is one.
@@ -66,7 +67,7 @@ pub struct SessionRecord {
     /// Whether the bytes are staged in the blob store.
     #[prost(bool, tag = "7")]
     pub staged: bool,
-    /// Differs after each save: a random number below 2^48.
+    /// Differs after each change: a random number below 2^48.
     #[prost(uint64, tag = "8")]
     pub revision: u64,
     /// What the blob store needs to take staged bytes up.

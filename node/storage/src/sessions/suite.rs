@@ -45,6 +45,7 @@ async fn a_save_that_starts_from_another_revision_conflicts(store: &dyn Sessions
         assert_eq!(save(store, upload, 2, previous).await, Outcome::Conflict);
     }
     assert_eq!(store.load(upload).await.unwrap(), Some(session(1)));
+    assert_eq!(save(store, upload, 1, Some(1)).await, Outcome::Committed);
     store.remove(upload).await.unwrap();
     assert_eq!(save(store, upload, 2, Some(1)).await, Outcome::Conflict);
     assert_eq!(save(store, upload, 3, None).await, Outcome::Committed);

@@ -80,12 +80,18 @@ pub(crate) struct EventfulMetadata {
     metadata: Arc<dyn Metadata>,
     commits: AtomicUsize,
     event: Mutex<Option<(usize, Event)>>,
+    contended: bool,
 }
 
 impl EventfulMetadata {
     /// Lets `event` happen before the commit of this number, from 0.
     pub(crate) fn new(metadata: &Arc<dyn Metadata>, number: usize, event: Event) -> Self {
-        Self { metadata: metadata.clone(), commits: AtomicUsize::new(0), event: Mutex::new(Some((number, event))) }
+        Self { metadata: metadata.clone(), commits: AtomicUsize::new(0), event: Mutex::new(Some((number, event))), contended: false }
+    }
+
+    /// Every commit comes too late.
+    pub(crate) fn contended(metadata: &Arc<dyn Metadata>) -> Self {
+        Self { metadata: metadata.clone(), commits: AtomicUsize::new(0), event: Mutex::default(), contended: true }
     }
 
     /// Whether the event has happened.
@@ -126,6 +132,9 @@ impl Metadata for EventfulMetadata {
     async fn commit(&self, transaction: Transaction) -> Result<Outcome> {
         if let Some(event) = self.event() {
             event().await?;
+        }
+        if self.contended {
+            return Ok(Outcome::Conflict);
         }
         self.metadata.commit(transaction).await
     }

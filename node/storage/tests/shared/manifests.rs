@@ -1,5 +1,7 @@
 //! Manifests with more rows than a transaction may change.
 
+use std::sync::Arc;
+
 use zot_contract::{
     Error, ManifestPush,
     suite::{
@@ -9,7 +11,7 @@ use zot_contract::{
 };
 use zot_oci::Digest;
 
-use crate::Stores;
+use crate::{Stores, faults::EventfulMetadata};
 
 /// Pushes some blobs, and makes a manifest that needs them.
 pub(crate) async fn image(client: &Client, layers: usize, tags: &[&str]) -> (ManifestPush, Vec<Digest>) {
@@ -38,6 +40,15 @@ async fn a_manifest_of_many_layers_keeps_them_all_until_it_is_deleted() {
             client.delete_blob(blob).await.unwrap();
         }
     }
+}
+
+#[tokio::test]
+async fn who_is_always_too_late_is_told_to_try_again_later() {
+    let stores = Stores::new();
+    let (push, _) = image(&stores.client("a"), 1, &["v1"]).await;
+    let metadata = Arc::new(EventfulMetadata::contended(&stores.metadata));
+    let refusal = Stores { metadata, ..stores }.client("a").put(push).await.unwrap_err();
+    assert!(matches!(refusal, Error::Unavailable { .. }), "{refusal:?}");
 }
 
 #[tokio::test]

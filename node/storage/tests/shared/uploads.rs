@@ -147,6 +147,27 @@ async fn append(engine: &Engine, upload: UploadId) -> zot_contract::Result<u64> 
     Client::new(&registry, "a").user("alice").append(upload, Chunk::of(blob_of(5, LARGE))).await
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upload_that_is_being_written_to_is_not_given_up() {
+    let stores = Stores::new();
+    let [one, two] = [stores.engine(), stores.engine()];
+    let registry: Arc<dyn Registry> = Arc::new(one.clone());
+    let client = Client::new(&registry, "a");
+    let upload = client.open().await;
+    let opened = stores.sessions.list().await.unwrap();
+    let (chunk, mut hold) = body::held(blob_of(6, LARGE), blob_of(7, LARGE));
+    let writer = tokio::spawn({
+        let client = client.clone();
+        async move { client.append(upload, chunk).await }
+    });
+    hold.reached().await;
+    one.reap_uploads(Duration::from_secs(3600)).await.unwrap();
+    assert!(stores.sessions.list().await.unwrap()[0].1 > opened[0].1);
+    assert_eq!(two.reap_uploads(Duration::from_secs(3600)).await.unwrap(), 0);
+    hold.release();
+    assert_eq!(writer.await.unwrap().unwrap(), 2 * LARGE as u64);
+}
+
 #[tokio::test]
 async fn one_process_gives_up_what_nobody_continues() {
     let stores = Stores::new();

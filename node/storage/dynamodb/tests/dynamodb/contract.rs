@@ -54,6 +54,29 @@ async fn of_writers_that_race_one_wins() {
     assert_eq!(race(Expect::Present).await, 16);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn tags_that_are_pushed_at_once_through_several_processes_are_all_there() {
+    let test = "contract::tags_that_are_pushed_at_once_through_several_processes_are_all_there";
+    let Some(server) = server(test).await else { return };
+    let config = tables(&server.endpoint());
+    let blobs = Arc::<MemoryBlobs>::default();
+    let mut clients = Vec::new();
+    for _ in 0..3 {
+        let metadata = Arc::new(open(&config).await);
+        let registry: Arc<dyn Registry> = Arc::new(Engine::new(metadata, blobs.clone(), Arc::<MemorySessions>::default(), true));
+        clients.push(Client::new(&registry, "app"));
+    }
+    // All of them need the same blobs, so that their transactions meet at the same rows.
+    let image = clients[0].image(1).await;
+    let push = async |number: usize| {
+        let image = image.clone().annotation("number", &number.to_string());
+        clients[number % 3].put(image.push(&[&format!("t{number:02}")])).await
+    };
+    let pushed = futures::future::join_all((0..24).map(push)).await;
+    assert!(pushed.iter().all(Result::is_ok), "{pushed:?}");
+    assert_eq!(clients[1].tags().await, (0..24).map(|number| format!("t{number:02}")).collect::<Vec<_>>());
+}
+
 /// The calls that `work` makes.
 async fn calls<T>(metadata: &DynamoMetadata, what: &str, work: impl Future<Output = T>) -> (Calls, T) {
     let before = metadata.calls();

@@ -23,6 +23,13 @@ async fn delete(store: &dyn Metadata, key: Key, expect: Expect) -> zot_storage::
     store.commit(transaction).await
 }
 
+/// How many calls of `operation` are made by `work`.
+async fn calls<T>(store: &DynamoMetadata, operation: Operation, work: impl Future<Output = T>) -> (u64, T) {
+    let before = store.calls();
+    let done = work.await;
+    (store.calls().since(&before).of(operation), done)
+}
+
 async fn value(store: &dyn Metadata, key: &Key) -> Option<String> {
     let row = store.get(key).await.unwrap()?;
     Some(String::from_utf8(row.value.to_vec()).unwrap())
@@ -63,8 +70,8 @@ async fn a_write_of_a_version_whose_answer_was_lost_is_found_again() {
     put(&store, key.clone(), Expect::Absent, "1").await.unwrap();
     let first = version(&store, &key).await;
     proxy.plan(&[Fault::LoseAnswer]);
-    assert_eq!(put(&store, key.clone(), Expect::Version(first), "2").await.unwrap(), Outcome::Committed);
-    assert_eq!(store.calls().of(Operation::UpdateItem), 2);
+    let (made, outcome) = calls(&store, Operation::UpdateItem, put(&store, key.clone(), Expect::Version(first), "2")).await;
+    assert_eq!((made, outcome.unwrap()), (2, Outcome::Committed));
     // Lost on its way there, it is made again; late, it finds another version.
     let second = version(&store, &key).await;
     proxy.plan(&[Fault::Delay]);
@@ -117,10 +124,28 @@ async fn refusals_that_pass_are_waited_for() {
     proxy.plan(&[throttled, Fault::Refuse(400, "TransactionInProgressException"), Fault::Refuse(500, "InternalServerError"), throttled]);
     assert_eq!(put(&store, tag("passing", "v1"), Expect::Absent, "1").await.unwrap(), Outcome::Committed);
     assert_eq!(store.calls().of(Operation::TransactWriteItems), 5);
+    proxy.plan(&[Fault::Refuse(400, "TransactionCanceledException"); 3]);
+    assert_eq!(put(&store, tag("passing", "v1"), Expect::Present, "2").await.unwrap(), Outcome::Committed);
+    assert_eq!(store.calls().of(Operation::TransactWriteItems), 9);
     proxy.plan(&[Fault::Refuse(400, "AccessDeniedException")]);
     let error = put(&store, tag("passing", "v1"), Expect::Present, "2").await.unwrap_err();
     assert_eq!(told(&error), "call TransactWriteItems of DynamoDB: DynamoDB refused: AccessDeniedException: not now");
-    assert_eq!(store.calls().of(Operation::TransactWriteItems), 6);
+    assert_eq!(store.calls().of(Operation::TransactWriteItems), 10);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_that_a_batch_leaves_unread_are_not_taken_for_absent() {
+    let Some(server) = server("faults::rows_that_a_batch_leaves_unread_are_not_taken_for_absent").await else { return };
+    let (store, proxy) = behind_proxy(&server.endpoint(), "BatchGetItem").await;
+    let keys = [tag("unread", "v1"), tag("unread", "v2")];
+    put(&store, keys[0].clone(), Expect::Absent, "1").await.unwrap();
+    proxy.plan(&[Fault::LeaveUnread, Fault::LeaveUnread]);
+    let rows = store.get_many(&keys).await.unwrap();
+    assert_eq!(rows.iter().map(Option::is_some).collect::<Vec<_>>(), [true, false]);
+    assert_eq!(store.calls().of(Operation::BatchGetItem), 3);
+    proxy.plan(&vec![Fault::LeaveUnread; 10_000]);
+    let error = store.get_many(&keys).await.unwrap_err();
+    assert_eq!(told(&error), "metadata is not available: DynamoDB left keys of a batch unread");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -129,14 +154,14 @@ async fn throttling_that_lasts_is_told_in_time_and_not_made_worse() {
     let (store, proxy) = behind_proxy(&server.endpoint(), "GetItem").await;
     proxy.plan(&vec![Fault::Refuse(400, "ThrottlingException"); 10_000]);
     let key = tag("throttled", "v1");
-    let results = futures::future::join_all((0..200).map(|_| store.get(&key))).await;
+    let all = futures::future::join_all((0..200).map(|_| store.get(&key)));
+    let (made, results) = calls(&store, Operation::GetItem, all).await;
     for result in results {
         let error = result.unwrap_err();
         assert!(matches!(error, Error::Unavailable { what: "metadata", retry_after, .. } if !retry_after.is_zero()), "{}", told(&error));
     }
     // All calls together may try again a hundred times.
-    let calls = store.calls().of(Operation::GetItem);
-    assert!((200..=300).contains(&calls), "{calls}");
+    assert!((200..=300).contains(&made), "{made}");
 }
 
 /// Options under which a call is given up soon.
@@ -150,11 +175,12 @@ async fn a_server_that_hangs_or_dies_costs_time_and_no_rows() {
     let Some(()) = available(test) else { return };
     let mut server = DynamoDb::start().await;
     let config = one_table(&server.endpoint());
-    let store = DynamoMetadata::open(&config, Options { connect_timeout: Duration::from_secs(1), ..options() }).await.unwrap();
-    put(&store, tag("kept", "v1"), Expect::Absent, "1").await.unwrap();
+    put(&open(&config).await, tag("kept", "v1"), Expect::Absent, "1").await.unwrap();
     let store = DynamoMetadata::open(&config, impatient()).await.unwrap();
 
     server.process().signal(Signal::STOP);
+    // The signal reaches one thread after the other.
+    zot_services::wait::until("the server hangs", async || store.get(&tag("kept", "v1")).await.is_err()).await;
     let begun = Instant::now();
     let (first, scan) = (tag("kept", "v1"), Scan::Tags("kept".parse().unwrap(), None));
     let (read, listed, written) =

@@ -9,9 +9,12 @@ mod proxy;
 mod rows;
 mod tables;
 
-use std::sync::{
-    Arc, Weak,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    sync::{
+        Arc, Weak,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
 };
 
 use tokio::sync::Mutex;
@@ -77,8 +80,9 @@ fn one_table(endpoint: &str) -> Config {
     }
 }
 
+/// Options under which only a call that is never answered is tried again, however slow this machine is.
 fn options() -> Options {
-    Options { keys: Some(Keys::new("id", "secret")), ..Options::default() }
+    Options { keys: Some(Keys::new("id", "secret")), attempt_timeout: Duration::from_secs(30), ..Options::default() }
 }
 
 async fn open(config: &Config) -> DynamoMetadata {

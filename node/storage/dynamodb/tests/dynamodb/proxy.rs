@@ -20,7 +20,9 @@ pub(crate) enum Fault {
     LoseAnswer,
     /// It is on its way until [`Proxy::deliver`], and its sender is cut off.
     Delay,
-    /// It is refused with a status and a code.
+    /// A batch is answered without any of its rows.
+    LeaveUnread,
+    /// It is refused with a status and a code; a cancelled transaction because another was at its row.
     Refuse(u16, &'static str),
 }
 
@@ -104,6 +106,7 @@ async fn serve(mut client: TcpStream, state: Arc<Mutex<State>>) {
             forward(&server, &call).await;
             return;
         }
+        Fault::LeaveUnread => unread(&call),
         Fault::Delay => return state.lock().unwrap().late.push(call),
         Fault::Refuse(status, code) => refusal(status, code),
     };
@@ -140,8 +143,19 @@ async fn forward(server: &str, call: &[u8]) -> Vec<u8> {
 }
 
 fn refusal(status: u16, code: &str) -> Vec<u8> {
-    let body = format!(r#"{{"__type": "com.amazonaws.dynamodb.v20120810#{code}", "message": "not now"}}"#);
-    let head = format!("HTTP/1.1 {status} Refused\r\nContent-Type: application/x-amz-json-1.0\r\nContent-Length: {}", body.len());
+    let reasons = r#""CancellationReasons": [{"Code": "TransactionConflict", "Message": "another transaction is under way"}]"#;
+    answer(status, &format!(r#"{{"__type": "com.amazonaws.dynamodb.v20120810#{code}", "message": "not now", {reasons}}}"#))
+}
+
+/// The answer to a batch that gives back what was asked for.
+fn unread(call: &[u8]) -> Vec<u8> {
+    let call = String::from_utf8_lossy(call);
+    let (_, body) = call.split_once("\r\n\r\n").unwrap();
+    answer(200, &body.replacen(r#"{"RequestItems""#, r#"{"Responses": {}, "UnprocessedKeys""#, 1))
+}
+
+fn answer(status: u16, body: &str) -> Vec<u8> {
+    let head = format!("HTTP/1.1 {status} Answer\r\nContent-Type: application/x-amz-json-1.0\r\nContent-Length: {}", body.len());
     format!("{head}\r\nConnection: close\r\n\r\n{body}").into_bytes()
 }
 

@@ -1,7 +1,7 @@
 //! Bytes in files: written beside, synced, renamed into place, and the directory synced; never seen half.
 
 mod durable;
-mod read;
+pub(in crate::blobs) mod read;
 mod staged;
 
 use std::{

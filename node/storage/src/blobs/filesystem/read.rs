@@ -26,7 +26,7 @@ struct Reading {
 }
 
 /// Reads `range` of the file at `path`, which must have `size` bytes. The first piece is read before this returns.
-pub(super) async fn read(path: PathBuf, size: u64, range: ByteRange) -> Result<Pieces> {
+pub(in crate::blobs) async fn read(path: PathBuf, size: u64, range: ByteRange) -> Result<Pieces> {
     let room = room(range.length());
     let (first, rest) = blocking(move || {
         let mut reading = Reading::open(path, size, range)?;

@@ -1,0 +1,179 @@
+//! The port [`BlobStore`] over a bucket.
+
+use std::{
+    collections::BTreeSet,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+use bytes::Bytes;
+use futures::future::try_join_all;
+use zot_contract::UploadId;
+use zot_oci::ByteRange;
+use zot_storage::{
+    BlobAddress, BlobKey, Error, Result,
+    blobs::{BlobStore, Pieces, Staged, Staging},
+};
+
+use crate::{
+    Calls,
+    bucket::{Listed, Multipart},
+    keys, read,
+    staged::{S3Staged, State},
+    store::Store,
+};
+
+/// Blobs in a bucket of S3; a clone is another handle on the same.
+#[derive(Debug, Clone)]
+pub struct S3Blobs {
+    store: Arc<Store>,
+}
+
+/// A blob that lies at a place of its own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Placed {
+    /// The place, as [`BlobAddress`] has it.
+    pub place: String,
+    /// Its size in bytes.
+    pub size: u64,
+}
+
+impl S3Blobs {
+    pub(crate) fn new(store: Store) -> Self {
+        Self { store: Arc::new(store) }
+    }
+
+    pub(crate) fn store(&self) -> &Arc<Store> {
+        &self.store
+    }
+
+    /// What was asked of S3 since the store was opened.
+    #[must_use]
+    pub fn calls(&self) -> Calls {
+        self.store.bucket.counters.read()
+    }
+
+    /// A URL under which anybody may read a blob for a time, without asking S3 for it.
+    pub async fn presigned(&self, at: &BlobAddress, valid_for: Duration) -> Result<String> {
+        self.store.bucket.presigned(&self.store.keys.at(at), valid_for).await
+    }
+
+    /// Waits until everything that finished uploads left has been removed.
+    pub async fn swept(&self) {
+        self.store.swept().await;
+    }
+
+    /// Drops what uploads left that are older than `age` and that `known` does not know. Returns of how many. Lists: for the background only.
+    pub async fn reap(&self, age: Duration, known: impl Fn(UploadId) -> bool + Send) -> Result<usize> {
+        let (multiparts, tails) = self.leftovers().await?;
+        let old = |since: Option<SystemTime>| since.is_some_and(|since| since.elapsed().is_ok_and(|found| found >= age));
+        let unknown = |key: &str| self.store.keys.upload(key).filter(|upload| !known(*upload));
+        let mut reaped = BTreeSet::new();
+        for Listed { what, .. } in multiparts.into_iter().filter(|listed| old(listed.since)) {
+            if let Some(upload) = unknown(&what.key) {
+                self.store.bucket.abort_multipart(&what).await?;
+                reaped.insert(upload.to_string());
+            }
+        }
+        for Listed { what, .. } in tails.into_iter().filter(|listed| old(listed.since)) {
+            if let Some(upload) = unknown(&what) {
+                self.store.bucket.delete(&what).await?;
+                reaped.insert(upload.to_string());
+            }
+        }
+        Ok(reaped.len())
+    }
+
+    /// Every blob older than `age` that lies at a place of its own. One that no row speaks of was left by a process that died while it finished
+    /// an upload. Lists: for the background only.
+    pub async fn placed(&self, age: Duration) -> Result<Vec<Placed>> {
+        let listed = self.store.bucket.list(&self.store.keys.large()).await?;
+        let old = listed.into_iter().filter(|listed| listed.since.is_some_and(|since| since.elapsed().is_ok_and(|found| found >= age)));
+        let placed = old.filter_map(|listed| {
+            let place = self.store.keys.name(&listed.what)?.to_owned();
+            Some(Placed { place, size: listed.size })
+        });
+        Ok(placed.collect())
+    }
+
+    async fn leftovers(&self) -> Result<(Vec<Listed<Multipart>>, Vec<Listed<String>>)> {
+        let Store { bucket, keys, .. } = self.store.as_ref();
+        let (large, tails) = (keys.large(), keys.tails());
+        futures::try_join!(bucket.list_multiparts(&large), bucket.list(&tails))
+    }
+
+    /// Drops what a state speaks of. Completed objects stay: somebody's rows may speak of them.
+    async fn drop_known(&self, state: State) -> Result<()> {
+        let Store { bucket, keys, .. } = self.store.as_ref();
+        if state.completed == 0 && !state.place.is_empty() {
+            bucket.abort_multipart(&Multipart { key: keys.of(&state.place), id: state.multipart }).await?;
+        }
+        let names: Vec<String> = state.fragments.iter().map(|fragment| keys.of(&fragment.name)).collect();
+        try_join_all(names.iter().map(|name| bucket.delete(name))).await.map(drop)
+    }
+
+    async fn drop_listed(&self, upload: UploadId) -> Result<()> {
+        let Store { bucket, keys, .. } = self.store.as_ref();
+        let [tails, large] = keys::of_upload(upload);
+        for listed in bucket.list_multiparts(&keys.of(&large)).await? {
+            bucket.abort_multipart(&listed.what).await?;
+        }
+        for listed in bucket.list(&keys.of(&tails)).await? {
+            bucket.delete(&listed.what).await?;
+        }
+        Ok(())
+    }
+}
+
+#[async_trait::async_trait]
+impl BlobStore for S3Blobs {
+    fn staging(&self) -> Staging {
+        Staging { durable_when_flushed: true }
+    }
+
+    async fn stage(&self, upload: UploadId) -> Result<Box<dyn Staged>> {
+        Ok(Box::new(S3Staged::new(self.store.clone(), upload)))
+    }
+
+    async fn resume(&self, upload: UploadId, size: u64, state: &[u8]) -> Result<Option<Box<dyn Staged>>> {
+        let Some(state) = State::read(state) else { return Ok(None) };
+        let resumed = S3Staged::resume(self.store.clone(), upload, size, state).await?;
+        Ok(resumed.map(|staged| Box::new(staged) as Box<dyn Staged>))
+    }
+
+    async fn put(&self, key: &BlobKey, bytes: Bytes) -> Result<()> {
+        self.store.bucket.put_bytes(&self.store.keys.blob(key), bytes).await
+    }
+
+    async fn read(&self, at: &BlobAddress, size: u64, range: ByteRange) -> Result<Pieces> {
+        let damaged = |reason: String| Error::damaged(format!("object {}", at.as_str()), reason);
+        let opened = read::open(&self.store, self.store.keys.at(at), range).await?;
+        let (found, pieces) = opened.ok_or_else(|| damaged(format!("it is not there, or has less than {size} bytes")))?;
+        if found == size { Ok(pieces) } else { Err(damaged(format!("it has {found} bytes, {size} were stored"))) }
+    }
+
+    async fn size(&self, at: &BlobAddress) -> Result<Option<u64>> {
+        self.store.bucket.size(&self.store.keys.at(at)).await
+    }
+
+    async fn delete(&self, at: &BlobAddress) -> Result<()> {
+        self.store.bucket.delete(&self.store.keys.at(at)).await
+    }
+
+    async fn staged(&self) -> Result<Vec<UploadId>> {
+        self.store.swept().await;
+        let (multiparts, tails) = self.leftovers().await?;
+        let keys = multiparts.into_iter().map(|listed| listed.what.key).chain(tails.into_iter().map(|listed| listed.what));
+        let uploads = keys.filter_map(|key| self.store.keys.upload(&key));
+        let once: BTreeSet<String> = uploads.map(|upload| upload.to_string()).collect();
+        Ok(once.iter().filter_map(|upload| upload.parse().ok()).collect())
+    }
+
+    async fn discard(&self, upload: UploadId, state: &[u8]) -> Result<()> {
+        match State::read(state) {
+            Some(state) => self.drop_known(state).await,
+            // Only whoever cleans up after others knows no state.
+            None => self.drop_listed(upload).await,
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! One bucket: every request that is ever made of S3, with what goes with it.
+
+mod failure;
+mod list;
+mod multipart;
+
+use std::{sync::Arc, time::Duration};
+
+use aws_sdk_s3::{
+    Client,
+    operation::{get_object::GetObjectOutput, head_bucket::HeadBucketError},
+    presigning::PresigningConfig,
+    primitives::ByteStream,
+    types::{ObjectCannedAcl, ServerSideEncryption, StorageClass},
+};
+use aws_smithy_runtime_api::client::{orchestrator::HttpResponse, result::SdkError};
+use aws_smithy_types::body::SdkBody;
+use bytes::Bytes;
+use zot_oci::ByteRange;
+use zot_storage::{Error, Result};
+
+use crate::{buffer::Body, calls::Counters};
+use failure::failed;
+pub(crate) use failure::is;
+pub(crate) use list::Listed;
+pub(crate) use multipart::Multipart;
+
+/// How objects are stored.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Storing {
+    pub(crate) encryption: Option<ServerSideEncryption>,
+    pub(crate) key_id: Option<String>,
+    pub(crate) class: Option<StorageClass>,
+    pub(crate) acl: Option<ObjectCannedAcl>,
+}
+
+/// A bucket; a clone is another handle on the same.
+#[derive(Debug, Clone)]
+pub(crate) struct Bucket {
+    pub(crate) client: Client,
+    pub(crate) name: String,
+    pub(crate) storing: Storing,
+    pub(crate) counters: Arc<Counters>,
+}
+
+/// An object that is being read: its size, and the bytes asked for.
+pub(crate) struct Found {
+    pub(crate) size: u64,
+    pub(crate) body: SdkBody,
+}
+
+impl Bucket {
+    /// Asks whether the bucket is there and may be used.
+    pub(crate) async fn check(&self) -> std::result::Result<(), SdkError<HeadBucketError, HttpResponse>> {
+        self.client.head_bucket().bucket(&self.name).send().await.map(drop)
+    }
+
+    /// Stores an object.
+    pub(crate) async fn put(&self, key: &str, body: Body) -> Result<()> {
+        let Storing { encryption, key_id, class, acl } = self.storing.clone();
+        let request = self.client.put_object().bucket(&self.name).key(key).content_length(length(body.len()));
+        let request = request.set_server_side_encryption(encryption).set_ssekms_key_id(key_id).set_storage_class(class).set_acl(acl);
+        // The content was hashed while it arrived. Signing it would hash it again.
+        let request = request.body(ByteStream::new(body.into_sdk())).customize().disable_payload_signing();
+        request.send().await.map(drop).map_err(|error| failed(format!("put object {key}"), error))
+    }
+
+    /// Stores an object that is at hand.
+    pub(crate) async fn put_bytes(&self, key: &str, bytes: Bytes) -> Result<()> {
+        self.put(key, Body::from(bytes)).await
+    }
+
+    /// An object's size, if it is there.
+    pub(crate) async fn size(&self, key: &str) -> Result<Option<u64>> {
+        match self.client.head_object().bucket(&self.name).key(key).send().await {
+            Ok(head) => Ok(head.content_length().and_then(|length| length.try_into().ok())),
+            Err(error) if is(&error, 404, "NotFound") => self.absent(key).await,
+            Err(error) => Err(failed(format!("head object {key}"), error)),
+        }
+    }
+
+    /// The answer to `HEAD` has no words: where the bucket itself is missing, nothing is known about the object.
+    async fn absent(&self, key: &str) -> Result<Option<u64>> {
+        self.check().await.map(|()| None).map_err(|error| failed(format!("head object {key}"), error))
+    }
+
+    /// Begins to read an object, if it is there and has the range.
+    pub(crate) async fn get(&self, key: &str, range: Option<ByteRange>) -> Result<Option<Found>> {
+        let range = range.map(|range| format!("bytes={}-{}", range.first(), range.last()));
+        let is_part = range.is_some();
+        match self.client.get_object().bucket(&self.name).key(key).set_range(range).send().await {
+            Ok(answer) => found(key, answer, is_part).map(Some),
+            Err(error) if is(&error, 404, "NoSuchKey") || is(&error, 416, "InvalidRange") => Ok(None),
+            Err(error) => Err(failed(format!("get object {key}"), error)),
+        }
+    }
+
+    /// Removes an object, if it is there.
+    pub(crate) async fn delete(&self, key: &str) -> Result<()> {
+        match self.client.delete_object().bucket(&self.name).key(key).send().await {
+            Err(error) if !is(&error, 404, "NoSuchKey") => Err(failed(format!("delete object {key}"), error)),
+            _ => Ok(()),
+        }
+    }
+
+    /// A URL under which anybody may read an object for a time. Nothing is sent.
+    pub(crate) async fn presigned(&self, key: &str, valid_for: Duration) -> Result<String> {
+        let act = || format!("sign a URL of object {key}");
+        let signing = PresigningConfig::expires_in(valid_for).map_err(|error| Error::remote(act(), error))?;
+        let signed = self.client.get_object().bucket(&self.name).key(key).presigned(signing).await;
+        signed.map(|request| request.uri().to_owned()).map_err(|error| failed(act(), error))
+    }
+}
+
+fn found(key: &str, answer: GetObjectOutput, is_part: bool) -> Result<Found> {
+    let size = match answer.content_range() {
+        Some(range) => range.rsplit('/').next().and_then(|total| total.parse().ok()),
+        // A whole object in answer to a range would be taken for the part.
+        None if is_part => None,
+        None => answer.content_length().and_then(|length| length.try_into().ok()),
+    };
+    let size = size.ok_or_else(|| Error::remote(format!("get object {key}"), "the answer does not tell its size"))?;
+    Ok(Found { size, body: answer.body.into_inner() })
+}
+
+/// A length as the SDK wants it.
+fn length(bytes: u64) -> i64 {
+    bytes.try_into().unwrap_or(i64::MAX)
+}

@@ -1,0 +1,105 @@
+//! The HTTP client below the SDK: HTTP/1.1 over pooled connections, bounded by progress instead of duration, every request counted.
+//!
+//! The SDK's own client can neither take a certificate unchecked nor tell a slow upload from a stalled one.
+
+mod body;
+mod progress;
+mod tls;
+
+use std::{sync::Arc, time::Duration};
+
+use aws_smithy_runtime_api::{
+    client::{
+        http::{HttpClient, HttpConnector as Connector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector},
+        orchestrator::{HttpRequest, HttpResponse},
+        result::ConnectorError,
+        runtime_components::RuntimeComponents,
+    },
+    http::Request,
+};
+use aws_smithy_types::body::SdkBody;
+use http::{HeaderValue, header::USER_AGENT};
+use hyper_rustls::HttpsConnector;
+use hyper_util::{
+    client::legacy::{Client, connect::HttpConnector},
+    rt::{TokioExecutor, TokioTimer},
+};
+
+use crate::calls::Counters;
+use body::{Received, Sent};
+use progress::Progress;
+pub(crate) use tls::Trust;
+
+/// How long a connection that nobody uses is kept: less than S3 keeps it, so that requests seldom meet a closing one.
+const IDLE: Duration = Duration::from_secs(15);
+
+/// The most connections kept while nobody uses them.
+const IDLE_CONNECTIONS_MAX: usize = 64;
+
+/// How many times as long S3 may be silent while it puts an object together: some servers read all parts before they answer.
+const COMPLETION_FACTOR: u32 = 12;
+
+/// How patient the client is.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Patience {
+    /// Until a connection stands.
+    pub(crate) connect: Duration,
+    /// Without a byte sent or received.
+    pub(crate) stall: Duration,
+}
+
+/// A client of HTTP; a clone shares its connections.
+#[derive(Debug, Clone)]
+pub(crate) struct Http {
+    client: Client<HttpsConnector<HttpConnector>, Sent>,
+    stall: Duration,
+    user_agent: Option<HeaderValue>,
+    counters: Arc<Counters>,
+}
+
+impl Http {
+    pub(crate) fn new(trust: Trust, patience: Patience, user_agent: Option<HeaderValue>, counters: Arc<Counters>) -> std::io::Result<Self> {
+        let mut tcp = HttpConnector::new();
+        tcp.set_nodelay(true);
+        tcp.set_connect_timeout(Some(patience.connect));
+        tcp.enforce_http(false);
+        let tls = tls::configuration(trust)?;
+        let connector = hyper_rustls::HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1().wrap_connector(tcp);
+        let mut builder = Client::builder(TokioExecutor::new());
+        builder.pool_timer(TokioTimer::new()).pool_idle_timeout(IDLE).pool_max_idle_per_host(IDLE_CONNECTIONS_MAX);
+        Ok(Self { client: builder.build(connector), stall: patience.stall, user_agent, counters })
+    }
+
+    fn prepare(&self, request: HttpRequest, progress: &Progress) -> Result<http::Request<Sent>, ConnectorError> {
+        let request: Request<SdkBody> = request;
+        let mut request = request.try_into_http1x().map_err(|error| ConnectorError::user(error.into()))?;
+        self.counters.count(&request);
+        if let Some(name) = &self.user_agent {
+            request.headers_mut().insert(USER_AGENT, name.clone());
+        }
+        Ok(request.map(|body| Sent::new(body, progress.clone())))
+    }
+
+    async fn exchange(self, request: HttpRequest) -> Result<HttpResponse, ConnectorError> {
+        let completes = request.method() == "POST" && request.uri().contains("uploadId=");
+        let progress = Progress::new(if completes { self.stall * COMPLETION_FACTOR } else { self.stall });
+        let request = self.prepare(request, &progress)?;
+        let response = progress.watch(self.client.request(request)).await.map_err(|stalled| ConnectorError::timeout(stalled.into()))?;
+        // Whatever goes wrong below HTTP may go well on another connection.
+        let response = response.map_err(|error| ConnectorError::io(error.into()))?;
+        let response = response.map(|body| SdkBody::from_body_1_x(Received::new(body, self.stall)));
+        HttpResponse::try_from(response).map_err(|error| ConnectorError::other(error.into(), None))
+    }
+}
+
+impl Connector for Http {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        HttpConnectorFuture::new(self.clone().exchange(request))
+    }
+}
+
+impl HttpClient for Http {
+    fn http_connector(&self, _: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
+        SharedHttpConnector::new(self.clone())
+    }
+}

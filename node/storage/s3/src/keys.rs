@@ -1,0 +1,206 @@
+//! Where everything lies in the bucket: every key, drawn once.
+//!
+//! ```text
+//! <prefix>_blobs/<algorithm>/<hh>/<hex>        a blob that fitted into one part, once
+//! <prefix>_own/<repository>/<algorithm>/<hex>  bytes that one repository has to itself
+//! <prefix>_large/<upload>/<nonce>              a larger blob, under the name that its upload began with: its rows say so
+//! <prefix>_tails/<upload>/<nonce>              bytes of an upload in progress that do not fill a part yet
+//! <prefix><repository>/oci-layout, index.json   the repository as an OCI image layout: its manifests and tags,
+//! <prefix><repository>/blobs/<algorithm>/<hex>   its manifests and what else is small, as content,
+//! <prefix><repository>/_pointers/<algorithm>/<hex>.<size>
+//!                                               and for all else the name of the object above that holds it
+//! ```
+//!
+//! The prefix is the configured root directory *twice*: zot's S3 driver prepends it to paths that begin with it already, so that this is where
+//! the layouts of a bucket of zot's are (`/zot` → `zot/zot/<repository>/index.json`). Without a root directory there is no prefix.
+//! No repository name has a component that starts with `_`, so nothing here collides.
+
+use uuid::Uuid;
+use zot_contract::UploadId;
+use zot_oci::{Digest, RepositoryName};
+use zot_storage::{BlobAddress, BlobKey};
+
+/// Under which larger blobs lie.
+const LARGE: &str = "_large/";
+/// Under which the unfinished ends of uploads lie.
+const TAILS: &str = "_tails/";
+
+/// What follows a repository's name before its content, its pointers, and in its index.
+const CONTENTS: &str = "/blobs/";
+const POINTERS: &str = "/_pointers/";
+const INDEX: &str = "/index.json";
+
+/// Draws keys below one prefix.
+#[derive(Debug, Clone)]
+pub(crate) struct Keys {
+    prefix: String,
+}
+
+impl Keys {
+    pub(crate) fn new(root_directory: &str) -> Self {
+        let root = root_directory.trim_matches('/');
+        let prefix = if root.is_empty() { String::new() } else { format!("{root}/{root}/") };
+        Self { prefix }
+    }
+
+    /// The key of a name: that of a blob, a place, or a tail.
+    pub(crate) fn of(&self, name: &str) -> String {
+        format!("{}{name}", self.prefix)
+    }
+
+    pub(crate) fn blob(&self, key: &BlobKey) -> String {
+        self.of(key.as_str())
+    }
+
+    pub(crate) fn at(&self, address: &BlobAddress) -> String {
+        self.of(address.as_str())
+    }
+
+    /// What the keys of larger blobs begin with.
+    pub(crate) fn large(&self) -> String {
+        self.of(LARGE)
+    }
+
+    /// What the keys of tails begin with.
+    pub(crate) fn tails(&self) -> String {
+        self.of(TAILS)
+    }
+
+    /// What every key begins with.
+    pub(crate) fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
+    /// The name that a key was drawn for.
+    pub(crate) fn name<'a>(&self, key: &'a str) -> Option<&'a str> {
+        key.strip_prefix(&self.prefix)
+    }
+
+    /// The upload that a key of a tail or a larger blob belongs to.
+    pub(crate) fn upload(&self, key: &str) -> Option<UploadId> {
+        let name = self.name(key)?;
+        let rest = name.strip_prefix(LARGE).or_else(|| name.strip_prefix(TAILS))?;
+        rest.split('/').next()?.parse().ok()
+    }
+}
+
+/// A new place for a larger blob. Nobody else has it, so that nothing that anybody else does to the same upload can end up there.
+pub(crate) fn large(upload: UploadId) -> String {
+    format!("{LARGE}{upload}/{}", Uuid::new_v4().simple())
+}
+
+/// A new name for bytes of an upload. It is never written twice.
+pub(crate) fn tail(upload: UploadId) -> String {
+    format!("{TAILS}{upload}/{}", Uuid::new_v4().simple())
+}
+
+/// Below what the names of all tails, or of all larger blobs, of one upload lie.
+pub(crate) fn of_upload(upload: UploadId) -> [String; 2] {
+    [format!("{TAILS}{upload}/"), format!("{LARGE}{upload}/")]
+}
+
+/// The marker of a repository's layout.
+pub(crate) fn marker(repository: &RepositoryName) -> String {
+    format!("{repository}/oci-layout")
+}
+
+/// The index of a repository's layout.
+pub(crate) fn index(repository: &RepositoryName) -> String {
+    format!("{repository}{INDEX}")
+}
+
+/// Content of a repository's layout.
+pub(crate) fn content(repository: &RepositoryName, digest: &Digest) -> String {
+    format!("{}{}/{}", contents(repository), digest.algorithm(), digest.hex())
+}
+
+/// Below what all content of a repository's layout lies.
+pub(crate) fn contents(repository: &RepositoryName) -> String {
+    format!("{repository}{CONTENTS}")
+}
+
+/// What says where content of a repository is that is not in its layout.
+pub(crate) fn pointer(repository: &RepositoryName, digest: &Digest, size: u64) -> String {
+    format!("{}{}/{}.{size}", pointers(repository), digest.algorithm(), digest.hex())
+}
+
+/// Below what all pointers of a repository lie.
+pub(crate) fn pointers(repository: &RepositoryName) -> String {
+    format!("{repository}{POINTERS}")
+}
+
+/// The repository whose index has this name.
+pub(crate) fn repository_of_index(name: &str) -> Option<RepositoryName> {
+    name.strip_suffix(INDEX)?.parse().ok()
+}
+
+/// The digest of the content of any repository's layout that has this name.
+pub(crate) fn digest_of_content(name: &str) -> Option<Digest> {
+    let (_, rest) = name.rsplit_once(CONTENTS)?;
+    digest(rest)
+}
+
+/// The digest and the size that a pointer of any repository with this name speaks of.
+pub(crate) fn digest_of_pointer(name: &str) -> Option<(Digest, u64)> {
+    let (_, rest) = name.rsplit_once(POINTERS)?;
+    let (rest, size) = rest.split_once('.')?;
+    Some((digest(rest)?, size.parse().ok()?))
+}
+
+fn digest(path: &str) -> Option<Digest> {
+    path.replacen('/', ":", 1).parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use zot_oci::Algorithm;
+
+    use super::*;
+
+    #[test]
+    fn the_prefix_is_where_zot_keeps_its_layouts() {
+        for root in ["/zot", "zot", "zot/", "/zot/"] {
+            assert_eq!(Keys::new(root).of("app/index.json"), "zot/zot/app/index.json");
+        }
+        assert_eq!(Keys::new("/a/b").of("app/index.json"), "a/b/a/b/app/index.json");
+        for root in ["", "/"] {
+            assert_eq!(Keys::new(root).of("app/index.json"), "app/index.json");
+        }
+    }
+
+    #[test]
+    fn blobs_are_under_their_key_or_at_their_place() {
+        let (keys, digest) = (Keys::new("r"), Digest::sha256(b"x"));
+        let key = BlobKey::shared(&digest);
+        assert_eq!(keys.blob(&key), format!("r/r/{}", key.as_str()));
+        assert_eq!(keys.at(&key.clone().into()), keys.blob(&key));
+        let place = large(UploadId::random());
+        assert_eq!(keys.at(&BlobAddress { key, place: place.clone() }), format!("r/r/{place}"));
+    }
+
+    #[test]
+    fn keys_tell_their_upload() {
+        let (keys, upload) = (Keys::new("r"), UploadId::random());
+        for name in [large(upload), tail(upload)] {
+            assert_eq!(keys.upload(&keys.of(&name)), Some(upload));
+            assert!(of_upload(upload).iter().any(|prefix| name.starts_with(prefix)));
+            assert_eq!(keys.upload(&name), None);
+        }
+        assert_eq!(keys.upload("r/r/_large/else/1"), None);
+        assert_ne!(large(upload), large(upload));
+    }
+
+    #[test]
+    fn names_in_a_layout_tell_what_they_are() {
+        let (repository, digest) = ("a/blobs/b".parse().unwrap(), Digest::of(Algorithm::Sha512, b"x"));
+        assert_eq!(repository_of_index(&index(&repository)), Some(repository.clone()));
+        assert_eq!(digest_of_content(&content(&repository, &digest)), Some(digest));
+        assert_eq!(digest_of_pointer(&pointer(&repository, &digest, 7)), Some((digest, 7)));
+        for name in ["index.json", "_own/a/index.json", "a/_b/index.json", "A/index.json"] {
+            assert_eq!(repository_of_index(name), None, "{name}");
+        }
+        assert_eq!(digest_of_content(&pointer(&repository, &digest, 7)), None);
+        assert_eq!(digest_of_content("a/blobs/sha256/abc"), None);
+        assert_eq!(digest_of_pointer(&content(&repository, &digest)), None);
+    }
+}

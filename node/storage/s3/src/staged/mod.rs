@@ -1,0 +1,293 @@
+//! An upload in progress: full parts go to a multipart upload, several at a time; the rest waits for more, and is made durable by a flush.
+//!
+//! # Why two writers never make one blob
+//! Two processes may have the same upload for a while, one of them without knowing that it lost it. Nothing that one of them writes can become
+//! part of what the other commits:
+//! - Tails are objects of names that are written once. A state names those that belong to it.
+//! - Parts share a multipart upload, and a part's number is its position, so that one may replace the other's part. But every part is known by
+//!   the ETag that S3 gave to these bytes, a commit names the ETag of each part, and S3 refuses to complete if a part has another one. So the
+//!   commit fails and the client begins anew; it does not succeed with the other's bytes.
+//! - What is completed has a key that nobody completes a second time: each multipart upload has a key of its own.
+//! - Content that fits into one part is written under its blob's key as a whole.
+//!
+//! Nothing here removes a completed object: somebody's rows may speak of it.
+
+mod parts;
+mod state;
+mod tail;
+
+use std::{collections::VecDeque, sync::Arc};
+
+use bytes::Bytes;
+use futures::{StreamExt, TryStreamExt, stream};
+use zot_contract::UploadId;
+use zot_oci::ByteRange;
+use zot_storage::{
+    BlobKey, Error, Result,
+    blobs::{PIECE_BYTES, Pieces, Staged},
+};
+
+use crate::{bucket::Multipart, keys, read, store::Store};
+use parts::Parts;
+pub(crate) use state::State;
+use tail::Tail;
+
+/// How many flushes can be gone back to: the last one, and the one before it in case that what the last one stored cannot be noted.
+const MARKS_MAX: usize = 2;
+
+/// The bytes of an upload.
+#[derive(Debug)]
+pub(crate) struct S3Staged {
+    store: Arc<Store>,
+    upload: UploadId,
+    part_bytes: u64,
+    /// An object that holds everything, if it was read back; the parts are gone then.
+    completed: u64,
+    /// Where the parts go: the place, and the multipart upload.
+    multipart: Option<(String, Multipart)>,
+    parts: Parts,
+    tail: Tail,
+    marks: VecDeque<State>,
+    /// Whether bytes are missing since a write that failed.
+    failed: bool,
+}
+
+impl S3Staged {
+    pub(crate) fn new(store: Arc<Store>, upload: UploadId) -> Self {
+        let state = State { part_bytes: store.part_bytes, ..State::default() };
+        Self::of(store, upload, state)
+    }
+
+    /// Takes up the first `size` bytes of what a state speaks of, if there are as many.
+    pub(crate) async fn resume(store: Arc<Store>, upload: UploadId, size: u64, state: State) -> Result<Option<Self>> {
+        if size > state.size() {
+            return Ok(None);
+        }
+        let mut staged = Self::of(store, upload, state);
+        match staged.truncate(size).await {
+            Ok(()) => Ok(Some(staged)),
+            Err(Error::Damaged { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn of(store: Arc<Store>, upload: UploadId, state: State) -> Self {
+        let key = |place: &str| store.keys.of(place);
+        let multipart =
+            (!state.place.is_empty()).then(|| (state.place.clone(), Multipart { key: key(&state.place), id: state.multipart.clone() }));
+        let parts = Parts::new(state.part_bytes, state.etags.clone());
+        let tail = Tail::new(store.clone(), upload, state.fragments.clone());
+        let (part_bytes, completed, marks) = (state.part_bytes, state.completed, VecDeque::from([state]));
+        Self { store, upload, part_bytes, completed, multipart, parts, tail, marks, failed: false }
+    }
+
+    /// What was flushed.
+    fn now(&self) -> State {
+        let (place, multipart) = self.multipart.clone().map(|(place, multipart)| (place, multipart.id)).unwrap_or_default();
+        let (etags, fragments) = (self.parts.etags(), self.tail.fragments().to_vec());
+        State { part_bytes: self.part_bytes, place, multipart, etags, fragments, completed: self.completed }
+    }
+
+    /// The number of bytes before the tail.
+    fn sent(&self) -> u64 {
+        if self.completed > 0 { self.completed } else { self.parts.bytes() }
+    }
+
+    fn size(&self) -> u64 {
+        self.sent() + self.tail.len()
+    }
+
+    /// Runs a step that may leave bytes missing if it fails.
+    fn note<T>(&mut self, done: Result<T>) -> Result<T> {
+        self.failed |= done.is_err();
+        done
+    }
+
+    fn whole(&self) -> Result<()> {
+        let lost = || Error::remote(format!("continue upload {}", self.upload), "an earlier write to it failed");
+        if self.failed { Err(lost()) } else { Ok(()) }
+    }
+
+    async fn append(&mut self, pieces: Vec<Bytes>) -> Result<()> {
+        for mut piece in pieces {
+            while !piece.is_empty() {
+                // A part is sent when more comes: what fits into one is no multipart upload.
+                if self.tail.len() >= self.parts.next_bytes() {
+                    self.send_part().await?;
+                }
+                let room = self.parts.next_bytes() - self.tail.len();
+                let length = piece.len().min(usize::try_from(room).unwrap_or(usize::MAX));
+                self.tail.push(piece.split_to(length)).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends the tail as a part.
+    async fn send_part(&mut self) -> Result<()> {
+        self.tail.load().await?;
+        let to = self.multipart().await?;
+        let (body, share, fragments) = self.tail.take();
+        self.parts.send(&self.store, to, body, share).await?;
+        self.sweep(fragments.into_iter().map(|fragment| fragment.name));
+        Ok(())
+    }
+
+    async fn multipart(&mut self) -> Result<Multipart> {
+        if let Some((_, multipart)) = &self.multipart {
+            return Ok(multipart.clone());
+        }
+        let place = keys::large(self.upload);
+        let multipart = self.store.bucket.create_multipart(self.store.keys.of(&place)).await?;
+        self.multipart = Some((place, multipart.clone()));
+        Ok(multipart)
+    }
+
+    /// Removes tails that no mark needs.
+    fn sweep(&self, names: impl Iterator<Item = String>) {
+        let needed = |name: &String| {
+            let marked = self.marks.iter().flat_map(|mark| &mark.fragments);
+            marked.chain(self.tail.fragments()).any(|fragment| fragment.name == *name)
+        };
+        self.store.sweep(names.filter(|name| !needed(name)).collect());
+    }
+
+    fn mark(&mut self) {
+        self.marks.push_back(self.now());
+        while self.marks.len() > MARKS_MAX {
+            let Some(oldest) = self.marks.pop_front() else { return };
+            self.sweep(oldest.fragments.into_iter().map(|fragment| fragment.name));
+        }
+    }
+
+    /// Makes the parts and the tail an object. Returns its place.
+    async fn complete(&mut self) -> Result<String> {
+        if !self.tail.is_empty() {
+            self.send_part().await?;
+        }
+        self.parts.settle().await?;
+        let Some((place, multipart)) = &self.multipart else {
+            return Err(Error::damaged(format!("upload {}", self.upload), "it has parts but no multipart upload"));
+        };
+        self.store.bucket.complete_multipart(multipart, self.parts.etags().into_iter()).await?;
+        Ok(place.clone())
+    }
+
+    /// Turns an object that was completed to be read back into parts again, because there is more to come.
+    async fn reopen(&mut self) -> Result<()> {
+        let Some((place, _)) = self.multipart.take_if(|_| self.completed > 0) else { return Ok(()) };
+        let size = std::mem::take(&mut self.completed);
+        let mut pieces = self.object(&place, size).await?;
+        while let Some(piece) = pieces.try_next().await? {
+            self.append(vec![piece]).await?;
+        }
+        Ok(())
+    }
+
+    async fn object(&self, place: &str, size: u64) -> Result<Pieces> {
+        let damaged = |reason: &'static str| Error::damaged(format!("object {place}"), reason);
+        let range = ByteRange::whole(size).ok_or_else(|| damaged("it is empty"))?;
+        let opened = read::open(&self.store, self.store.keys.of(place), range).await?;
+        let (found, pieces) = opened.ok_or_else(|| damaged("it is not there"))?;
+        if found == size { Ok(pieces) } else { Err(damaged("it has another size")) }
+    }
+
+    async fn store_small(&mut self, key: &BlobKey) -> Result<()> {
+        self.tail.load().await?;
+        self.store.bucket.put(&self.store.keys.blob(key), self.tail.bytes()).await
+    }
+}
+
+#[async_trait::async_trait]
+impl Staged for S3Staged {
+    async fn write(&mut self, pieces: Vec<Bytes>) -> Result<()> {
+        self.whole()?;
+        let opened = self.reopen().await;
+        self.note(opened)?;
+        let written = self.append(pieces).await;
+        self.note(written)
+    }
+
+    async fn flush(&mut self) -> Result<()> {
+        self.whole()?;
+        let (sent, saved) = futures::join!(self.parts.settle(), self.tail.save());
+        self.note(sent.and(saved))?;
+        self.tail.rest();
+        self.mark();
+        Ok(())
+    }
+
+    /// Goes back within the tail, or to one of the last flushes: parts that were sent cannot be read back.
+    async fn truncate(&mut self, size: u64) -> Result<()> {
+        if !self.failed && self.sent() <= size && size <= self.size() {
+            self.tail.truncate(size - self.sent());
+            return Ok(());
+        }
+        let Some(at) = self.marks.iter().rposition(|mark| mark.sent() <= size && size <= mark.size()) else {
+            let reason = format!("it cannot go back to its first {size} bytes");
+            return Err(Error::damaged(format!("upload {}", self.upload), reason));
+        };
+        self.marks.truncate(at + 1);
+        let state = self.marks[at].clone();
+        let (marks, multipart) = (std::mem::take(&mut self.marks), self.multipart.take());
+        *self = Self { marks, ..Self::of(self.store.clone(), self.upload, state) };
+        self.tail.truncate(size - self.sent());
+        // One that was begun since serves as well.
+        self.multipart = self.multipart.take().or(multipart);
+        Ok(())
+    }
+
+    async fn read_back(&mut self) -> Result<Pieces> {
+        self.whole()?;
+        if self.completed == 0 && self.parts.is_empty() {
+            self.tail.load().await?;
+            return Ok(cut(self.tail.bytes().pieces().collect()));
+        }
+        if self.completed == 0 {
+            let size = self.size();
+            let completed = self.complete().await;
+            self.note(completed)?;
+            (self.completed, self.parts) = (size, Parts::new(self.part_bytes, Vec::new()));
+            // Its parts cannot be gone back to any more.
+            let gone = std::mem::take(&mut self.marks);
+            self.mark();
+            self.sweep(gone.into_iter().flat_map(|mark| mark.fragments).map(|fragment| fragment.name));
+        }
+        let place = self.multipart.as_ref().map(|(place, _)| place.clone()).unwrap_or_default();
+        self.object(&place, self.completed).await
+    }
+
+    fn state(&self) -> Bytes {
+        self.now().write()
+    }
+
+    async fn commit(mut self: Box<Self>, key: &BlobKey) -> Result<String> {
+        self.whole()?;
+        let place = if self.completed > 0 {
+            self.multipart.take().map(|(place, _)| place).unwrap_or_default()
+        } else if self.parts.is_empty() {
+            self.store_small(key).await?;
+            String::new()
+        } else {
+            self.complete().await?
+        };
+        let fragments = self.now().fragments.into_iter().chain(self.marks.drain(..).flat_map(|mark| mark.fragments));
+        let names: std::collections::BTreeSet<String> = fragments.map(|fragment| fragment.name).collect();
+        self.store.sweep(names.into_iter().collect());
+        if let Some((_, multipart)) = self.multipart.take_if(|_| place.is_empty()) {
+            self.store.abort(multipart);
+        }
+        Ok(place)
+    }
+}
+
+/// Bytes at hand, in pieces of the size that readers expect at most.
+fn cut(pieces: Vec<Bytes>) -> Pieces {
+    let small = pieces.into_iter().flat_map(|mut piece| {
+        std::iter::from_fn(move || {
+            let length = piece.len().min(PIECE_BYTES);
+            (length > 0).then(|| Ok(piece.split_to(length)))
+        })
+    });
+    stream::iter(small).boxed()
+}

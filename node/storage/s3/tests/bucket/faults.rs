@@ -1,0 +1,66 @@
+//! A server that dies, or stops.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use zot_contract::UploadId;
+use zot_s3::{Limits, S3Blobs};
+use zot_services::process::Signal;
+use zot_storage::{BlobAddress, Error, blobs::BlobStore};
+
+use crate::server::{config, content, key, needs_server, read, start};
+
+/// Long enough for any bound that holds, on any machine.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+fn hasty() -> Limits {
+    Limits { connect: Duration::from_millis(300), stall: Duration::from_millis(1500), attempts_max: 2, ..Limits::default() }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upload_outlives_a_server_that_is_killed() {
+    needs_server!("faults::an_upload_outlives_a_server_that_is_killed");
+    let mut server = start().await;
+    let store = S3Blobs::open(&config(&server.endpoint()), hasty()).await.unwrap();
+    let bytes = content(17 << 20);
+    let half = 8 << 20;
+    let mut staged = store.stage(UploadId::random()).await.unwrap();
+    staged.write(vec![bytes.slice(..half)]).await.unwrap();
+    staged.flush().await.unwrap();
+    staged.write(vec![bytes.slice(half..half + (6 << 20))]).await.unwrap();
+    server.kill();
+    let lost = async {
+        staged.write(vec![bytes.slice(half..)]).await?;
+        staged.flush().await
+    };
+    let failed = tokio::time::timeout(PATIENCE, lost).await.unwrap();
+    assert!(matches!(failed, Err(Error::Unavailable { .. })), "{failed:?}");
+    assert!(staged.write(vec![Bytes::from_static(b"x")]).await.is_err());
+
+    server.restart().await;
+    staged.truncate(half as u64).await.unwrap();
+    staged.write(vec![bytes.slice(half..)]).await.unwrap();
+    staged.flush().await.unwrap();
+    let place = staged.commit(&key(&bytes)).await.unwrap();
+    assert!(read(&store, &BlobAddress { key: key(&bytes), place }, bytes.len()).await == bytes);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_stopped_is_unavailable_and_then_there_again() {
+    needs_server!("faults::a_server_that_stopped_is_unavailable_and_then_there_again");
+    let mut server = start().await;
+    let store = S3Blobs::open(&config(&server.endpoint()), hasty()).await.unwrap();
+    let bytes = content(1 << 20);
+    store.put(&key(&bytes), bytes.clone()).await.unwrap();
+    let at = BlobAddress::from(key(&bytes));
+    server.process().signal(Signal::STOP);
+    let within = async |work: std::pin::Pin<Box<dyn Future<Output = zot_storage::Result<()>> + Send + '_>>| {
+        let failed = tokio::time::timeout(PATIENCE, work).await.unwrap();
+        assert!(matches!(failed, Err(Error::Unavailable { .. })), "{failed:?}");
+    };
+    within(Box::pin(async { store.put(&at.key, bytes.clone()).await })).await;
+    within(Box::pin(async { store.size(&at).await.map(drop) })).await;
+    within(Box::pin(async { store.read(&at, 1 << 20, zot_oci::ByteRange::whole(1 << 20).unwrap()).await.map(drop) })).await;
+    server.process().signal(Signal::CONT);
+    assert!(read(&store, &at, bytes.len()).await == bytes);
+}

@@ -1,0 +1,164 @@
+//! Uploads in many parts: taken up by other processes, written by two at once, dropped and cleaned up.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures::TryStreamExt;
+use zot_contract::UploadId;
+use zot_s3::S3Blobs;
+use zot_storage::{
+    BlobAddress,
+    blobs::{BlobStore, Staged},
+};
+
+use crate::server::{config, content, key, needs_server, open, read, shared};
+
+const MIB: usize = 1 << 20;
+
+async fn commit(staged: Box<dyn Staged>, bytes: &[u8]) -> BlobAddress {
+    let place = staged.commit(&key(bytes)).await.unwrap();
+    BlobAddress { key: key(bytes), place }
+}
+
+/// As another process would.
+async fn take_up(store: &S3Blobs, upload: UploadId, size: usize, state: &[u8]) -> Box<dyn Staged> {
+    store.resume(upload, size as u64, state).await.unwrap().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upload_goes_on_in_another_process_after_every_chunk() {
+    needs_server!("uploads::an_upload_goes_on_in_another_process_after_every_chunk");
+    let server = shared().await;
+    let config = config(&server.endpoint());
+    let (bytes, upload) = (content(64 * MIB), UploadId::random());
+    let (mut written, mut state) = (0, Bytes::new());
+    for chunk in [1, 3 * MIB, 5 * MIB + 1, 17, 12 * MIB].into_iter().cycle() {
+        let store = open(&config).await;
+        let end = bytes.len().min(written + chunk);
+        let mut staged = if written == 0 { store.stage(upload).await.unwrap() } else { take_up(&store, upload, written, &state).await };
+        staged.write(vec![bytes.slice(written..end)]).await.unwrap();
+        staged.flush().await.unwrap();
+        (written, state) = (end, staged.state());
+        if written == bytes.len() {
+            let at = commit(staged, &bytes).await;
+            assert!(read(&store, &at, bytes.len()).await == bytes);
+            assert_eq!(store.size(&at).await.unwrap(), Some(bytes.len() as u64));
+            // What each process took over from the one before, nobody knows any more.
+            store.reap(Duration::ZERO, |_| false).await.unwrap();
+            assert_eq!(store.staged().await.unwrap(), []);
+            assert_eq!(store.placed(Duration::ZERO).await.unwrap()[0].place, at.place);
+            store.delete(&at).await.unwrap();
+            assert_eq!(store.size(&at).await.unwrap(), None);
+            return;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_small_chunks_become_one_blob() {
+    needs_server!("uploads::many_small_chunks_become_one_blob");
+    let server = shared().await;
+    let store = open(&config(&server.endpoint())).await;
+    let bytes = content(50 * 7);
+    let mut staged = store.stage(UploadId::random()).await.unwrap();
+    for chunk in 0..50 {
+        staged.write(vec![bytes.slice(chunk * 7..chunk * 7 + 7)]).await.unwrap();
+        staged.flush().await.unwrap();
+    }
+    let at = commit(staged, &bytes).await;
+    assert_eq!(at.place, "");
+    assert_eq!(read(&store, &at, bytes.len()).await, bytes);
+    assert_eq!(store.staged().await.unwrap(), []);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_writers_of_one_upload_never_make_one_blob() {
+    needs_server!("uploads::two_writers_of_one_upload_never_make_one_blob");
+    let server = shared().await;
+    let config = config(&server.endpoint());
+    let (store, other) = (open(&config).await, open(&config).await);
+    let upload = UploadId::random();
+    let (start, ours, theirs) = (content(6 * MIB), content(11 * MIB), content(11 * MIB + 8));
+    let mut current = store.stage(upload).await.unwrap();
+    current.write(vec![start.clone()]).await.unwrap();
+    current.flush().await.unwrap();
+    let mut stale = take_up(&other, upload, start.len(), &current.state()).await;
+    current.write(vec![ours.clone()]).await.unwrap();
+    current.flush().await.unwrap();
+    stale.write(vec![theirs]).await.unwrap();
+    stale.flush().await.unwrap();
+
+    let whole = [start, ours].concat();
+    match current.commit(&key(&whole)).await {
+        Ok(place) => assert!(read(&store, &BlobAddress { key: key(&whole), place }, whole.len()).await == whole),
+        Err(error) => assert!(error.to_string().contains("complete"), "{error}"),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failed_chunk_is_undone() {
+    needs_server!("uploads::a_failed_chunk_is_undone");
+    let server = shared().await;
+    let store = open(&config(&server.endpoint())).await;
+    let bytes = content(13 * MIB);
+    let mut staged = store.stage(UploadId::random()).await.unwrap();
+    for at in [0, 7 * MIB] {
+        staged.write(vec![bytes.slice(at..at + MIB)]).await.unwrap();
+        staged.flush().await.unwrap();
+        let flushed = (at + MIB) as u64;
+        // Across the end of a part, flushed or not.
+        for flush in [true, false] {
+            staged.write(vec![content(7 * MIB)]).await.unwrap();
+            if flush {
+                staged.flush().await.unwrap();
+            }
+            staged.truncate(flushed).await.unwrap();
+        }
+        let end = if at == 0 { 7 * MIB } else { bytes.len() };
+        staged.write(vec![bytes.slice(at + MIB..end)]).await.unwrap();
+    }
+    assert!(staged.truncate(20 << 20).await.is_err());
+    let at = commit(staged, &bytes).await;
+    assert!(read(&store, &at, bytes.len()).await == bytes);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upload_that_was_read_back_goes_on() {
+    needs_server!("uploads::an_upload_that_was_read_back_goes_on");
+    let server = shared().await;
+    let store = open(&config(&server.endpoint())).await;
+    let bytes = content(14 * MIB);
+    for more in [false, true] {
+        let mut staged = store.stage(UploadId::random()).await.unwrap();
+        let first = if more { 12 * MIB } else { bytes.len() };
+        staged.write(vec![bytes.slice(..first)]).await.unwrap();
+        staged.flush().await.unwrap();
+        for _ in 0..2 {
+            let pieces: Vec<Bytes> = staged.read_back().await.unwrap().try_collect().await.unwrap();
+            assert!(pieces.concat() == bytes[..first]);
+        }
+        if more {
+            staged.write(vec![bytes.slice(first..)]).await.unwrap();
+        }
+        let at = commit(staged, &bytes).await;
+        assert!(read(&store, &at, bytes.len()).await == bytes);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_nobody_knows_is_reaped() {
+    needs_server!("uploads::what_nobody_knows_is_reaped");
+    let server = shared().await;
+    let store = open(&config(&server.endpoint())).await;
+    let [known, unknown, left] = [(); 3].map(|()| UploadId::random());
+    for upload in [known, unknown, left] {
+        let mut staged = store.stage(upload).await.unwrap();
+        staged.write(vec![content(6 * MIB)]).await.unwrap();
+        staged.flush().await.unwrap();
+    }
+    assert_eq!(store.reap(Duration::from_secs(3600), |_| false).await.unwrap(), 0);
+    assert_eq!(store.reap(Duration::ZERO, |upload| upload != unknown).await.unwrap(), 1);
+    assert_eq!(store.staged().await.unwrap().len(), 2);
+    store.discard(left, &[]).await.unwrap();
+    assert_eq!(store.staged().await.unwrap(), [known]);
+}

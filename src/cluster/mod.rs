@@ -1,0 +1,191 @@
+//! `zot cluster`: asks the nodes of a cluster about it, and tells them what to do.
+
+mod table;
+
+use std::{
+    collections::BTreeMap,
+    io::Write as _,
+    path::{Path, PathBuf},
+    process::ExitCode,
+    time::SystemTime,
+};
+
+use anyhow::{Context as _, bail};
+use clap::{Args, Subcommand};
+use zot_cluster::{HashKey, Member, NodeId, Placement, State, Status};
+use zot_config::{Config, cluster::Cluster};
+use zot_process::output;
+use zot_proto::{ClusterClient, Dialer};
+use zot_runtime::{telemetry, tls::TlsSource};
+
+/// What to ask or tell a cluster.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Show the members, their states and shares, the leader, and the jobs with their last runs.
+    Status {
+        #[command(flatten)]
+        cluster: ClusterArguments,
+        /// Show it as JSON.
+        #[arg(long)]
+        json: bool,
+        /// Succeed only if the node that is asked is up: what health checks want to know.
+        #[arg(long)]
+        ready: bool,
+    },
+    /// Make a node that belongs to no cluster yet a member of this one.
+    Join {
+        #[command(flatten)]
+        cluster: ClusterArguments,
+        /// The host:port of the node's internal plane.
+        address: String,
+    },
+    /// Take a node's repositories away; it finishes what it has begun.
+    Drain {
+        #[command(flatten)]
+        cluster: ClusterArguments,
+        /// The node's name, identity or address.
+        node: String,
+    },
+    /// Give a drained node its share again.
+    Undrain {
+        #[command(flatten)]
+        cluster: ClusterArguments,
+        /// The node's name, identity or address.
+        node: String,
+    },
+    /// Take a node out of the cluster.
+    Remove {
+        #[command(flatten)]
+        cluster: ClusterArguments,
+        /// The node's name, identity or address.
+        node: String,
+    },
+}
+
+/// Which cluster, and who in it is asked.
+#[derive(Debug, Args)]
+pub(crate) struct ClusterArguments {
+    /// The configuration file of one of its processes.
+    config: PathBuf,
+    /// Ask the node at this host:port, instead of the first of the configured ones that answers.
+    #[arg(long, value_name = "HOST:PORT")]
+    node: Option<String>,
+}
+
+/// Runs a command.
+pub(crate) fn run(command: Command) -> ExitCode {
+    let Some(_logs) = output::logs() else { return ExitCode::FAILURE };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let done = runtime.context("start a runtime").and_then(|runtime| runtime.block_on(command.run()));
+    match done {
+        Ok(text) => {
+            // Nothing can be said if even this cannot be written.
+            std::io::stdout().write_all(text.as_bytes()).ok();
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            output::tell(format_args!("{error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+impl Command {
+    /// Does it, and returns what to show.
+    async fn run(self) -> anyhow::Result<String> {
+        match self {
+            Self::Status { cluster, json, ready } => {
+                let asked = Asked::find(&cluster).await?;
+                if ready {
+                    asked.expect_up()?;
+                }
+                if json { Ok(format!("{}\n", serde_json::to_string_pretty(&asked.status)?)) } else { asked.draw() }
+            }
+            Self::Join { cluster, address } => {
+                let asked = Asked::find(&cluster).await?;
+                asked.client.join(&address).await.with_context(|| format!("let {address} join"))?;
+                Ok(format!("{address} was invited, see `zot cluster status`\n"))
+            }
+            Self::Drain { cluster, node } => {
+                let (asked, member) = Asked::about(&cluster, &node).await?;
+                asked.client.drain(member.id).await.with_context(|| format!("drain {}", member.name))?;
+                Ok(format!("{} is draining\n", member.name))
+            }
+            Self::Undrain { cluster, node } => {
+                let (asked, member) = Asked::about(&cluster, &node).await?;
+                asked.client.undrain(member.id).await.with_context(|| format!("undrain {}", member.name))?;
+                Ok(format!("{} has its share again\n", member.name))
+            }
+            Self::Remove { cluster, node } => {
+                let (asked, member) = Asked::about(&cluster, &node).await?;
+                asked.client.remove(member.id).await.with_context(|| format!("remove {}", member.name))?;
+                Ok(format!("{} is in the cluster no more\n", member.name))
+            }
+        }
+    }
+}
+
+/// A node that answered, and what it said.
+struct Asked {
+    client: ClusterClient,
+    status: Status,
+    hash_key: HashKey,
+}
+
+impl Asked {
+    /// Asks the node that was named, or the configured ones in turn.
+    async fn find(arguments: &ClusterArguments) -> anyhow::Result<Self> {
+        let cluster = cluster(&arguments.config)?;
+        let dialer = dialer(&cluster)?;
+        let addresses = arguments.node.clone().map_or_else(|| cluster.node_addresses(), |node| vec![node]);
+        let mut refusals = Vec::new();
+        for address in &addresses {
+            let client = ClusterClient::dial(&dialer, address)?;
+            match client.status().await {
+                Ok(status) => {
+                    let hash_key = HashKey::new(cluster.hash_key_bytes().context("read cluster.hashKey")?);
+                    return Ok(Self { client, status, hash_key });
+                }
+                Err(error) => refusals.push(format!("{address}: {}", telemetry::chain(&error))),
+            }
+        }
+        bail!("no node answered\n  {}", refusals.join("\n  "))
+    }
+
+    /// The same, and the member that somebody speaks of by name, identity or address.
+    async fn about(arguments: &ClusterArguments, node: &str) -> anyhow::Result<(Self, Member)> {
+        let asked = Self::find(arguments).await?;
+        let is_meant = |member: &&Member| member.name == node || member.address == node || member.id.to_string() == node;
+        let meant: Vec<Member> = asked.status.view.members.iter().filter(is_meant).cloned().collect();
+        match <[Member; 1]>::try_from(meant) {
+            Ok([member]) => Ok((asked, member)),
+            Err(meant) if meant.is_empty() => bail!("no member has the name, identity or address `{node}`: see `zot cluster status`"),
+            Err(_) => bail!("several members have the name `{node}`: give an identity or address"),
+        }
+    }
+
+    fn expect_up(&self) -> anyhow::Result<()> {
+        let state = self.status.view.member(self.status.node).map(|member| member.state);
+        match state {
+            Some(State::Up) => Ok(()),
+            Some(state) => bail!("the node is {state}"),
+            None => bail!("the node is in no cluster"),
+        }
+    }
+
+    fn draw(&self) -> anyhow::Result<String> {
+        let shares: BTreeMap<NodeId, u64> = Placement::new(self.status.view.clone(), self.hash_key).shares();
+        Ok(table::draw(&self.status, &shares, SystemTime::now()))
+    }
+}
+
+fn cluster(config: &Path) -> anyhow::Result<Cluster> {
+    let loaded = Config::load(config).map_err(|error| anyhow::anyhow!("{}", telemetry::chain(&error)))?;
+    loaded.config.cluster.with_context(|| format!("find `cluster` in {}", config.display()))
+}
+
+fn dialer(cluster: &Cluster) -> anyhow::Result<Dialer> {
+    let files = zot_process::plane_tls_files(cluster);
+    let source = files.map(TlsSource::load).transpose()?;
+    Ok(source.map_or_else(Dialer::plain, |source| Dialer::secured(source.into())))
+}
