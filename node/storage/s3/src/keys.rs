@@ -8,7 +8,8 @@
 //! <prefix><repository>/oci-layout, index.json   the repository as an OCI image layout: its manifests and tags,
 //! <prefix><repository>/blobs/<algorithm>/<hex>   its manifests and what else is small, as content,
 //! <prefix><repository>/_pointers/<algorithm>/<hex>.<size>
-//!                                               and for all else the name of the object above that holds it
+//!                                               and for all else the name of the object that holds it
+//! <prefix><repository>/_kept/<algorithm>/<hex>   that content of a layout is what rows speak of: in a bucket that was zot's
 //! ```
 //!
 //! The prefix is the configured root directory *twice*: zot's S3 driver prepends it to paths that begin with it already, so that this is where
@@ -25,9 +26,10 @@ const LARGE: &str = "_large/";
 /// Under which the unfinished ends of uploads lie.
 const TAILS: &str = "_tails/";
 
-/// What follows a repository's name before its content, its pointers, and in its index.
+/// What follows a repository's name before its content, its pointers and its marks, and in its index.
 const CONTENTS: &str = "/blobs/";
 const POINTERS: &str = "/_pointers/";
+const KEPT: &str = "/_kept/";
 const INDEX: &str = "/index.json";
 
 /// Draws keys below one prefix.
@@ -124,6 +126,17 @@ pub(crate) fn pointer(repository: &RepositoryName, digest: &Digest, size: u64) -
     format!("{}{}/{}.{size}", pointers(repository), digest.algorithm(), digest.hex())
 }
 
+/// What the names of all pointers to content of a repository begin with.
+pub(crate) fn pointers_to(repository: &RepositoryName, digest: &Digest) -> String {
+    format!("{}{}/{}.", pointers(repository), digest.algorithm(), digest.hex())
+}
+
+/// The mark of content of a layout, given its name, that nobody may remove for being shown no longer.
+pub(crate) fn kept(content: &str) -> Option<String> {
+    let (repository, rest) = content.rsplit_once(CONTENTS)?;
+    Some(format!("{repository}{KEPT}{rest}"))
+}
+
 /// Below what all pointers of a repository lie.
 pub(crate) fn pointers(repository: &RepositoryName) -> String {
     format!("{repository}{POINTERS}")
@@ -196,6 +209,8 @@ mod tests {
         assert_eq!(repository_of_index(&index(&repository)), Some(repository.clone()));
         assert_eq!(digest_of_content(&content(&repository, &digest)), Some(digest));
         assert_eq!(digest_of_pointer(&pointer(&repository, &digest, 7)), Some((digest, 7)));
+        assert!(pointer(&repository, &digest, 7).starts_with(&pointers_to(&repository, &digest)));
+        assert_eq!(kept("a/blobs/b/blobs/sha256/00"), Some("a/blobs/b/_kept/sha256/00".to_owned()));
         for name in ["index.json", "_own/a/index.json", "a/_b/index.json", "A/index.json"] {
             assert_eq!(repository_of_index(name), None, "{name}");
         }

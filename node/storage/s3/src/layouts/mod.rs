@@ -30,8 +30,8 @@ const BYTES_MAX: u64 = 1 << 30;
 /// The most requests under way for one repository.
 const REQUESTS_MAX: usize = 16;
 
-/// How many names of what was written are remembered, so that layers that many images share are not shown again by each.
-const WRITTEN_MAX: usize = 100_000;
+/// How many repositories are remembered to be layouts.
+const MARKED_MAX: usize = 100_000;
 
 /// Everything that a layout shows.
 type Contents = Arc<HashMap<Digest, Shown>>;
@@ -40,8 +40,8 @@ type Contents = Arc<HashMap<Digest, Shown>>;
 #[derive(Debug)]
 pub struct S3Layouts {
     store: Arc<Store>,
-    /// Names of pointers and markers that were written lately. They never change, and nobody removes them.
-    written: Mutex<HashSet<String>>,
+    /// Repositories that this process made layouts.
+    marked: Mutex<HashSet<RepositoryName>>,
     /// What was listed last: whoever reads a layout asks for one content after the other.
     listed: Mutex<Option<(RepositoryName, Contents)>>,
     /// Where the content is that zot stored once for several repositories.
@@ -52,8 +52,8 @@ impl S3Blobs {
     /// The image layouts in the same bucket.
     #[must_use]
     pub fn layouts(&self) -> S3Layouts {
-        let (written, listed, originals) = (Mutex::default(), Mutex::default(), OnceCell::new());
-        S3Layouts { store: self.store().clone(), written, listed, originals }
+        let (marked, listed, originals) = (Mutex::default(), Mutex::default(), OnceCell::new());
+        S3Layouts { store: self.store().clone(), marked, listed, originals }
     }
 }
 
@@ -62,17 +62,17 @@ impl S3Layouts {
         self.store.bucket.put_bytes(&self.store.keys.of(name), bytes).await
     }
 
-    /// Writes what is always the same, unless it was written lately.
-    async fn put_once(&self, name: String, bytes: Bytes) -> Result<()> {
-        if self.written.lock().contains(&name) {
+    /// Makes a repository a layout. Others do the same, and nobody undoes it.
+    async fn mark(&self, repository: &RepositoryName) -> Result<()> {
+        if self.marked.lock().contains(repository) {
             return Ok(());
         }
-        self.put(&name, bytes).await?;
-        let mut written = self.written.lock();
-        if written.len() >= WRITTEN_MAX {
-            written.clear();
+        self.put(&keys::marker(repository), Bytes::from_static(OCI_LAYOUT)).await?;
+        let mut marked = self.marked.lock();
+        if marked.len() >= MARKED_MAX {
+            marked.clear();
         }
-        written.insert(name);
+        marked.insert(repository.clone());
         Ok(())
     }
 
@@ -83,7 +83,7 @@ impl S3Layouts {
             }
             Content::Stored { digest, at, size, bytes: None } => {
                 let to = Bytes::copy_from_slice(at.as_str().as_bytes());
-                self.put_once(keys::pointer(repository, &digest, size), to).await
+                self.put(&keys::pointer(repository, &digest, size), to).await
             }
         }
     }
@@ -91,6 +91,17 @@ impl S3Layouts {
     async fn add_all(&self, repository: &RepositoryName, contents: Vec<Content>) -> Result<()> {
         let adding = stream::iter(contents).map(|content| self.add(repository, content));
         adding.buffer_unordered(REQUESTS_MAX).try_collect().await
+    }
+
+    /// Removes pointers, and content unless rows speak of it: that stays until somebody removes the blob.
+    async fn remove(&self, repository: &RepositoryName, digest: &Digest) -> Result<()> {
+        let Store { bucket, keys, .. } = self.store.as_ref();
+        for pointer in bucket.list(&keys.of(&keys::pointers_to(repository, digest))).await? {
+            bucket.delete(&pointer.what).await?;
+        }
+        let content = keys::content(repository, digest);
+        let kept = keys::kept(&content).unwrap_or_default();
+        if bucket.list(&keys.of(&kept)).await?.is_empty() { bucket.delete(&keys.of(&content)).await } else { Ok(()) }
     }
 
     async fn get(&self, name: &str) -> Result<Option<Bytes>> {
@@ -146,8 +157,7 @@ impl Layouts for S3Layouts {
                 Change::Add(content) => adds.push(content),
                 Change::Remove(digest) => {
                     self.add_all(repository, std::mem::take(&mut adds)).await?;
-                    let name = keys::content(repository, &digest);
-                    self.store.bucket.delete(&self.store.keys.of(&name)).await?;
+                    self.remove(repository, &digest).await?;
                 }
             }
         }
@@ -155,7 +165,7 @@ impl Layouts for S3Layouts {
     }
 
     async fn write_index(&self, repository: &RepositoryName, index: Bytes) -> Result<()> {
-        self.put_once(keys::marker(repository), Bytes::from_static(OCI_LAYOUT)).await?;
+        self.mark(repository).await?;
         self.put(&keys::index(repository), index).await
     }
 
@@ -186,7 +196,7 @@ impl Layouts for S3Layouts {
         self.get(&self.holder(&shown).await?).await
     }
 
-    /// Nothing is copied: where content is in a layout only, as zot leaves it, its place is there, and whoever removes the blob removes it.
+    /// Nothing is copied: where content is in a layout only, as zot leaves it, that is its place from now on, and it is marked so.
     async fn keep(&self, repository: &RepositoryName, digest: &Digest, key: &BlobKey) -> Result<String> {
         let shown = self.shown(repository, digest).await?;
         let shown = shown.ok_or_else(|| Error::damaged(format!("layout of {repository}"), format!("it does not show {digest}")))?;
@@ -196,6 +206,12 @@ impl Layouts for S3Layouts {
         }
         // A large manifest is shown as content, besides being stored under its key.
         let stored = !shown.is_pointer && self.store.bucket.size(&self.store.keys.blob(key)).await? == Some(shown.size);
-        Ok(if stored { String::new() } else { holder })
+        if stored {
+            return Ok(String::new());
+        }
+        if let Some(mark) = keys::kept(&holder) {
+            self.put(&mark, Bytes::new()).await?;
+        }
+        Ok(holder)
     }
 }

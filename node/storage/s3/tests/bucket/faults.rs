@@ -8,7 +8,10 @@ use zot_s3::{Limits, S3Blobs};
 use zot_services::process::Signal;
 use zot_storage::{BlobAddress, Error, blobs::BlobStore};
 
-use crate::server::{config, content, key, needs_server, read, start};
+use crate::{
+    proxy::Proxy,
+    server::{config, content, key, needs_server, read, shared, start},
+};
 
 /// Long enough for any bound that holds, on any machine.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -63,4 +66,26 @@ async fn a_server_that_stopped_is_unavailable_and_then_there_again() {
     within(Box::pin(async { store.read(&at, 1 << 20, zot_oci::ByteRange::whole(1 << 20).unwrap()).await.map(drop) })).await;
     server.process().signal(Signal::CONT);
     assert!(read(&store, &at, bytes.len()).await == bytes);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_is_overloaded_is_tried_again_and_then_unavailable() {
+    needs_server!("faults::a_server_that_is_overloaded_is_tried_again_and_then_unavailable");
+    let server = shared().await;
+    let proxy = Proxy::plain(&server.endpoint()).await;
+    proxy.cuts.refuse(2);
+    let limits = Limits { attempts_max: 3, ..Limits::default() };
+    let store = S3Blobs::open(&config(&proxy.address), limits).await.unwrap();
+    assert_eq!(store.calls().head, 3);
+
+    let (bytes, before) = (content(1000), store.calls());
+    proxy.cuts.refuse(usize::MAX);
+    // The connection that stands ends with its next answer.
+    proxy.cuts.cut(1, 0);
+    store.put(&key(&bytes), bytes.clone()).await.ok();
+    let failed = store.put(&key(&bytes), bytes.clone()).await.unwrap_err();
+    let Error::Unavailable { what: "blob store", retry_after, source } = failed else { panic!("{failed:?}") };
+    assert!(retry_after > Duration::ZERO);
+    assert!(source.to_string().ends_with("status 503, SlowDown: Please reduce your request rate."), "{source}");
+    assert!((4..=6).contains(&store.calls().since(&before).put));
 }

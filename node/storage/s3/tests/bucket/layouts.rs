@@ -81,6 +81,16 @@ async fn all_rows_are_made_again_from_the_bucket_alone() {
             assert!(client.read(&Digest::sha256(blob)).await.unwrap() == *blob);
         }
     }
+
+    // What is deleted does not come back.
+    let app = client(&engine, "app");
+    app.delete(push.digest).await.unwrap();
+    app.delete_blob(&Digest::sha256(&blobs[2])).await.unwrap();
+    engine.project().await.unwrap();
+    drop((app, engine));
+    let (engine, rebuilt) = without_rows(&store).await;
+    assert_eq!(rebuilt, Some(Rebuilt { repositories: 2, manifests: 1, tags: 1, blobs: 5, damaged: 0 }));
+    assert!(!client(&engine, "app").has_blob(&Digest::sha256(&blobs[2])).await);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -110,12 +120,24 @@ async fn a_bucket_of_zot_is_adopted_where_it_stands() {
     let before = store.calls();
     let (engine, rebuilt) = without_rows(&store).await;
     assert_eq!(rebuilt, Some(Rebuilt { repositories: 2, manifests: 2, tags: 2, blobs: 4, damaged: 0 }));
-    assert_eq!((store.calls().since(&before).put, store.calls().copy), (0, 0), "nothing is moved");
+    let made = store.calls().since(&before);
+    assert_eq!((made.put, made.copy), (2, 0), "nothing is moved, the large blob is marked for each repository");
     for name in ["original", "shares"] {
         let client = client(&engine, name);
         assert_eq!(client.get("v1").await.unwrap().bytes, push.bytes);
         for blob in &blobs {
             assert!(client.read(&Digest::sha256(blob)).await.unwrap() == *blob);
         }
+    }
+
+    // What one repository deletes, the others keep, whoever has the bytes.
+    let original = client(&engine, "original");
+    original.delete(push.digest).await.unwrap();
+    for blob in &blobs {
+        original.delete_blob(&Digest::sha256(blob)).await.unwrap();
+    }
+    engine.project().await.unwrap();
+    for blob in &blobs {
+        assert!(client(&engine, "shares").read(&Digest::sha256(blob)).await.unwrap() == *blob);
     }
 }

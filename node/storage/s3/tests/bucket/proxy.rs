@@ -25,9 +25,11 @@ pub(crate) struct Proxy {
     accepting: JoinHandle<()>,
 }
 
-/// Which answers are cut off.
+/// Which answers are cut off, and which connections get none but a refusal.
 #[derive(Default)]
 pub(crate) struct Cuts {
+    /// How many more connections are refused.
+    refusals: AtomicUsize,
     /// How many more.
     left: AtomicUsize,
     /// After how many bytes.
@@ -41,9 +43,14 @@ impl Cuts {
         self.left.store(times, Ordering::SeqCst);
     }
 
-    fn one_less(&self) -> bool {
-        self.left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok()
+    /// Answers the first request of the next new connections with `503 SlowDown`, and closes them.
+    pub(crate) fn refuse(&self, times: usize) {
+        self.refusals.store(times, Ordering::SeqCst);
     }
+}
+
+fn one_less(count: &AtomicUsize) -> bool {
+    count.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok()
 }
 
 impl Proxy {
@@ -83,6 +90,9 @@ impl Drop for Proxy {
 }
 
 async fn serve(mut client: TcpStream, tls: Option<TlsAcceptor>, server: String, cuts: Arc<Cuts>) {
+    if one_less(&cuts.refusals) {
+        return refuse(client).await;
+    }
     let Ok(mut server) = TcpStream::connect(server).await else { return };
     match tls {
         // A client that does not believe the certificate goes away.
@@ -97,6 +107,20 @@ async fn serve(mut client: TcpStream, tls: Option<TlsAcceptor>, server: String, 
     }
 }
 
+async fn refuse(mut client: TcpStream) {
+    const BODY: &str = "<Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>";
+    // All of the request is read before the answer, or closing would reset the connection before the answer is read.
+    let mut request = Vec::new();
+    while !request.windows(4).any(|end| end == b"\r\n\r\n") {
+        if !matches!(client.read_buf(&mut request).await, Ok(read) if read > 0) {
+            return;
+        }
+    }
+    let answer = format!("HTTP/1.1 503 Slow Down\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{BODY}", BODY.len());
+    client.write_all(answer.as_bytes()).await.ok();
+    while matches!(client.read_buf(&mut request).await, Ok(read) if read > 0) {}
+}
+
 /// Passes bytes on until either end closes or an answer is cut off.
 async fn pass(mut from: impl AsyncRead + Unpin, mut to: impl AsyncWrite + Unpin, cuts: Option<&Cuts>) -> std::io::Result<()> {
     let (mut buffer, mut passed) = (vec![0; 16 << 10], 0);
@@ -108,7 +132,7 @@ async fn pass(mut from: impl AsyncRead + Unpin, mut to: impl AsyncWrite + Unpin,
         to.write_all(&buffer[..read]).await?;
         passed += read as u64;
         if let Some(cuts) = cuts.filter(|cuts| passed > cuts.after.load(Ordering::SeqCst))
-            && cuts.one_less()
+            && one_less(&cuts.left)
         {
             return Ok(());
         }

@@ -90,6 +90,7 @@ async fn two_writers_of_one_upload_never_make_one_blob() {
 
     let whole = [start, ours].concat();
     match current.commit(&key(&whole)).await {
+        // A server that keeps both parts takes the one that is named.
         Ok(place) => assert!(read(&store, &BlobAddress { key: key(&whole), place }, whole.len()).await == whole),
         Err(error) => assert!(error.to_string().contains("complete"), "{error}"),
     }
