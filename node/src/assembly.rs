@@ -1,6 +1,10 @@
 //! The whole node on one page: which stores there are, what is around them, and which jobs run.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, btree_map::Entry},
+    sync::Arc,
+    time::Duration,
+};
 
 use zot_config::Config;
 use zot_contract::Registry;
@@ -71,9 +75,8 @@ pub async fn rebuild(config: &Config, progress: Progress<'_>) -> Result<BTreeMap
     let services = Services::open(config)?;
     let mut rebuilt = BTreeMap::new();
     for (_, store) in config.storage.stores() {
-        let place = stores::place(store);
-        if !rebuilt.contains_key(&place) {
-            rebuilt.insert(place, stores::rebuild(config, store, &services, progress).await?);
+        if let Entry::Vacant(entry) = rebuilt.entry(stores::place(store)) {
+            entry.insert(stores::rebuild(config, store, &services, progress).await?);
         }
     }
     Ok(rebuilt)

@@ -10,6 +10,7 @@ use zot_config::{
     storage::{StorageDriver, Store},
 };
 use zot_redis::Connection;
+use zot_runtime::telemetry::chain;
 use zot_storage::{Engine, Progress, Rebuilt, blobs::BlobCache};
 
 use crate::Ownership;
@@ -27,15 +28,17 @@ pub(crate) struct Services {
 impl Services {
     /// Opens those that the configuration names. Redis need not be there yet.
     pub(crate) fn open(config: &Config) -> Result<Self, OpenError> {
-        let failed = |place: &str, source: BoxError| OpenError { place: place.to_owned(), source };
-        let cache = config.storage.all.blob_cache.as_ref();
-        let cache = cache.map(|cache| BlobCache::open(cache.directory.clone(), cache.size.bytes())).transpose();
         let redis = config.cluster.as_ref().and_then(|cluster| cluster.redis.as_ref()).map(Connection::open).transpose();
-        Ok(Self {
-            cache: cache.map_err(|error| failed("storage.blobCache", error.into()))?,
-            redis: redis.map_err(|error| failed("cluster.redis", error.into()))?,
-        })
+        let redis = redis.map_err(|error| OpenError { place: "cluster.redis".to_owned(), source: error.into() })?;
+        Ok(Self { cache: config.storage.all.blob_cache.as_ref().and_then(cache), redis })
     }
+}
+
+/// The cache of hot blobs. Without it, reads cost more and are not wrong.
+fn cache(config: &zot_config::storage::BlobCache) -> Option<Arc<BlobCache>> {
+    let opened = BlobCache::open(config.directory.clone(), config.size.bytes());
+    let warn = |error: &zot_storage::Error| tracing::warn!(error = %chain(error), "could not open the cache of blobs, going on without it");
+    opened.inspect_err(warn).ok()
 }
 
 /// A store that is open.
