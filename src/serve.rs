@@ -7,6 +7,7 @@ use zot_config::cluster::Cluster;
 use zot_gateway::{Front, http::Health};
 use zot_node::{Node, Ownership, Plane};
 use zot_process::Process;
+use zot_runtime::schedule::Alone;
 
 /// Serves until a signal ends it.
 pub(crate) fn serve(path: &Path) -> ExitCode {
@@ -17,9 +18,10 @@ pub(crate) fn serve(path: &Path) -> ExitCode {
 }
 
 async fn alone(process: &mut Process) -> anyhow::Result<()> {
-    let node = Node::open(&process.config, &process.tasks, None, &zot_node::log_progress).await?;
+    let node = Arc::new(Node::open(&process.config, None, &zot_node::log_progress).await?);
+    node.run_jobs(&process.config, &process.tasks, Arc::new(Alone));
     let served = serve_clients(process, &node).await;
-    close(process, node, served).await
+    close(process, &node, served).await
 }
 
 async fn serve_clients(process: &mut Process, node: &Node) -> anyhow::Result<()> {
@@ -31,13 +33,14 @@ async fn serve_clients(process: &mut Process, node: &Node) -> anyhow::Result<()>
 /// A gateway and a node in one process: its clients may ask for what any of the nodes keeps.
 async fn together(process: &mut Process, cluster: &Cluster) -> anyhow::Result<()> {
     let ownership = Ownership::default();
-    let node = Node::open(&process.config, &process.tasks, Some(&ownership), &zot_node::log_progress).await?;
+    let node = Arc::new(Node::open(&process.config, Some(&ownership), &zot_node::log_progress).await?);
     let served = serve_members(process, cluster, &node, &ownership).await;
-    close(process, node, served).await
+    close(process, &node, served).await
 }
 
-async fn serve_members(process: &mut Process, cluster: &Cluster, node: &Node, ownership: &Ownership) -> anyhow::Result<()> {
+async fn serve_members(process: &mut Process, cluster: &Cluster, node: &Arc<Node>, ownership: &Ownership) -> anyhow::Result<()> {
     let mut plane = Plane::open(process, cluster, node, ownership).await?;
+    node.run_jobs(&process.config, &process.tasks, plane.roles(ownership));
     let registry = zot_gateway::cluster(process, cluster)?;
     let supplied = registry.clone();
     let front = Front::open(process, Arc::new(registry), Health::supplied_while(move || supplied.is_ready())).await?;
@@ -50,7 +53,7 @@ async fn serve_members(process: &mut Process, cluster: &Cluster, node: &Node, ow
 }
 
 /// Ends what is left when nobody is served any more. Background work that is merely cut off would log faults of its own.
-async fn close(process: &Process, node: Node, served: anyhow::Result<()>) -> anyhow::Result<()> {
+async fn close(process: &Process, node: &Node, served: anyhow::Result<()>) -> anyhow::Result<()> {
     let unfinished = process.end_tasks().await;
     served?;
     node.close(process.storage_may_take()).await.context("close the storage")?;

@@ -10,7 +10,7 @@ use zot_storage::{Progress, Rebuilt};
 use crate::{
     Ownership, jobs,
     routed::Routed,
-    stores::{self, OpenError, Opened},
+    stores::{self, OpenError, Opened, Services},
 };
 
 /// The open stores of a configuration, as one registry.
@@ -23,7 +23,8 @@ pub struct Node {
 impl Node {
     /// Opens every store of `config`. In a cluster, `ownership` says which repositories are this node's.
     pub async fn open(config: &Config, ownership: Option<&Ownership>, progress: Progress<'_>) -> Result<Self, OpenError> {
-        let default = stores::open(config, &config.storage.default, ownership, progress).await?;
+        let services = Services::open(config)?;
+        let default = stores::open(config, &config.storage.default, &services, ownership, progress).await?;
         let (registry, mut stores) = (default.engine.clone(), vec![default]);
         let mut routes = BTreeMap::new();
         for (route, store) in &config.storage.sub_paths {
@@ -31,7 +32,7 @@ impl Node {
             let engine = match stores.iter().find(|open| open.is_of(store)) {
                 Some(open) => open.engine.clone(),
                 None => {
-                    let opened = stores::open(config, store, ownership, progress).await?;
+                    let opened = stores::open(config, store, &services, ownership, progress).await?;
                     let engine = opened.engine.clone();
                     stores.push(opened);
                     engine
@@ -44,9 +45,13 @@ impl Node {
     }
 
     /// Starts the jobs of the stores among `tasks`, in the `roles` that this process has.
-    pub fn run_jobs(&self, config: &Config, tasks: &Tasks, roles: Arc<dyn Roles>) {
-        let engines = self.stores.iter().map(|store| store.engine.clone()).collect();
-        jobs::start(engines, config.storage.all.upload_expiry, tasks, roles);
+    pub fn run_jobs(self: &Arc<Self>, config: &Config, tasks: &Tasks, roles: Arc<dyn Roles>) {
+        jobs::start(self, config.storage.all.upload_expiry, tasks, roles);
+    }
+
+    /// The stores.
+    pub(crate) fn stores(&self) -> &[Opened] {
+        &self.stores
     }
 
     /// The registry that the stores are together.
@@ -55,7 +60,7 @@ impl Node {
     }
 
     /// Finishes what can be finished `within` a time and releases the stores. Call it when no request and no job is left.
-    pub async fn close(self, within: Duration) -> Result<(), zot_storage::Error> {
+    pub async fn close(&self, within: Duration) -> Result<(), zot_storage::Error> {
         let closing = self.stores.iter().map(|store| store.engine.close(within));
         futures::future::try_join_all(closing).await.map(drop)
     }
@@ -63,11 +68,12 @@ impl Node {
 
 /// Throws the metadata of every store away and reads it anew from the image layouts. Says what was found at each place.
 pub async fn rebuild(config: &Config, progress: Progress<'_>) -> Result<BTreeMap<String, Rebuilt>, OpenError> {
+    let services = Services::open(config)?;
     let mut rebuilt = BTreeMap::new();
     for (_, store) in config.storage.stores() {
         let place = stores::place(store);
         if !rebuilt.contains_key(&place) {
-            rebuilt.insert(place, stores::rebuild(config, store, progress).await?);
+            rebuilt.insert(place, stores::rebuild(config, store, &services, progress).await?);
         }
     }
     Ok(rebuilt)

@@ -6,7 +6,8 @@ use zot_runtime::{
     schedule::{BoxError, Every, Job, JobContext, Report, Roles, Scheduler, Scope},
     tasks::Tasks,
 };
-use zot_storage::Engine;
+
+use crate::{Node, stores::Opened};
 
 /// How often within their time to live uploads are looked at.
 const REAPS_PER_EXPIRY: u32 = 10;
@@ -15,21 +16,33 @@ const REAPS_PER_EXPIRY: u32 = 10;
 const REAP_MAX: Duration = Duration::from_secs(3600);
 
 /// Starts the jobs of the stores; they end when the tasks are stopped.
-pub(crate) fn start(engines: Vec<Engine>, upload_expiry: Duration, tasks: &Tasks, roles: Arc<dyn Roles>) {
-    for engine in engines.clone() {
-        let stop = tasks.stop();
+pub(crate) fn start(node: &Arc<Node>, upload_expiry: Duration, tasks: &Tasks, roles: Arc<dyn Roles>) {
+    for store in node.stores() {
+        let (engine, stop) = (store.engine.clone(), tasks.stop());
         tasks.spawn("project-image-layouts", async move {
             stop.run_until_cancelled(engine.keep_projecting()).await;
         });
     }
     let every = Every { period: upload_expiry / REAPS_PER_EXPIRY, run_max: REAP_MAX };
-    Scheduler::new(tasks.clone(), roles).start(ReapUploads { engines, expiry: upload_expiry }, every);
+    Scheduler::new(tasks.clone(), roles).start(ReapUploads { node: Arc::clone(node), expiry: upload_expiry }, every);
 }
 
 /// Gives up uploads that nobody continued. Stores that several nodes share are looked at by one of them.
 struct ReapUploads {
-    engines: Vec<Engine>,
+    node: Arc<Node>,
     expiry: Duration,
+}
+
+impl ReapUploads {
+    /// Gives up what nobody continued, and what nobody knows of.
+    async fn reap(&self, store: &Opened) -> zot_storage::Result<usize> {
+        let given_up = store.engine.reap_uploads(self.expiry).await?;
+        let orphaned = match &store.orphans {
+            Some(orphans) => orphans.remove(self.expiry).await?,
+            None => 0,
+        };
+        Ok(given_up + orphaned)
+    }
 }
 
 impl Job for ReapUploads {
@@ -38,8 +51,8 @@ impl Job for ReapUploads {
 
     async fn run(&self, _: &JobContext) -> Result<Report, BoxError> {
         let (mut uploads, mut failed) = (0, None);
-        for engine in &self.engines {
-            match engine.reap_uploads(self.expiry).await {
+        for store in self.node.stores() {
+            match self.reap(store).await {
                 Ok(given_up) => uploads += given_up,
                 // The other stores can still be looked at.
                 Err(error) => failed = Some(error),

@@ -2,7 +2,7 @@
 
 mod command;
 
-use std::process::ExitCode;
+use std::{process::ExitCode, sync::Arc};
 
 use anyhow::Context as _;
 use clap::{CommandFactory, Parser};
@@ -28,12 +28,13 @@ fn main() -> ExitCode {
 }
 
 async fn run(process: &mut Process, place: PlaceArguments) -> anyhow::Result<()> {
-    let mut cluster = process.config.cluster.clone().context("find `cluster` in the configuration: a node needs its `nodes` and `hashKey`")?;
+    let mut cluster =
+        process.config.cluster.clone().context("find `cluster` in the configuration: a node needs its `nodes` and `hashKey`")?;
     cluster.name = place.name.or(cluster.name);
     cluster.advertise = place.advertise.or(cluster.advertise);
     cluster.listen = place.listen.or(cluster.listen);
     let ownership = Ownership::default();
-    let node = Node::open(&process.config, &process.tasks, Some(&ownership), &zot_node::log_progress).await?;
+    let node = Arc::new(Node::open(&process.config, Some(&ownership), &zot_node::log_progress).await?);
     let mut plane = match Plane::open(process, &cluster, &node, &ownership).await {
         Ok(plane) => plane,
         Err(error) => {
@@ -42,6 +43,7 @@ async fn run(process: &mut Process, place: PlaceArguments) -> anyhow::Result<()>
             return Err(error);
         }
     };
+    node.run_jobs(&process.config, &process.tasks, plane.roles(&ownership));
     tokio::select! {
         () = process.signal() => {}
         error = plane.failed() => return Err(error),

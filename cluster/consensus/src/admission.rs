@@ -7,8 +7,8 @@ use tokio::time::{Instant, timeout};
 use zot_cluster::{NodeId, Storage};
 
 use crate::{
-    consensus::Node,
     error::{Contact, Error},
+    node::Node,
     raft::{Membership, Peer},
     wire::{Answer, Question},
 };

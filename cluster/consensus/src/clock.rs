@@ -1,6 +1,9 @@
 //! When this node last heard from others. All of it is measured with the clock that never jumps.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use tokio::time::Instant;
 use zot_cluster::NodeId;
@@ -45,6 +48,8 @@ impl LeaderContact {
 #[derive(Debug, Default)]
 pub(crate) struct Attendance {
     heard: BTreeMap<NodeId, Instant>,
+    /// Members that said that they are about to stop.
+    left: BTreeSet<NodeId>,
     /// The term that this node leads in, and when it last looked.
     leading: Option<(u64, Instant)>,
 }
@@ -62,6 +67,12 @@ impl Attendance {
     /// A member let itself be heard.
     pub(crate) fn hear(&mut self, id: NodeId, now: Instant) {
         self.heard.insert(id, now);
+        self.left.remove(&id);
+    }
+
+    /// A member said that it is about to stop: it is not waited for.
+    pub(crate) fn forget(&mut self, id: NodeId) {
+        self.left.insert(id);
     }
 
     /// This node does not lead.
@@ -82,6 +93,7 @@ impl Attendance {
             return;
         }
         self.heard = members.iter().map(|id| (*id, now)).collect();
+        self.left.clear();
         if let Some((leader, heard)) = before.filter(|(leader, _)| is_new && members.contains(leader)) {
             // Time for one more message: it may only now have learned whom to send it to.
             let least = now.checked_sub(patience.silence).map_or(now, |earliest| earliest + patience.presence * 2);
@@ -91,6 +103,6 @@ impl Attendance {
 
     /// Whether a member was heard within the silence that is allowed.
     pub(crate) fn is_present(&self, id: NodeId, now: Instant, silence: Duration) -> bool {
-        self.heard.get(&id).is_some_and(|heard| now - *heard <= silence)
+        !self.left.contains(&id) && self.heard.get(&id).is_some_and(|heard| now - *heard <= silence)
     }
 }

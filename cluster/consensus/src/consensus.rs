@@ -3,38 +3,29 @@
 use std::{
     fmt,
     path::Path,
-    sync::Arc,
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
 };
 
-use openraft::{Config, SnapshotPolicy};
 use parking_lot::Mutex;
-use tokio::{
-    sync::watch,
-    time::{Instant, timeout},
-};
-use zot_cluster::{NodeId, Status, View};
+use tokio::{sync::watch, time::Instant};
+use zot_cluster::{NodeId, State, Status, View};
 use zot_runtime::tasks::Tasks;
 
 use crate::{
-    clock::{Attendance, LeaderContact},
+    clock::LeaderContact,
     error::{BoxError, Contact, Error, OpenError},
-    options::{Options, Timings, Transport},
+    node::Node,
+    options::{Options, Transport},
     outbound::{Links, Outbound},
     raft::Raft,
-    random,
-    store::{Applied, Machine, Store},
+    random, settings,
+    store::{Machine, Store},
     wire::{Answer, Question, Request},
 };
-
-/// Entries of the log that are kept although a snapshot holds them, for followers that are a little behind.
-const KEPT_ENTRIES: u64 = 200;
-
-/// Most entries in one message.
-const MESSAGE_ENTRIES_MAX: u64 = 64;
-
-/// How long to wait before the leader is looked for again.
-const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
 /// A node of the cluster; clones share it.
 ///
@@ -55,26 +46,6 @@ pub enum Standing {
     Failed(String),
 }
 
-/// What the parts of a node share.
-pub(crate) struct Node {
-    pub(crate) id: NodeId,
-    /// This run of the process: leases of another run of the same node ended with it.
-    pub(crate) incarnation: u64,
-    pub(crate) options: Options,
-    pub(crate) raft: Raft,
-    pub(crate) store: Store,
-    pub(crate) applied: Arc<Applied>,
-    pub(crate) outbound: Arc<Outbound>,
-    pub(crate) tasks: Tasks,
-    pub(crate) leader_contact: Mutex<LeaderContact>,
-    pub(crate) attendance: Mutex<Attendance>,
-    /// Held while the members change.
-    pub(crate) changing: tokio::sync::Mutex<()>,
-    pub(crate) standing: watch::Sender<Standing>,
-    /// Addresses to find a cluster at: those of the configuration, and those that invited this node.
-    pub(crate) seeds: Mutex<Vec<String>>,
-}
-
 impl Consensus {
     /// Opens the node's directory and begins to take part. It returns before the node is in a cluster; messages must reach
     /// [`Consensus::handle`] from then on.
@@ -83,7 +54,7 @@ impl Consensus {
     /// The directory cannot be used, the timings are wrong, or the node was removed from its cluster.
     pub async fn open(options: Options, transport: Arc<dyn Transport>) -> Result<Self, OpenError> {
         let failed = |source: BoxError| OpenError::Directory { directory: options.directory.clone(), source };
-        let config = config(&options).map_err(OpenError::Timings)?;
+        let config = settings::config(&options).map_err(OpenError::Timings)?;
         let store = open_store(&options.directory).await.map_err(failed)?;
         if store.removed().map_err(failed)? {
             return Err(OpenError::Removed { directory: options.directory.clone() });
@@ -106,6 +77,7 @@ impl Consensus {
             tasks: Tasks::new(),
             leader_contact: Mutex::new(LeaderContact::new(Instant::now())),
             attendance: Mutex::default(),
+            aside: AtomicBool::new(false),
             changing: tokio::sync::Mutex::default(),
             standing: watch::Sender::new(Standing::Waiting("it has just started".to_owned())),
             seeds,
@@ -193,6 +165,21 @@ impl Consensus {
         Ok(())
     }
 
+    /// Has the others count this node as down, ahead of its end, and waits at most `within` until they do: then nobody sends it anything any more.
+    /// Returns whether they do; they never will if nobody else is up. It is up again when it starts again.
+    pub async fn step_aside(&self, within: Duration) -> bool {
+        let id = self.0.id;
+        let is_up = |view: &View, wanted: bool| view.members.iter().any(|member| (member.id == id) == wanted && member.state == State::Up);
+        let mut views = self.views();
+        if !views.borrow().as_ref().is_some_and(|view| is_up(view, false)) {
+            return false;
+        }
+        self.0.aside.store(true, Ordering::Relaxed);
+        self.0.take_leave().await;
+        let gone = views.wait_for(|view| view.as_ref().is_some_and(|view| !is_up(view, true)));
+        tokio::time::timeout(within, gone).await.is_ok_and(|gone| gone.is_ok())
+    }
+
     /// Stops taking part, within a time, and releases the directory. The node stays a member.
     pub async fn close(&self, within: Duration) {
         let deadline = Instant::now() + within;
@@ -206,129 +193,9 @@ impl Consensus {
     }
 }
 
-impl Node {
-    fn start(self: &Arc<Self>) {
-        let node = Arc::clone(self);
-        self.spawn("join-cluster", async move { node.find_cluster().await });
-        let node = Arc::clone(self);
-        self.spawn("watch-leader", async move { node.watch_leader().await });
-        let node = Arc::clone(self);
-        self.spawn("be-present", async move { node.be_present().await });
-        let node = Arc::clone(self);
-        self.spawn("lead-cluster", async move { node.lead_cluster().await });
-        let node = Arc::clone(self);
-        self.spawn("watch-raft", async move { node.watch_raft().await });
-    }
-
-    /// Runs until it ends or the node is closed.
-    fn spawn(&self, name: &'static str, future: impl Future<Output = ()> + Send + 'static) {
-        let stop = self.tasks.stop();
-        self.tasks.spawn(name, async move {
-            stop.run_until_cancelled(future).await;
-        });
-    }
-
-    pub(crate) fn timings(&self) -> &Timings {
-        &self.options.timings
-    }
-
-    pub(crate) fn is_removed(&self) -> bool {
-        *self.standing.borrow() == Standing::Removed
-    }
-
-    /// The leader as far as this node knows.
-    pub(crate) fn leader(&self) -> Option<Contact> {
-        let metrics = self.raft.metrics();
-        let metrics = metrics.borrow();
-        let id = metrics.current_leader?;
-        let peer = metrics.membership_config.membership().get_node(&id)?;
-        Some(Contact { id, address: peer.address.clone() })
-    }
-
-    /// Has the leader do something, whoever that is: at most one hop, and again while there is time, if nobody leads or the leader is out of reach.
-    pub(crate) async fn request(&self, request: Request) -> Result<Answer, Error> {
-        let deadline = Instant::now() + self.timings().operation;
-        let mut hint = None;
-        loop {
-            let leader = hint.take().or_else(|| self.leader());
-            let within = deadline.saturating_duration_since(Instant::now());
-            let result = match leader {
-                Some(leader) if leader.id == self.id => self.lead(request.clone()).await,
-                Some(leader) => self.outbound.ask_node(&leader, Question::Lead(request.clone()), within).await,
-                None => Err(if self.outbound.cluster().is_none() { Error::NoCluster } else { Error::NoLeader }),
-            };
-            match &result {
-                Err(Error::NotLeader { leader }) => hint = leader.clone().filter(|leader| leader.id != self.id),
-                Err(Error::NoLeader | Error::Unreachable { .. } | Error::Busy) => {}
-                _ => return result,
-            }
-            if Instant::now() + LOOK_AGAIN >= deadline {
-                return result.map_err(|error| if matches!(error, Error::NotLeader { .. }) { Error::NoLeader } else { error });
-            }
-            tokio::time::sleep(LOOK_AGAIN).await;
-        }
-    }
-
-    /// Notices that the others removed this node.
-    pub(crate) async fn be_removed(&self) {
-        if self.is_removed() {
-            return;
-        }
-        if let Err(error) = self.store.set_removed().await {
-            tracing::error!(error = %zot_runtime::telemetry::chain(&*error), "could not note that this node was removed from its cluster");
-        }
-        self.standing.send_replace(Standing::Removed);
-        tracing::warn!(node = %self.id, "this node was removed from its cluster");
-        if timeout(self.timings().operation, self.raft.shutdown()).await.is_err() {
-            tracing::warn!("raft did not stop in time");
-        }
-    }
-
-    /// Says so when Raft stops because the disk failed.
-    async fn watch_raft(&self) {
-        let mut metrics = self.raft.metrics();
-        let Ok(stopped) = metrics.wait_for(|metrics| metrics.running_state.is_err()).await else { return };
-        if let Err(error) = &stopped.running_state
-            && !self.is_removed()
-            && !self.tasks.stop().is_cancelled()
-        {
-            tracing::error!(%error, "this node takes no part in its cluster any more");
-            self.standing.send_replace(Standing::Failed(error.to_string()));
-        }
-    }
-}
-
-/// Milliseconds since the Unix epoch.
-pub(crate) fn unix_ms() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
-}
-
 async fn open_store(directory: &Path) -> Result<Store, BoxError> {
     let directory = directory.to_owned();
     tokio::task::spawn_blocking(move || Store::open(&directory)).await?
-}
-
-/// How openraft is set. It holds no elections of its own: see `election.rs`.
-fn config(options: &Options) -> Result<Config, BoxError> {
-    let Timings { heartbeat, leadership, operation, .. } = &options.timings;
-    let millis = |duration: Duration| u64::try_from(duration.as_millis());
-    let config = Config {
-        cluster_name: "zot".to_owned(),
-        heartbeat_interval: millis(*heartbeat)?,
-        // How long a vote may take to be answered.
-        election_timeout_min: millis(*leadership / 2)?,
-        // How long a follower that heard from its leader votes for nobody else.
-        election_timeout_max: millis(*leadership)?,
-        install_snapshot_timeout: millis(*operation)?,
-        max_payload_entries: MESSAGE_ENTRIES_MAX,
-        replication_lag_threshold: options.snapshot_entries + KEPT_ENTRIES,
-        snapshot_policy: SnapshotPolicy::LogsSinceLast(options.snapshot_entries),
-        max_in_snapshot_log_to_keep: KEPT_ENTRIES,
-        enable_elect: false,
-        ..Config::default()
-    };
-    Ok(config.validate()?)
 }
 
 impl fmt::Debug for Consensus {

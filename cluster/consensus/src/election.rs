@@ -13,8 +13,8 @@ use tokio::time::{Instant, sleep};
 use zot_cluster::NodeId;
 
 use crate::{
-    consensus::Node,
     error::Contact,
+    node::Node,
     raft::{LogId, Membership},
     random,
     wire::{Answer, Question},

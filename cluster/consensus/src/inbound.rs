@@ -6,8 +6,9 @@ use tokio::time::Instant;
 use zot_cluster::NodeId;
 
 use crate::{
-    consensus::{Consensus, Node},
+    consensus::Consensus,
     error::{Contact, Error},
+    node::Node,
     raft::{Snapshot, SnapshotMeta, Types, Vote},
     wire::{self, Answer, Envelope, Hello, Question, Request},
 };
@@ -47,6 +48,10 @@ impl Node {
             Question::Snapshot { vote, meta, state } => self.install(vote, meta, state).await,
             Question::MayLead { last } => Ok(Answer::MayLead(self.would_vote(last))),
             Question::Present => self.present(&from).await,
+            Question::Leave => {
+                self.attendance.lock().forget(from.id);
+                Ok(Answer::Done)
+            }
             Question::Removed => self.hear_of_removal(&from).await,
             Question::Lead(request) => self.lead(request).await,
             Question::Hello | Question::Invite => Err(Error::Malformed("answered above".to_owned())),

@@ -1,6 +1,10 @@
 //! What only the leader does: it carries out requests, watches who is there, and takes caught-up nodes in.
 
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{
+    future::Future,
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use openraft::{
     ServerState,
@@ -10,8 +14,8 @@ use tokio::time::{Instant, sleep, timeout};
 use zot_cluster::{JobStatus, NodeId, State, Status, View};
 
 use crate::{
-    consensus::Node,
     error::{Contact, Error},
+    node::Node,
     raft::{Peer, Types},
     state::{Command, Job, Outcome},
     wire::{Answer, Request},
@@ -134,7 +138,11 @@ impl Node {
         let mut attendance = self.attendance.lock();
         let before = self.leader_contact.lock().last();
         attendance.look(now, term, before, &members, patience);
-        attendance.hear(self.id, now);
+        if self.aside.load(Ordering::Relaxed) {
+            attendance.forget(self.id);
+        } else {
+            attendance.hear(self.id, now);
+        }
     }
 
     /// Has the cluster agree on who is there, where that changed.

@@ -5,13 +5,14 @@
 //! its lease ended and not know yet. What a job changes must therefore be refused by the store when it comes with an older epoch than another
 //! change did: [`Lease::epoch`] grows with each grant.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::time::Instant;
 
 use crate::{
-    consensus::{Consensus, Node, unix_ms},
+    consensus::Consensus,
     error::Error,
+    node::Node,
     random,
     state::{Command, Holder, Job, Outcome},
     wire::{Answer, Request},
@@ -113,4 +114,10 @@ impl Node {
         let length = Duration::from_millis(job.length_ms);
         ended_with_its_process || self.applied.since_renewal(name).is_some_and(|since| since > length + length / CLOCK_DRIFT_PARTS)
     }
+}
+
+/// Milliseconds since the Unix epoch.
+fn unix_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }

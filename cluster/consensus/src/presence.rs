@@ -1,12 +1,13 @@
 //! How the leader knows who is there, and how a node learns that it was removed.
 
-use std::sync::Arc;
+use std::sync::{Arc, atomic::Ordering};
 
 use tokio::time::{Instant, sleep};
 
 use crate::{
-    consensus::{Node, Standing},
+    consensus::Standing,
     error::{Contact, Error},
+    node::Node,
     raft::Peer,
     wire::{Answer, Question, Request},
 };
@@ -20,7 +21,7 @@ impl Node {
             if self.is_removed() {
                 return;
             }
-            if self.outbound.cluster().is_none() {
+            if self.outbound.cluster().is_none() || self.aside.load(Ordering::Relaxed) {
                 continue;
             }
             if self.leads() {
@@ -40,6 +41,14 @@ impl Node {
                 // Members may have moved; the configuration knows where to.
                 self.ask_around().await;
             }
+        }
+    }
+
+    /// Tells the leader that this node is about to stop; if the message is lost, its silence says so too.
+    pub(crate) async fn take_leave(&self) {
+        if let Some(leader) = self.leader().filter(|leader| leader.id != self.id) {
+            let told = self.outbound.ask_node(&leader, Question::Leave, self.timings().presence).await;
+            tracing::debug!(reached = told.is_ok(), "told the leader that this node is about to stop");
         }
     }
 

@@ -40,6 +40,8 @@ pub(crate) enum Question {
     MayLead { last: Option<LogId> },
     /// I am here.
     Present,
+    /// I am about to stop.
+    Leave,
     /// You were removed.
     Removed,
     /// Do this, as the leader.

@@ -66,7 +66,7 @@ impl Connection {
 
     /// The key of `id` in a room.
     #[must_use]
-    pub fn key(&self, room: Room, id: impl fmt::Display) -> Key {
+    pub fn key(&self, room: Room<'_>, id: impl fmt::Display) -> Key {
         Key::new(&self.0.prefix, room, id)
     }
 

@@ -96,11 +96,11 @@ fn protocol(settings: &Redis) -> ProtocolVersion {
 /// How a server is greeted.
 fn greeting(settings: &Redis) -> RedisConnectionInfo {
     let mut greeting = RedisConnectionInfo::default().set_protocol(protocol(settings));
-    if let Some(username) = &settings.username {
-        greeting = greeting.set_username(username);
-    }
     if let Some(password) = &settings.password {
         greeting = greeting.set_password(password.reveal());
+        if let Some(username) = &settings.username {
+            greeting = greeting.set_username(username);
+        }
     }
     if settings.disable_identity {
         return greeting.set_skip_set_lib_name();
@@ -143,17 +143,17 @@ fn sentinels(reach: &Reach, master: &str, certificates: Option<TlsCertificates>)
     let mut builder = SentinelClientBuilder::new(addresses, master, SentinelServerType::Master)?
         .set_client_to_redis_db(i64::from(settings.database))
         .set_client_to_redis_protocol(protocol(settings));
-    if let Some(username) = &settings.username {
-        builder = builder.set_client_to_redis_username(username);
-    }
     if let Some(password) = &settings.password {
         builder = builder.set_client_to_redis_password(password.reveal());
-    }
-    if let Some(username) = &settings.sentinel_username {
-        builder = builder.set_client_to_sentinel_username(username);
+        if let Some(username) = &settings.username {
+            builder = builder.set_client_to_redis_username(username);
+        }
     }
     if let Some(password) = &settings.sentinel_password {
         builder = builder.set_client_to_sentinel_password(password.reveal());
+        if let Some(username) = &settings.sentinel_username {
+            builder = builder.set_client_to_sentinel_username(username);
+        }
     }
     if let Some(tls) = &reach.tls {
         builder = builder.set_client_to_redis_tls_mode(tls_mode(tls)).set_client_to_sentinel_tls_mode(tls_mode(tls));

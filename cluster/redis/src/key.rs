@@ -1,7 +1,8 @@
 //! The names of keys: all are drawn here.
 //!
 //! ```text
-//! <prefix>:uploads:{<id>}      one upload in progress
+//! <prefix>:uploads:{<id>}            one upload in progress
+//! <prefix>:uploads:<store>:{<id>}    the same, where a process has several stores
 //! ```
 //!
 //! What stands in braces chooses the slot of a cluster.
@@ -13,17 +14,12 @@ pub const DEFAULT_KEY_PREFIX: &str = "zot";
 
 /// A family of keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Room {
+pub enum Room<'a> {
     /// Uploads in progress, by their id.
-    Uploads,
-}
-
-impl Room {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Uploads => "uploads",
-        }
-    }
+    Uploads {
+        /// The name of the store that they go to; empty if there is only one.
+        store: &'a str,
+    },
 }
 
 /// The name of a key.
@@ -31,12 +27,12 @@ impl Room {
 pub struct Key(String);
 
 impl Key {
-    pub(crate) fn new(prefix: &str, room: Room, id: impl fmt::Display) -> Self {
+    pub(crate) fn new(prefix: &str, room: Room<'_>, id: impl fmt::Display) -> Self {
         Self(format!("{}{{{id}}}", start(prefix, room)))
     }
 
     /// The id in a key of this room, if it is one.
-    pub(crate) fn id<'a>(prefix: &str, room: Room, key: &'a str) -> Option<&'a str> {
+    pub(crate) fn id<'a>(prefix: &str, room: Room<'_>, key: &'a str) -> Option<&'a str> {
         key.strip_prefix(&start(prefix, room))?.strip_prefix('{')?.strip_suffix('}')
     }
 
@@ -48,7 +44,7 @@ impl Key {
 }
 
 /// The pattern that the keys of a room match, and no others but by accident.
-pub(crate) fn pattern(prefix: &str, room: Room) -> String {
+pub(crate) fn pattern(prefix: &str, room: Room<'_>) -> String {
     let mut pattern = String::new();
     for character in start(prefix, room).chars() {
         if matches!(character, '*' | '?' | '[' | ']' | '\\') {
@@ -59,26 +55,39 @@ pub(crate) fn pattern(prefix: &str, room: Room) -> String {
     pattern + "*"
 }
 
-fn start(prefix: &str, room: Room) -> String {
-    format!("{prefix}:{}:", room.name())
+fn start(prefix: &str, room: Room<'_>) -> String {
+    match room {
+        Room::Uploads { store: "" } => format!("{prefix}:uploads:"),
+        Room::Uploads { store } => format!("{prefix}:uploads:{store}:"),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const ONLY: Room<'_> = Room::Uploads { store: "" };
+
     #[test]
     fn a_key_says_its_room_and_id() {
-        let key = Key::new("zot", Room::Uploads, 7);
+        let key = Key::new("zot", ONLY, 7);
         assert_eq!(key.as_str(), "zot:uploads:{7}");
-        assert_eq!(Key::id("zot", Room::Uploads, key.as_str()), Some("7"));
+        assert_eq!(Key::id("zot", ONLY, key.as_str()), Some("7"));
         for other in ["zot:uploads:7", "zot2:uploads:{7}", "zot:uploads:{7", ""] {
-            assert_eq!(Key::id("zot", Room::Uploads, other), None, "{other}");
+            assert_eq!(Key::id("zot", ONLY, other), None, "{other}");
         }
     }
 
     #[test]
+    fn stores_have_rooms_of_their_own() {
+        let (one, other) = (Room::Uploads { store: "s3://bucket/one" }, Room::Uploads { store: "s3://bucket/other" });
+        let key = Key::new("zot", one, 7);
+        assert_eq!(key.as_str(), "zot:uploads:s3://bucket/one:{7}");
+        assert_eq!([one, other, ONLY].map(|room| Key::id("zot", room, key.as_str())), [Some("7"), None, None]);
+    }
+
+    #[test]
     fn a_prefix_is_matched_as_it_is() {
-        assert_eq!(pattern("a*[b]?\\", Room::Uploads), "a\\*\\[b\\]\\?\\\\:uploads:*");
+        assert_eq!(pattern("a*[b]?\\", ONLY), "a\\*\\[b\\]\\?\\\\:uploads:*");
     }
 }

@@ -23,7 +23,7 @@ const ACT: &str = "list keys";
 
 impl Connection {
     /// The ids of every key of a room that was there all the while; one that came or went meanwhile may be among them or not.
-    pub async fn ids(&self, room: Room) -> Result<BTreeSet<String>> {
+    pub async fn ids(&self, room: Room<'_>) -> Result<BTreeSet<String>> {
         let pattern = key::pattern(self.prefix(), room);
         let mut ids = BTreeSet::new();
         for primary in self.on_link(ACT, primaries).await? {

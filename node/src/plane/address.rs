@@ -5,7 +5,10 @@ use std::{
     net::{IpAddr, TcpListener, ToSocketAddrs},
 };
 
-use zot_config::{Config, cluster::{Cluster, PLANE_PORT_OFFSET}};
+use zot_config::{
+    Config,
+    cluster::{Cluster, PLANE_PORT_OFFSET},
+};
 
 /// Where a node is in its cluster.
 #[derive(Debug, Clone, PartialEq, Eq)]

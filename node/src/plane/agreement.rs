@@ -73,9 +73,12 @@ impl ClusterPlane for Agreement {
 
 fn refused(error: Error) -> PlaneError {
     match error {
-        Error::NoLeader | Error::NoMajority { .. } | Error::NotLeader { .. } | Error::NoCluster | Error::Busy | Error::Unreachable { .. } => {
-            PlaneError::Unavailable(error.into())
-        }
+        Error::NoLeader
+        | Error::NoMajority { .. }
+        | Error::NotLeader { .. }
+        | Error::NoCluster
+        | Error::Busy
+        | Error::Unreachable { .. } => PlaneError::Unavailable(error.into()),
         Error::OtherCluster
         | Error::OtherNode
         | Error::OtherStorage

@@ -11,9 +11,10 @@ use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 use zot_cluster::{HashKey, Storage};
 use zot_config::{Config, cluster::Cluster};
-use zot_consensus::{Consensus, Options, Timings};
+use zot_consensus::{ClusterRoles, Consensus, Options, Timings};
 use zot_process::Process;
 use zot_proto::{Dialer, PeerTransport, ServeError, Services, Stopped, serve};
+use zot_runtime::schedule::{Alone, Roles};
 
 use self::{
     address::Place,
@@ -26,6 +27,7 @@ pub use self::{address::UnknownPlace, ownership::Ownership};
 /// A node that takes part in its cluster.
 pub struct Plane {
     consensus: Consensus,
+    storage: Storage,
     serving: JoinHandle<Result<Stopped, ServeError>>,
     stop: CancellationToken,
 }
@@ -46,13 +48,19 @@ impl Plane {
         let stop = CancellationToken::new();
         tracing::info!(node = %consensus.id(), name = place.name, address = place.advertised, "serving the cluster at {}", place.listen);
         let serving = tokio::spawn(serve(listener, tls, services, process.requests_may_take(), stop.clone()));
-        Ok(Self { consensus, serving, stop })
+        Ok(Self { consensus, storage: storage(&process.config), serving, stop })
     }
 
-    /// Whether the node has a part in a view.
-    pub fn is_member(&self) -> bool {
-        let id = self.consensus.id();
-        self.consensus.views().borrow().as_ref().is_some_and(|view| view.member(id).is_some())
+    /// The roles of this node: where the stores are shared, what the members agreed on; otherwise everything in its own store is its own.
+    pub fn roles(&self, ownership: &Ownership) -> Arc<dyn Roles> {
+        match self.storage {
+            Storage::Local => Arc::new(Alone),
+            Storage::Shared => {
+                let ownership = ownership.clone();
+                let owns = move |repository: &str| repository.parse().is_ok_and(|repository| ownership.owns(&repository));
+                Arc::new(ClusterRoles::new(self.consensus.clone(), owns))
+            }
+        }
     }
 
     /// Waits until serving ends by itself, which it should not.
@@ -79,9 +87,13 @@ fn options(config: &Config, cluster: &Cluster, place: &Place) -> Options {
         directory,
         name: place.name.clone(),
         address: place.advertised.clone(),
-        storage: if config.storage.default.storage_driver.is_some() { Storage::Shared } else { Storage::Local },
+        storage: storage(config),
         seeds: cluster.node_addresses(),
         timings: Timings::default(),
         snapshot_entries: Options::SNAPSHOT_ENTRIES,
     }
+}
+
+fn storage(config: &Config) -> Storage {
+    if config.storage.default.storage_driver.is_some() { Storage::Shared } else { Storage::Local }
 }

@@ -3,23 +3,51 @@
 mod local;
 mod remote;
 
-use std::{any::Any, error::Error as StdError};
+use std::{any::Any, error::Error as StdError, sync::Arc};
 
 use zot_config::{
     Config,
-    storage::{Store, StorageDriver},
+    storage::{StorageDriver, Store},
 };
-use zot_storage::{Engine, Progress, Rebuilt};
+use zot_redis::Connection;
+use zot_storage::{Engine, Progress, Rebuilt, blobs::BlobCache};
 
 use crate::Ownership;
+pub(crate) use remote::Orphans;
+
+type BoxError = Box<dyn StdError + Send + Sync>;
+
+/// What the remote stores of a process share.
+#[derive(Debug)]
+pub(crate) struct Services {
+    cache: Option<Arc<BlobCache>>,
+    redis: Option<Connection>,
+}
+
+impl Services {
+    /// Opens those that the configuration names. Redis need not be there yet.
+    pub(crate) fn open(config: &Config) -> Result<Self, OpenError> {
+        let failed = |place: &str, source: BoxError| OpenError { place: place.to_owned(), source };
+        let cache = config.storage.all.blob_cache.as_ref();
+        let cache = cache.map(|cache| BlobCache::open(cache.directory.clone(), cache.size.bytes())).transpose();
+        let redis = config.cluster.as_ref().and_then(|cluster| cluster.redis.as_ref()).map(Connection::open).transpose();
+        Ok(Self {
+            cache: cache.map_err(|error| failed("storage.blobCache", error.into()))?,
+            redis: redis.map_err(|error| failed("cluster.redis", error.into()))?,
+        })
+    }
+}
 
 /// A store that is open.
 #[derive(Debug)]
 pub(crate) struct Opened {
     pub(crate) engine: Engine,
     place: String,
+    /// What may lie about in a remote store.
+    pub(crate) orphans: Option<Orphans>,
     /// What must live as long as the store.
-    _guard: Option<Box<dyn Any + Send + Sync>>,
+    #[expect(dead_code, reason = "held, not used")]
+    guard: Option<Box<dyn Any + Send + Sync>>,
 }
 
 /// A store cannot be opened.
@@ -28,7 +56,7 @@ pub(crate) struct Opened {
 pub struct OpenError {
     place: String,
     #[source]
-    source: Box<dyn StdError + Send + Sync>,
+    source: BoxError,
 }
 
 impl Opened {
@@ -51,21 +79,22 @@ pub(crate) fn place(store: &Store) -> String {
 pub(crate) async fn open(
     config: &Config,
     store: &Store,
+    services: &Services,
     ownership: Option<&Ownership>,
     progress: Progress<'_>,
 ) -> Result<Opened, OpenError> {
     let opened = match &store.storage_driver {
         None => local::open(store, progress).await,
-        Some(_) => remote::open(config, store, ownership, progress).await,
+        Some(_) => remote::open(config, store, services, ownership, progress).await,
     };
     opened.map_err(|source| OpenError { place: place(store), source })
 }
 
 /// Throws the metadata of a store away and reads it anew from its image layouts.
-pub(crate) async fn rebuild(config: &Config, store: &Store, progress: Progress<'_>) -> Result<Rebuilt, OpenError> {
+pub(crate) async fn rebuild(config: &Config, store: &Store, services: &Services, progress: Progress<'_>) -> Result<Rebuilt, OpenError> {
     let rebuilt = match &store.storage_driver {
         None => local::rebuild(store, progress).await,
-        Some(_) => remote::rebuild(config, store, progress).await,
+        Some(_) => remote::rebuild(config, store, services, progress).await,
     };
     rebuilt.map_err(|source| OpenError { place: place(store), source })
 }
@@ -74,6 +103,14 @@ pub(crate) async fn rebuild(config: &Config, store: &Store, progress: Progress<'
 fn adopted(place: &str, adopted: Option<Rebuilt>) {
     if let Some(adopted) = adopted.filter(|adopted| adopted.repositories > 0) {
         let Rebuilt { repositories, manifests, tags, blobs, damaged } = adopted;
-        tracing::info!(root = place, repositories, manifests, tags, blobs, damaged, "adopted the image layouts of a store without metadata");
+        tracing::info!(
+            root = place,
+            repositories,
+            manifests,
+            tags,
+            blobs,
+            damaged,
+            "adopted the image layouts of a store without metadata"
+        );
     }
 }

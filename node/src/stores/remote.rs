@@ -1,22 +1,138 @@
-//! A store in services that several nodes reach.
+//! A store in services that several nodes reach: bytes in S3, rows in DynamoDB, uploads in Redis. What the configuration gives no service for
+//! is kept on the local disk, and then serves this process only.
 
-use std::error::Error as StdError;
+use std::{
+    collections::HashSet,
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
-use zot_config::{Config, storage::Store};
-use zot_storage::{Progress, Rebuilt};
+use zot_config::{
+    Config,
+    storage::{CacheDriver, S3, StorageDriver, Store},
+};
+use zot_dynamodb::DynamoMetadata;
+use zot_redis::Connection;
+use zot_redis_sessions::RedisSessions;
+use zot_s3::{Limits, S3Blobs};
+use zot_storage::{
+    Progress, Rebuilt, Shared,
+    blobs::{BlobStore, CachedBlobs},
+    metadata::{Metadata, redb::RedbMetadata},
+    sessions::{FilesystemSessions, Sessions},
+};
 
-use super::Opened;
+use super::{BoxError, Opened, Services, adopted, place};
 use crate::Ownership;
 
-pub(super) async fn open(
-    _config: &Config,
-    _store: &Store,
-    _ownership: Option<&Ownership>,
-    _progress: Progress<'_>,
-) -> Result<Opened, Box<dyn StdError + Send + Sync>> {
-    Err("remote".into())
+/// What is in a bucket although no upload that anybody knows of has put it there.
+#[derive(Debug)]
+pub(crate) struct Orphans {
+    blobs: S3Blobs,
+    sessions: Arc<dyn Sessions>,
 }
 
-pub(super) async fn rebuild(_config: &Config, _store: &Store, _progress: Progress<'_>) -> Result<Rebuilt, Box<dyn StdError + Send + Sync>> {
-    Err("remote".into())
+impl Orphans {
+    /// Removes what is older than `age`. Returns of how many uploads it was.
+    pub(crate) async fn remove(&self, age: Duration) -> zot_storage::Result<usize> {
+        let known: HashSet<_> = self.sessions.list().await?.into_iter().map(|(upload, _)| upload).collect();
+        self.blobs.reap(age, |upload| known.contains(&upload)).await
+    }
+}
+
+pub(super) async fn open(
+    config: &Config,
+    store: &Store,
+    services: &Services,
+    ownership: Option<&Ownership>,
+    progress: Progress<'_>,
+) -> Result<Opened, BoxError> {
+    let bucket = S3Blobs::open(bucket(store)?, Limits::default()).await?;
+    let sessions = sessions(config, store, services)?;
+    let remote: Arc<dyn BlobStore> = Arc::new(bucket.clone());
+    let blobs = match &services.cache {
+        Some(cache) => Arc::new(CachedBlobs::new(remote, cache.clone(), place(store))),
+        None => remote,
+    };
+    let owned = ownership.cloned();
+    let shared = Shared {
+        metadata: metadata(store).await?,
+        blobs,
+        sessions: sessions.clone(),
+        layouts: Arc::new(bucket.layouts()),
+        dedupe: store.dedupe,
+        mine: Arc::new(move |repository| owned.as_ref().is_none_or(|ownership| ownership.owns(repository))),
+    };
+    let (engine, found) = shared.open(progress).await?;
+    let place = place(store);
+    adopted(&place, found);
+    Ok(Opened { engine, place, orphans: Some(Orphans { blobs: bucket, sessions }), guard: None })
+}
+
+/// Throws the rows away; opening the store reads the image layouts anew.
+pub(super) async fn rebuild(config: &Config, store: &Store, services: &Services, progress: Progress<'_>) -> Result<Rebuilt, BoxError> {
+    match tables(store) {
+        Some(tables) => drop(DynamoMetadata::open(tables, zot_dynamodb::Options::default()).await?.erase().await?),
+        None => match fs::remove_file(metadata_file(store)?) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
+            _ => {}
+        },
+    }
+    let bucket = S3Blobs::open(bucket(store)?, Limits::default()).await?;
+    let shared = Shared {
+        metadata: metadata(store).await?,
+        blobs: Arc::new(bucket.clone()),
+        sessions: sessions(config, store, services)?,
+        layouts: Arc::new(bucket.layouts()),
+        dedupe: store.dedupe,
+        mine: Arc::new(|_| true),
+    };
+    let (engine, found) = shared.open(progress).await?;
+    engine.close(Duration::MAX).await?;
+    Ok(found.unwrap_or_default())
+}
+
+fn bucket(store: &Store) -> Result<&S3, BoxError> {
+    match &store.storage_driver {
+        Some(StorageDriver::S3(s3)) => Ok(s3),
+        Some(driver) => Err(format!("storage driver `{}` is not built yet", driver.name()).into()),
+        None => Err("the store has no storage driver".into()),
+    }
+}
+
+fn tables(store: &Store) -> Option<&zot_config::storage::DynamoDb> {
+    match &store.cache_driver {
+        Some(CacheDriver::DynamoDb(tables)) if store.uses_remote_cache() => Some(tables),
+        _ => None,
+    }
+}
+
+async fn metadata(store: &Store) -> Result<Arc<dyn Metadata>, BoxError> {
+    Ok(match tables(store) {
+        Some(tables) => Arc::new(DynamoMetadata::open(tables, zot_dynamodb::Options::default()).await?),
+        None => Arc::new(RedbMetadata::open(&metadata_file(store)?, store.commit)?),
+    })
+}
+
+fn metadata_file(store: &Store) -> Result<PathBuf, BoxError> {
+    Ok(local_directory(store)?.join("metadata.redb"))
+}
+
+/// Where a remote store keeps what there is no service for.
+fn local_directory(store: &Store) -> Result<&Path, BoxError> {
+    let root = store.root_directory.as_path();
+    if root.as_os_str().is_empty() {
+        return Err("rootDirectory is needed for what is kept on the local disk".into());
+    }
+    fs::create_dir_all(root)?;
+    Ok(root)
+}
+
+fn sessions(config: &Config, store: &Store, services: &Services) -> Result<Arc<dyn Sessions>, BoxError> {
+    Ok(match &services.redis {
+        Some(redis) => Arc::new(RedisSessions::new(Connection::clone(redis), config.storage.all.upload_expiry)),
+        None => Arc::new(FilesystemSessions::open(local_directory(store)?)?),
+    })
 }

@@ -14,7 +14,7 @@ pub mod metadata;
 mod projection;
 mod rebuild;
 pub mod sessions;
-mod shared;
+mod stores;
 
 /// What every port must do, as suites: whoever implements one runs it against an empty store.
 #[cfg(any(test, feature = "testing"))]
@@ -30,4 +30,4 @@ pub use layout::{BlobAddress, BlobKey};
 pub use local::{Local, LocalOptions};
 pub use projection::Mine;
 pub use rebuild::{Progress, Rebuilt};
-pub use shared::Shared;
+pub use stores::Shared;

@@ -20,7 +20,7 @@ use crate::{
     projection::Projector,
     rebuild::{Rows, rebuild},
     sessions::{FilesystemSessions, Sessions},
-    shared::is_complete,
+    stores::is_complete,
 };
 
 /// How a local directory is used.

@@ -122,10 +122,10 @@ pub(crate) fn is_of_the_way(status: &Refusal) -> bool {
 
 impl From<PlaneError> for Refusal {
     fn from(error: PlaneError) -> Self {
-        let text = causes(&error).join(": ");
         match error {
-            PlaneError::Refused { .. } => Self::failed_precondition(text),
-            PlaneError::Unavailable(_) => Self::unavailable(text),
+            PlaneError::Refused { .. } => Self::failed_precondition(causes(&error).join(": ")),
+            // The other end says again what was asked in vain; the causes are new to it.
+            PlaneError::Unavailable(source) => Self::unavailable(causes(&*source).join(": ")),
         }
     }
 }

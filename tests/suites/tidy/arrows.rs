@@ -8,9 +8,26 @@ use super::{assert_nothing, cargo};
 
 /// Our crates, and exactly those of ours that each depends on.
 const ARROWS: &[(&str, &[&str])] = &[
-    ("zot", &["zot-gateway", "zot-node", "zot-process", "zot-runtime"]),
+    ("zot", &["zot-cluster", "zot-config", "zot-gateway", "zot-node", "zot-process", "zot-proto", "zot-runtime"]),
     ("zot-gateway", &["zot-cluster", "zot-config", "zot-contract", "zot-oci", "zot-process", "zot-proto", "zot-runtime"]),
-    ("zot-node", &["zot-cluster", "zot-config", "zot-contract", "zot-oci", "zot-runtime", "zot-storage"]),
+    (
+        "zot-node",
+        &[
+            "zot-cluster",
+            "zot-config",
+            "zot-consensus",
+            "zot-contract",
+            "zot-dynamodb",
+            "zot-oci",
+            "zot-process",
+            "zot-proto",
+            "zot-redis",
+            "zot-redis-sessions",
+            "zot-runtime",
+            "zot-s3",
+            "zot-storage",
+        ],
+    ),
     ("zot-s3", &["zot-config", "zot-contract", "zot-oci", "zot-storage"]),
     ("zot-dynamodb", &["zot-config", "zot-oci", "zot-storage"]),
     ("zot-redis-sessions", &["zot-contract", "zot-redis", "zot-storage"]),
@@ -37,7 +54,7 @@ const KEPT_APART: &[(&str, &[&str])] = &[
     ("openraft", &["zot-consensus"]),
     ("redis", &["zot-redis"]),
     ("axum", &["zot-gateway"]),
-    ("clap", &["zot", "zot-process", "zot-tests"]),
+    ("clap", &["zot", "zot-gateway", "zot-node", "zot-process", "zot-tests"]),
     ("hyper", &["zot-gateway", "zot-s3", "zot-tests"]),
     ("hyper-util", &["zot-gateway", "zot-proto", "zot-s3", "zot-tests"]),
     ("indicatif", &["zot"]),
@@ -45,7 +62,7 @@ const KEPT_APART: &[(&str, &[&str])] = &[
     ("serde-saphyr", &["zot-config"]),
     ("tonic", &["zot-proto"]),
     ("tracing-subscriber", &["zot-runtime"]),
-    ("anyhow", &["zot", "zot-gateway", "zot-process", "zot-tests"]),
+    ("anyhow", &["zot", "zot-gateway", "zot-node", "zot-process", "zot-tests"]),
 ];
 
 /// What must not be built, by the start of `name vVERSION`: other TLS stacks, and old majors of what everything shares.

@@ -31,7 +31,7 @@ section! {
         "db" => database: u32 = 0;
         /// Version of the wire protocol, 2 or 3.
         "protocol" => protocol: Option<u32> = None;
-        /// User to log in as.
+        /// User to log in as, with the password; without one nobody logs in.
         "username" => username: Option<String> = None;
         /// Password to log in with.
         "password" => password: Option<Secret> = None;

@@ -127,7 +127,6 @@ fn check(reach: &Reach, path: &KeyPath, report: &Report) -> bool {
         (reach.tls.is_none() && settings.ca_certificates.is_some(), "cacert", "has a meaning for a `rediss://` URL only"),
         (reach.tls.is_none() && settings.skip_verify, "skip_verify", "has a meaning for a `rediss://` URL only"),
         (!matches!(settings.protocol, None | Some(0 | 2 | 3)), "protocol", "must be 2 or 3"),
-        (settings.username.is_some() && settings.password.is_none(), "password", "is needed to log in as `username`"),
     ];
     for (_, key, message) in problems.iter().filter(|(wrong, ..)| *wrong) {
         report.problem(&path.key(key), *message);

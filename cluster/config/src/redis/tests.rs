@@ -70,7 +70,6 @@ fn faults_are_named_and_show_no_secret() {
         (from_url("redis://:SECRET@h?protocol=4"), "must be 2 or 3"),
         (from_url("unix:///s?master_name=m"), "has no meaning with a `unix://` URL"),
         (Redis { ca_certificates: Some("/ca".into()), ..from_url("redis://h") }, "`rediss://` URL only"),
-        (Redis { username: Some("me".into()), ..from_url("redis://h") }, "is needed to log in"),
         (Redis { addresses: addresses(&["a:b"]), ..Redis::default() }, "expected `host:port`"),
     ];
     for (redis, expected) in faults {

@@ -10,8 +10,9 @@ use tokio::time::sleep;
 use zot_cluster::NodeId;
 
 use crate::{
-    consensus::{Node, Standing},
+    consensus::Standing,
     error::{Contact, Error},
+    node::Node,
     raft::Peer,
     random,
     wire::{Answer, Hello, Question, Request},

@@ -6,7 +6,7 @@ use crate::{Error, OpenError, Standing};
 use tokio::time::Instant;
 use zot_cluster::State;
 
-use super::network::{Cluster, address, all_up, is};
+use super::network::{Cluster, PATIENCE, address, all_up, is};
 
 #[tokio::test(start_paused = true)]
 async fn a_view_without_a_killed_leader_is_there_within_three_seconds() {
@@ -129,6 +129,44 @@ async fn a_drained_member_stays_drained_over_a_restart() {
     cluster.until(1, |view| all_up(view, 3)).await;
     let unknown = cluster.node(1).drain(zot_cluster::NodeId(9)).await.unwrap_err();
     assert_eq!(unknown, Error::UnknownMember(zot_cluster::NodeId(9)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_that_steps_aside_is_down_at_once_and_up_when_it_starts_again() {
+    let mut cluster = Cluster::up(3).await;
+    let leader = cluster.leader().await;
+    for node in [leader, leader % 3 + 1] {
+        let (id, begun) = (cluster.id(node), Instant::now());
+        assert!(cluster.node(node).step_aside(Duration::from_secs(5)).await);
+        assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        assert!(is(&cluster.view(node).unwrap(), id, State::Down), "it stays aside");
+        cluster.kill(node).await;
+        cluster.start(node).await;
+        cluster.until(node, |view| all_up(view, 3)).await;
+    }
+    let alone = Cluster::up(1).await;
+    assert!(!alone.node(1).step_aside(Duration::from_secs(5)).await, "nobody could take its share");
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_a_majority_the_members_cannot_change() {
+    let mut cluster = Cluster::up(2).await;
+    let stays = cluster.leader().await;
+    let lost = 3 - stays;
+    let id = cluster.id(lost);
+    cluster.kill(lost).await;
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    let refused = cluster.node(stays).remove(id).await.unwrap_err();
+    assert_eq!(refused.to_string(), format!("no majority: n{lost} does not answer"));
+    cluster.start(lost).await;
+    let removing = async {
+        while cluster.node(stays).remove(id).await.is_err() {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, removing).await.expect("the majority is back");
+    cluster.until(stays, |view| all_up(view, 1)).await;
 }
 
 #[tokio::test(start_paused = true)]

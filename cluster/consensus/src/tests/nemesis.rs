@@ -17,7 +17,7 @@ use super::network::{Cluster, address, all_up};
 use crate::Consensus;
 
 const NODES: usize = 5;
-const STEPS: usize = 40;
+const STEPS: usize = 30;
 const LENGTH: Duration = Duration::from_secs(2);
 
 /// The same numbers for the same seed.

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use zot_config::redis::Redis as Settings;
-use zot_redis::{Connection, Error, Room, Versioned};
+use zot_redis::{Connection, Error, Versioned};
 use zot_services::{Fault, Proxy, Redis, RedisCluster, RedisSentinels, port, process::Signal, redis::MASTER_NAME, wait};
 
-use super::{available, open};
+use super::{UPLOADS, available, open};
 
 const LONG: Duration = Duration::from_secs(60);
 
@@ -22,7 +22,7 @@ async fn a_server_that_is_not_there_yet_is_connected_to_once_it_is() {
         return;
     }
     let nobody = open(&format!("redis://127.0.0.1:{}", port::free()));
-    assert!(matches!(nobody.get(&nobody.key(Room::Uploads, 1)).await, Err(Error::Unreachable { .. })));
+    assert!(matches!(nobody.get(&nobody.key(UPLOADS, 1)).await, Err(Error::Unreachable { .. })));
 
     let server = Redis::start().await;
     let proxy = Proxy::start(server.port()).await;
@@ -40,7 +40,7 @@ async fn a_command_whose_connection_was_reset_is_sent_again() {
     }
     let mut server = Redis::start().await;
     let connection = open(&server.url());
-    let key = connection.key(Room::Uploads, 1);
+    let key = connection.key(UPLOADS, 1);
     connection.set(&key, b"x", LONG).await.unwrap();
     // The server drops all connections; nothing is left of the one that the next command finds.
     server.restart().await;
@@ -56,7 +56,7 @@ async fn a_server_that_hangs_costs_a_bounded_wait_and_then_none() {
     let connection = impatient(server.port());
     assert!(connection.is_reachable().await);
     server.process().signal(Signal::STOP);
-    let key = connection.key(Room::Uploads, 1);
+    let key = connection.key(UPLOADS, 1);
     assert!(matches!(connection.get(&key).await, Err(Error::TimedOut { .. })));
     let many = futures::future::join_all((0..50).map(|_| connection.get(&key))).await;
     assert!(many.iter().all(Result::is_err));
@@ -72,7 +72,7 @@ async fn a_network_that_swallows_everything_is_noticed() {
     let server = Redis::start().await;
     let proxy = Proxy::start(server.port()).await;
     let connection = impatient(proxy.port());
-    let key = connection.key(Room::Uploads, 1);
+    let key = connection.key(UPLOADS, 1);
     for fault in [Fault::Hang, Fault::Reset, Fault::Cut] {
         wait::until("the server is reached", async || connection.set(&key, b"x", LONG).await.is_ok()).await;
         proxy.set(fault);
@@ -90,7 +90,7 @@ async fn writers_at_the_same_time_take_turns() {
     }
     let server = Redis::start().await;
     let connection = open(&server.url());
-    let key = connection.key(Room::Uploads, 1);
+    let key = connection.key(UPLOADS, 1);
     let write = |previous: Option<u64>| {
         let (connection, key) = (connection.clone(), key.clone());
         let new = Versioned { revision: previous.map_or(1, |revision| revision + 1), value: Bytes::from_static(b"x") };
@@ -110,11 +110,37 @@ async fn a_replica_that_takes_over_is_found() {
     let mut servers = RedisSentinels::start().await;
     let settings = Settings { addresses: servers.addresses(), master_name: Some(MASTER_NAME.into()), ..Settings::default() };
     let connection = Connection::open(&settings).unwrap();
-    let key = connection.key(Room::Uploads, 1);
+    let key = connection.key(UPLOADS, 1);
     connection.set(&key, b"before", LONG).await.unwrap();
     servers.primary().kill();
     wait::until("the replica has taken over", async || connection.set(&key, b"after", LONG).await.is_ok()).await;
     assert_eq!(connection.get(&key).await.unwrap(), Some(Bytes::from_static(b"after")));
+}
+
+#[tokio::test]
+async fn a_primary_that_hangs_is_replaced_and_its_return_changes_nothing() {
+    if !available("faults::a_primary_that_hangs_is_replaced_and_its_return_changes_nothing") {
+        return;
+    }
+    let mut servers = RedisSentinels::start().await;
+    let read_timeout = Some(Duration::from_millis(300));
+    let settings = Settings { addresses: servers.addresses(), master_name: Some(MASTER_NAME.into()), read_timeout, ..Settings::default() };
+    let connection = Connection::open(&settings).unwrap();
+    let key = connection.key(UPLOADS, 1);
+    connection.set(&key, b"before", LONG).await.unwrap();
+    let old = servers.primary();
+    old.signal(Signal::STOP);
+    wait::until("the replica has taken over", async || connection.set(&key, b"after", LONG).await.is_ok()).await;
+    old.signal(Signal::CONT);
+    for _ in 0..50 {
+        assert_eq!(connection.get(&key).await.unwrap(), Some(Bytes::from_static(b"after")));
+    }
+    // Whoever connects now finds the new one, whatever the old one says of itself.
+    let another = Connection::open(&settings).unwrap();
+    wait::until("the new primary is found", async || {
+        another.get(&key).await.is_ok_and(|value| value == Some(Bytes::from_static(b"after")))
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -137,7 +163,7 @@ async fn a_server_of_a_cluster_that_comes_back_serves_its_keys_again() {
     }
     let mut servers = RedisCluster::start().await;
     let connection = open(&servers.url());
-    let keys: Vec<_> = (0..30).map(|id| connection.key(Room::Uploads, id)).collect();
+    let keys: Vec<_> = (0..30).map(|id| connection.key(UPLOADS, id)).collect();
     for key in &keys {
         connection.set(key, b"x", LONG).await.unwrap();
     }

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use zot_config::redis::Redis as Settings;
-use zot_redis::{Connection, Error, OpenError, Room, Versioned};
+use zot_redis::{Connection, Error, OpenError, Versioned};
 use zot_services::{Redis, RedisCluster, RedisSentinels, redis::MASTER_NAME, wait};
 
-use super::{available, open, settings};
+use super::{UPLOADS, available, open, settings};
 
 const LONG: Duration = Duration::from_secs(60);
 
@@ -21,7 +21,7 @@ async fn does_everything(connection: &Connection) {
 }
 
 async fn values_are_written_read_and_removed(connection: &Connection) {
-    let key = connection.key(Room::Uploads, "plain");
+    let key = connection.key(UPLOADS, "plain");
     assert_eq!(connection.get(&key).await.unwrap(), None);
     connection.set(&key, b"one", LONG).await.unwrap();
     connection.set(&key, b"\0\xfftwo", LONG).await.unwrap();
@@ -32,7 +32,7 @@ async fn values_are_written_read_and_removed(connection: &Connection) {
 }
 
 async fn values_expire(connection: &Connection) {
-    let key = connection.key(Room::Uploads, "short");
+    let key = connection.key(UPLOADS, "short");
     connection.set(&key, b"gone soon", Duration::from_millis(1)).await.unwrap();
     wait::until("the value expires", async || connection.get(&key).await.unwrap().is_none()).await;
     let first = Versioned { revision: 1, value: Bytes::new() };
@@ -41,7 +41,7 @@ async fn values_expire(connection: &Connection) {
 }
 
 async fn a_value_is_written_on_top_of_the_revision_seen_only(connection: &Connection) {
-    let key = connection.key(Room::Uploads, "versioned");
+    let key = connection.key(UPLOADS, "versioned");
     let version = |revision, text: &'static [u8]| Versioned { revision, value: Bytes::from_static(text) };
     assert_eq!(connection.get_versioned(&key).await.unwrap(), None);
     assert_eq!(connection.age(&key).await.unwrap(), None);
@@ -59,9 +59,9 @@ async fn a_value_is_written_on_top_of_the_revision_seen_only(connection: &Connec
 async fn all_ids_of_a_room_are_listed(connection: &Connection) {
     let expected: std::collections::BTreeSet<String> = (0..300).map(|number| format!("listed-{number}")).collect();
     for id in &expected {
-        connection.set(&connection.key(Room::Uploads, id), b"", LONG).await.unwrap();
+        connection.set(&connection.key(UPLOADS, id), b"", LONG).await.unwrap();
     }
-    assert_eq!(connection.ids(Room::Uploads).await.unwrap(), expected);
+    assert_eq!(connection.ids(UPLOADS).await.unwrap(), expected);
 }
 
 #[tokio::test]
@@ -72,6 +72,8 @@ async fn one_server_does_everything() {
     let server = Redis::start().await;
     let named = Settings { client_name: Some("a-registry".into()), protocol: Some(3), ..settings(&server.url()) };
     does_everything(&Connection::open(&named).unwrap()).await;
+    let socket = Settings { key_prefix: Some("socket".into()), ..settings(&server.socket_url()) };
+    does_everything(&Connection::open(&socket).unwrap()).await;
     let elsewhere = Settings { key_prefix: Some("z*t".into()), ..settings(&format!("{}/5", server.url())) };
     does_everything(&Connection::open(&elsewhere).unwrap()).await;
 }
@@ -86,7 +88,7 @@ async fn a_server_with_a_password_does_everything_for_who_knows_it() {
     let stranger = open(&format!("redis://:wrong@127.0.0.1:{}", server.port()));
     assert!(!stranger.is_reachable().await);
     let anonymous = open(&format!("redis://127.0.0.1:{}", server.port()));
-    assert!(matches!(anonymous.get(&anonymous.key(Room::Uploads, 1)).await, Err(Error::Refused { .. } | Error::Unreachable { .. })));
+    assert!(matches!(anonymous.get(&anonymous.key(UPLOADS, 1)).await, Err(Error::Refused { .. } | Error::Unreachable { .. })));
 }
 
 #[tokio::test]

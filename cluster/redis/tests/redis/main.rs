@@ -6,8 +6,10 @@ mod faults;
 mod forms;
 
 use zot_config::{Secret, redis::Redis as Settings};
-use zot_redis::Connection;
+use zot_redis::{Connection, Room};
 use zot_services::{Redis, skip::skip};
+
+const UPLOADS: Room<'_> = Room::Uploads { store: "" };
 
 /// Whether there is a Redis to test with; otherwise the test is skipped by name.
 fn available(test: &str) -> bool {

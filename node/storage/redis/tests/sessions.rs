@@ -99,6 +99,20 @@ async fn what_one_process_saved_another_one_goes_on_from() {
 }
 
 #[tokio::test]
+async fn stores_do_not_see_each_others_uploads() {
+    if !available("stores_do_not_see_each_others_uploads") {
+        return;
+    }
+    let server = Redis::start().await;
+    let (default, beside, upload) = (open(&at(&server.url())), open(&at(&server.url())).of_store("s3://b/[*]"), UploadId::random());
+    assert_eq!(beside.save(upload, &session(1), None).await.unwrap(), Outcome::Committed);
+    assert_eq!((default.load(upload).await.unwrap(), default.list().await.unwrap()), (None, vec![]));
+    assert_eq!(beside.list().await.unwrap().len(), 1);
+    beside.remove(upload).await.unwrap();
+    sessions_suite(&beside).await;
+}
+
+#[tokio::test]
 async fn a_server_that_comes_back_empty_knows_no_upload() {
     if !available("a_server_that_comes_back_empty_knows_no_upload") {
         return;

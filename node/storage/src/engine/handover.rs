@@ -57,7 +57,7 @@ impl Engine {
             return false;
         }
         content.take();
-        self.uploads.remove(upload.id);
+        self.uploads.remove(upload);
         true
     }
 
@@ -129,7 +129,7 @@ impl Engine {
 
     /// Ends an upload whose content is gone, and drops what is `staged` of it. It conflicts if another process went on with it.
     pub(super) async fn end(&self, upload: &Upload, staged: Option<Bytes>) -> crate::Result<Outcome> {
-        self.uploads.remove(upload.id);
+        self.uploads.remove(upload);
         if self.sessions.shared() { self.end_shared(upload, staged).await } else { self.end_own(upload, staged).await }
     }
 
@@ -228,7 +228,7 @@ pub(super) async fn reap(engine: &Engine, idle: Duration) -> crate::Result<usize
         let Some(content) = content.take() else { continue };
         if engine.sessions.shared() && upload.stored().revision.is_some() {
             // Another process may have gone on with it: its session tells, below.
-            engine.uploads.remove(upload.id);
+            engine.uploads.remove(&upload);
         } else if engine.end(&upload, Some(content.stage_state())).await? == Outcome::Committed {
             reaped += 1;
         }

@@ -150,8 +150,12 @@ impl OpenUploads {
         self.open.lock().get(&id).cloned()
     }
 
-    pub(super) fn remove(&self, id: UploadId) {
-        self.open.lock().remove(&id);
+    /// Removes an upload, unless it has been taken up anew since.
+    pub(super) fn remove(&self, upload: &Upload) {
+        let mut open = self.open.lock();
+        if open.get(&upload.id).is_some_and(|open| std::ptr::eq(open.as_ref(), upload)) {
+            open.remove(&upload.id);
+        }
     }
 
     pub(super) fn all(&self) -> Vec<Arc<Upload>> {

@@ -123,7 +123,7 @@ impl Engine {
     /// Forgets an upload that another process went on with, whose bytes they are now. Returns the refusal.
     fn let_go(&self, upload: &Upload, content: &mut Option<Content>) -> Error {
         content.take();
-        self.uploads.remove(upload.id);
+        self.uploads.remove(upload);
         Error::UploadBusy { upload: upload.id }
     }
 
@@ -132,7 +132,7 @@ impl Engine {
         if content.take_if(|content| content.is_damaged()).is_none() {
             return;
         }
-        self.uploads.remove(upload.id);
+        self.uploads.remove(upload);
         if upload.stored().revision.is_none() {
             // If this fails too, the next start reclaims it.
             self.blobs.discard(upload.id, &[]).await.ok();

@@ -5,6 +5,7 @@ mod rows;
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
+use futures::{StreamExt, TryStreamExt, stream};
 use prost::Message;
 use zot_contract::ManifestPush;
 use zot_oci::{Descriptor, Digest, Manifest, MediaType, RepositoryName, Tag};
@@ -21,6 +22,9 @@ use crate::{
     projection::{FoundIndex, REFERENCE_NAME},
 };
 pub(crate) use rows::{Claim, Rows};
+
+/// Manifests read at a time: a remote store answers many as soon as one.
+const READS_AT_A_TIME: usize = 32;
 
 /// What a rebuild found.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -42,7 +46,7 @@ pub type Progress<'a> = &'a (dyn Fn(usize, usize) + Send + Sync);
 
 /// Writes the rows of everything that the image layouts show.
 pub(crate) async fn rebuild(layouts: &dyn Layouts, rows: &mut Rows<'_>, dedupe: bool, progress: Progress<'_>) -> Result<Rebuilt> {
-    let names = layouts.repositories().await?;
+    let names = rows.during(layouts.repositories()).await?;
     let mut rebuilt = Rebuilt::default();
     for (done, name) in names.iter().enumerate() {
         progress(done, names.len());
@@ -50,7 +54,7 @@ pub(crate) async fn rebuild(layouts: &dyn Layouts, rows: &mut Rows<'_>, dedupe: 
     }
     rows.flush().await?;
     progress(names.len(), names.len());
-    layouts.sync().await?;
+    rows.during(layouts.sync()).await?;
     Ok(rebuilt)
 }
 
@@ -83,7 +87,8 @@ impl<'a, 'b> Repository<'a, 'b> {
     }
 
     async fn read(mut self) -> Result<Rebuilt> {
-        self.contents = self.layouts.contents(&self.name).await?.into_iter().map(|found| (found.digest, found)).collect();
+        let contents = self.rows.during(self.layouts.contents(&self.name)).await?;
+        self.contents = contents.into_iter().map(|found| (found.digest, found)).collect();
         let index = match FoundIndex::decode(&self.layouts.index(&self.name).await?, &self.name) {
             Ok(index) => index,
             Err(error) => {
@@ -95,8 +100,14 @@ impl<'a, 'b> Repository<'a, 'b> {
         for _ in 0..unusable {
             self.damaged("an entry of its index is no descriptor with a digest of sha256 or sha512");
         }
-        for (digest, descriptors) in by_digest(manifests) {
-            self.read_manifest(digest, &descriptors).await?;
+        let (layouts, name) = (self.layouts, self.name.clone());
+        let reading = by_digest(manifests).into_iter().map(|(digest, descriptors)| {
+            let name = &name;
+            async move { Ok((digest, descriptors, layouts.read(name, &digest).await?)) }
+        });
+        let mut read = stream::iter(reading).buffered(READS_AT_A_TIME);
+        while let Some((digest, descriptors, bytes)) = self.rows.during(read.try_next()).await? {
+            self.read_manifest(digest, &descriptors, bytes).await?;
         }
         if self.rebuilt.manifests > 0 {
             let row = RepositoryRow { created_unix_ms: 0 };
@@ -111,8 +122,8 @@ impl<'a, 'b> Repository<'a, 'b> {
         tracing::warn!(repository = %self.name, reason, "left out while rebuilding");
     }
 
-    async fn read_manifest(&mut self, digest: Digest, descriptors: &[Descriptor]) -> Result<()> {
-        let Some(bytes) = self.layouts.read(&self.name, &digest).await? else {
+    async fn read_manifest(&mut self, digest: Digest, descriptors: &[Descriptor], bytes: Option<Bytes>) -> Result<()> {
+        let Some(bytes) = bytes else {
             self.damaged(&format!("manifest {digest} is not there"));
             return Ok(());
         };

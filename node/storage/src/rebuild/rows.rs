@@ -1,5 +1,7 @@
 //! The rows that a rebuild writes, some at a time: until the last is written, the store is not complete.
 
+use std::time::{Duration, Instant};
+
 use bytes::Bytes;
 use prost::Message;
 
@@ -13,6 +15,9 @@ use crate::{
 
 /// Rows written in one transaction.
 const ROWS_AT_A_TIME: usize = 1000;
+
+/// The longest time in which nothing is written, so that nobody takes this process for dead.
+const SILENT_MAX: Duration = Duration::from_secs(10);
 
 /// The right to fill a store that several processes may want to fill: the schema row, in a version that only the holder has written.
 ///
@@ -30,12 +35,13 @@ pub(crate) struct Rows<'a> {
     metadata: &'a dyn Metadata,
     claim: Option<Claim>,
     waiting: Vec<Change>,
+    written: Instant,
 }
 
 impl<'a> Rows<'a> {
     /// Rows for a store that nobody else has, or to which this process has the `claim`.
     pub(crate) fn new(metadata: &'a dyn Metadata, claim: Option<Claim>) -> Self {
-        Self { metadata, claim, waiting: Vec::new() }
+        Self { metadata, claim, waiting: Vec::new(), written: Instant::now() }
     }
 
     pub(super) async fn put(&mut self, key: Key, value: Vec<u8>) -> Result<()> {
@@ -49,7 +55,8 @@ impl<'a> Rows<'a> {
     }
 
     async fn flush_if_full(&mut self) -> Result<()> {
-        if self.waiting.len() < ROWS_AT_A_TIME { Ok(()) } else { self.flush().await }
+        let is_full = self.waiting.len() >= ROWS_AT_A_TIME || self.written.elapsed() >= SILENT_MAX;
+        if is_full { self.flush().await } else { Ok(()) }
     }
 
     pub(super) async fn flush(&mut self) -> Result<()> {
@@ -66,6 +73,18 @@ impl<'a> Rows<'a> {
         Ok(())
     }
 
+    /// Does what takes long, and renews the claim meanwhile.
+    pub(super) async fn during<T>(&mut self, work: impl Future<Output = Result<T>>) -> Result<T> {
+        let mut work = std::pin::pin!(work);
+        loop {
+            match tokio::time::timeout(SILENT_MAX, work.as_mut()).await {
+                Ok(done) => return done,
+                Err(_) if self.claim.is_some() => self.commit(Transaction::new()).await?,
+                Err(_) => {}
+            }
+        }
+    }
+
     /// Declares the store complete.
     pub(crate) async fn complete(mut self) -> Result<()> {
         let mut transaction = Transaction::new();
@@ -79,6 +98,7 @@ impl<'a> Rows<'a> {
         if let Some(claim) = &self.claim {
             transaction.put(Key::Schema, Expect::Version(claim.version), claim.value.clone());
         }
+        self.written = Instant::now();
         if self.metadata.commit(transaction).await? == Outcome::Conflict {
             return Err(Error::remote("fill the metadata store", "another process took it over"));
         }

@@ -22,6 +22,9 @@ pub use sentinels::{MASTER_NAME, RedisSentinels};
 /// What the servers that want a password want.
 pub const PASSWORD: &str = "p@ss word/+";
 
+/// The socket of a server without a password, in its directory.
+const SOCKET: &str = "redis.sock";
+
 /// A running Redis server that keeps nothing on disk.
 pub struct Redis {
     process: Process,
@@ -81,6 +84,11 @@ impl Redis {
         }
     }
 
+    /// The URL of its socket, where a server without a password listens too.
+    pub fn socket_url(&self) -> String {
+        format!("unix://{}", self.directory.path().join(SOCKET).display())
+    }
+
     /// Its port of 127.0.0.1.
     pub fn port(&self) -> u16 {
         self.port
@@ -117,7 +125,7 @@ impl Redis {
 impl Mode {
     fn spawn(self, directory: &Path, port: u16) -> Process {
         match self {
-            Self::Plain => spawn(directory, port, &[]),
+            Self::Plain => spawn(directory, port, &["--unixsocket", SOCKET]),
             Self::Password => spawn(directory, port, &["--requirepass", PASSWORD]),
             Self::Tls => spawn(directory, port, &authority::OPTIONS),
         }

@@ -1,5 +1,8 @@
 //! Tables that are created, found, refused and emptied.
 
+use std::time::Duration;
+
+use tokio::{io::AsyncReadExt, net::TcpListener};
 use zot_config::storage::DynamoDb as Config;
 use zot_dynamodb::{DynamoMetadata, Operation, Options};
 use zot_oci::Digest;
@@ -85,6 +88,18 @@ fn a_start_without_region_or_credentials_says_what_is_missing() {
     let error = open(config, Options::default());
     assert!(error.starts_with("find AWS credentials for DynamoDB: "), "{error}");
     println!("{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_endpoint_of_https_is_spoken_to_in_tls() {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let endpoint = format!("https://{}", listener.local_addr().unwrap());
+    let heard = tokio::spawn(async move { listener.accept().await.unwrap().0.read_u8().await.unwrap() });
+    let once = Options { call_timeout: Duration::ZERO, ..options() };
+    let error = told(&DynamoMetadata::open(&tables(&endpoint), once).await.unwrap_err());
+    assert!(error.starts_with("metadata is not available: DynamoDB did not answer: "), "{error}");
+    // The first byte of a handshake. (RFC 8446, 5.1.)
+    assert_eq!(heard.await.unwrap(), 22);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -21,7 +21,8 @@ use crate::{
     sessions::Sessions,
 };
 
-/// How long a process that fills the store may write nothing before another takes its place. It writes some hundred rows a second.
+/// How long a process that fills the store may write nothing before another takes its place: some times as long as it lets pass, so that none
+/// which is alive loses it.
 const FILLER_SILENT_MAX: Duration = Duration::from_secs(60);
 
 /// How often is looked whether a store that another process fills is complete.
@@ -79,6 +80,9 @@ async fn claim(metadata: &dyn Metadata) -> Result<Option<Claim>> {
                     continue;
                 }
                 None => {
+                    if seen.is_none() {
+                        tracing::info!("another process fills the metadata store from the image layouts, waiting until it is complete");
+                    }
                     seen = Some((row.version, Instant::now()));
                     continue;
                 }
