@@ -86,10 +86,9 @@ impl Bucket {
 
     /// Begins to read an object, if it is there and has the range.
     pub(crate) async fn get(&self, key: &str, range: Option<ByteRange>) -> Result<Option<Found>> {
-        let range = range.map(|range| format!("bytes={}-{}", range.first(), range.last()));
-        let is_part = range.is_some();
-        match self.client.get_object().bucket(&self.name).key(key).set_range(range).send().await {
-            Ok(answer) => found(key, answer, is_part).map(Some),
+        let asked = range.map(|range| format!("bytes={}-{}", range.first(), range.last()));
+        match self.client.get_object().bucket(&self.name).key(key).set_range(asked).send().await {
+            Ok(answer) => found(key, &answer, range).map(|size| Some(Found { size, body: answer.body.into_inner() })),
             Err(error) if is(&error, 404, "NoSuchKey") || is(&error, 416, "InvalidRange") => Ok(None),
             Err(error) => Err(failed(format!("get object {key}"), error)),
         }
@@ -112,15 +111,17 @@ impl Bucket {
     }
 }
 
-fn found(key: &str, answer: GetObjectOutput, is_part: bool) -> Result<Found> {
+/// The size of the whole object that an answer is about.
+fn found(key: &str, answer: &GetObjectOutput, range: Option<ByteRange>) -> Result<u64> {
     let size = match answer.content_range() {
         Some(range) => range.rsplit('/').next().and_then(|total| total.parse().ok()),
-        // A whole object in answer to a range would be taken for the part.
-        None if is_part => None,
-        None => answer.content_length().and_then(|length| length.try_into().ok()),
+        // The whole object in answer to a range must not be taken for a part of it.
+        None => answer
+            .content_length()
+            .and_then(|length| length.try_into().ok())
+            .filter(|size: &u64| range.is_none_or(|range| range.first() == 0 && *size <= range.length())),
     };
-    let size = size.ok_or_else(|| Error::remote(format!("get object {key}"), "the answer does not tell its size"))?;
-    Ok(Found { size, body: answer.body.into_inner() })
+    size.ok_or_else(|| Error::remote(format!("get object {key}"), "the answer does not tell which bytes it has"))
 }
 
 /// A length as the SDK wants it.
