@@ -2,13 +2,19 @@
 #![expect(clippy::expect_used, clippy::panic, reason = "test support: a failure here is a failed test, and should say where it happened")]
 
 pub mod client;
+pub mod cluster;
 pub mod content;
+pub mod front;
 pub mod sandbox;
+pub mod shapes;
 
 pub use zot_services::{skip, wait};
 
 pub use crate::{
     client::{Client, Reply},
+    cluster::Cluster,
     content::{Image, Manifest, digest_of},
+    front::Front,
     sandbox::Sandbox,
+    shapes::Registry,
 };

@@ -2,8 +2,9 @@
 
 use serde_json::json;
 use zot_tests::{
-    Client, Manifest, Sandbox,
+    Client, Manifest,
     content::{descriptor, media_type},
+    in_both_shapes,
 };
 
 const CONFIG: &[u8] = br#"{"architecture":"amd64","os":"linux","rootfs":{"type":"layers","diff_ids":[]}}"#;
@@ -23,28 +24,28 @@ async fn push_blobs(client: &Client) {
     client.push_blob("a", LAYER).await;
 }
 
-#[tokio::test]
-async fn without_compat_docker_manifests_are_of_an_unsupported_type() {
-    let sandbox = Sandbox::start().await;
-    let client = sandbox.client();
+in_both_shapes!(without_compat_docker_manifests_are_of_an_unsupported_type, |registry| async move {
+    let client = registry.client();
     push_blobs(&client).await;
     for manifest in [image(), list()] {
         client.put_manifest("a", "latest", &manifest).await.expect_error(415, "MANIFEST_INVALID");
     }
-}
+});
 
-#[tokio::test]
-async fn with_compat_docker_manifests_and_lists_are_kept_as_they_are() {
-    let sandbox = Sandbox::builder().set("/http/compat", serde_json::json!(["docker2s2"])).start().await;
-    let client = sandbox.client();
-    client.put_manifest("a", "image", &image()).await.expect_error(400, "MANIFEST_BLOB_UNKNOWN");
-    push_blobs(&client).await;
-    for (tag, manifest) in [("image", image()), ("list", list())] {
-        client.put_manifest("a", tag, &manifest).await.expect(201);
-        let reply = client.get_manifest("a", tag).await.expect(200);
-        assert_eq!(reply.header("content-type"), manifest.media_type);
-        assert!(reply.body == manifest.bytes);
+in_both_shapes!(
+    with_compat_docker_manifests_and_lists_are_kept_as_they_are,
+    |settings| settings.set("/http/compat", serde_json::json!(["docker2s2"])),
+    |registry| async move {
+        let client = registry.client();
+        client.put_manifest("a", "image", &image()).await.expect_error(400, "MANIFEST_BLOB_UNKNOWN");
+        push_blobs(&client).await;
+        for (tag, manifest) in [("image", image()), ("list", list())] {
+            client.put_manifest("a", tag, &manifest).await.expect(201);
+            let reply = client.get_manifest("a", tag).await.expect(200);
+            assert_eq!(reply.header("content-type"), manifest.media_type);
+            assert!(reply.body == manifest.bytes);
+        }
+        let claimed = Manifest { media_type: media_type::MANIFEST.to_owned(), ..image() };
+        client.put_manifest("a", "claimed", &claimed).await.expect_error(400, "MANIFEST_INVALID");
     }
-    let claimed = Manifest { media_type: media_type::MANIFEST.to_owned(), ..image() };
-    client.put_manifest("a", "claimed", &claimed).await.expect_error(400, "MANIFEST_INVALID");
-}
+);

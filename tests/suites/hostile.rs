@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use serde_json::json;
 use zot_tests::{
-    Image, Manifest, Sandbox,
+    Image, Manifest, Registry,
     content::{self, descriptor, media_type},
-    digest_of,
+    digest_of, in_both_shapes,
 };
 
 use crate::wire::{Wire, exchange, status};
@@ -14,68 +14,26 @@ use crate::wire::{Wire, exchange, status};
 /// What a registry may take in memory over all of one of these tests.
 const MEMORY_BYTES_MAX: u64 = 192 * 1024 * 1024;
 
-async fn still_well(sandbox: &Sandbox) {
-    sandbox.client().push_image("well", "latest", &Image::small(9)).await;
-    let peak = sandbox.memory_peak_bytes();
+async fn still_well(registry: &Registry) {
+    registry.client().push_image("well", "latest", &Image::small(9)).await;
+    let peak = registry.memory_peak_bytes();
     assert!(peak < MEMORY_BYTES_MAX, "{peak} bytes at the peak");
 }
 
-#[tokio::test]
-async fn no_path_leads_out_of_the_root_directory() {
-    let sandbox = Sandbox::start().await;
-    let secret = sandbox.directory().join("secret");
-    std::fs::write(&secret, "secret").unwrap();
-    let tricks = [
-        "/v2/../secret",
-        "/v2/../../etc/passwd/tags/list",
-        "/v2/%2e%2e/secret/tags/list",
-        "/v2/a/..%2f..%2fsecret/manifests/latest",
-        "/v2/a/blobs/sha256:..%2f..%2f..%2fsecret",
-        "/v2/a/manifests/..%2f..%2fsecret",
-        "/v2/a/blobs/uploads/..%2f..%2fsecret",
-        "/v2/_blobs/tags/list",
-        "/v2/_zot/manifests/metadata.redb",
-        "/v2/a%00b/tags/list",
-        "/v2/a%0d%0aSet-Cookie:x/tags/list",
-        "/v2/%ff%fe/tags/list",
-        "/v2//tags/list",
-        "/v2/a//b/tags/list",
-        "/v2/a/./tags/list",
-        "/v2/.hidden/tags/list",
-        "/v2/a%252e%252e/tags/list",
-        "/v2/-/tags/list",
-    ];
-    for path in tricks {
-        for method in ["GET", "PUT", "DELETE", "POST"] {
-            let answer = exchange(&sandbox, &format!("{method} {path}"), "Content-Length: 0\r\n", "").await;
-            assert!((400..500).contains(&status(&answer)), "{method} {path}: {answer}");
-            assert!(!answer.contains("secret\r\n") && !answer.contains("root:"), "{method} {path}: {answer}");
-        }
-    }
-    assert_eq!(std::fs::read_to_string(&secret).unwrap(), "secret");
-    let root: Vec<_> = std::fs::read_dir(sandbox.root()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
-    assert!(root.iter().all(|name| name.to_str().unwrap().starts_with('_')), "{root:?}");
-    still_well(&sandbox).await;
-}
-
-#[tokio::test]
-async fn names_as_long_as_they_may_be_and_longer() {
-    let sandbox = Sandbox::start().await;
-    let client = sandbox.client();
+in_both_shapes!(names_as_long_as_they_may_be_and_longer, |settings| settings, |registry| async move {
+    let client = registry.client();
     let longest = vec!["a"; 128].join("/");
     client.push_image(&longest, &"t".repeat(128), &Image::small(1)).await;
     assert_eq!(client.catalog().await, [longest.as_str()]);
     client.get(&format!("/v2/{}/tags/list", "a".repeat(256))).await.expect_error(400, "NAME_INVALID");
     client.get(&format!("/v2/{}/tags/list", vec!["a"; 5000].join("/"))).await.expect_error(400, "NAME_INVALID");
-    let answer = exchange(&sandbox, &format!("GET /v2/{}/tags/list", "a/".repeat(40_000)), "", "").await;
+    let answer = exchange(&registry, &format!("GET /v2/{}/tags/list", "a/".repeat(40_000)), "", "").await;
     assert!(answer.is_empty() || [400, 414, 431].contains(&status(&answer)), "{answer}");
-    still_well(&sandbox).await;
-}
+    still_well(&registry).await;
+});
 
-#[tokio::test]
-async fn huge_numbers_allocate_nothing() {
-    let sandbox = Sandbox::start().await;
-    let client = sandbox.client();
+in_both_shapes!(huge_numbers_allocate_nothing, |registry| async move {
+    let client = registry.client();
     client.push_image("a", "latest", &Image::small(1)).await;
     for number in ["9223372036854775807", "18446744073709551615", "99999999999999999999999999"] {
         client.get(&format!("/v2/_catalog?n={number}")).await.expect(200);
@@ -84,24 +42,20 @@ async fn huge_numbers_allocate_nothing() {
         client.get_blob("a", &digest).header("range", &format!("bytes=0-{number}")).await;
         client.get_blob("a", &digest).header("range", &format!("bytes={number}-")).await.expect(416);
     }
-    still_well(&sandbox).await;
-}
+    still_well(&registry).await;
+});
 
-#[tokio::test]
-async fn many_ranges_are_not_many_times_the_blob() {
-    let sandbox = Sandbox::start().await;
-    let client = sandbox.client();
+in_both_shapes!(many_ranges_are_not_many_times_the_blob, |registry| async move {
+    let client = registry.client();
     let digest = client.push_blob("a", &content::bytes(1, 1_000_000)).await;
     let ranges = vec!["0-"; 3000].join(",");
     let reply = client.get_blob("a", &digest).header("range", &format!("bytes={ranges}")).await;
     assert!(reply.body.len() < 20_000_000, "{} bytes", reply.body.len());
-    still_well(&sandbox).await;
-}
+    still_well(&registry).await;
+});
 
-#[tokio::test]
-async fn absurd_lengths_and_ranges_of_uploads_are_refused() {
-    let sandbox = Sandbox::start().await;
-    let client = sandbox.client();
+in_both_shapes!(absurd_lengths_and_ranges_of_uploads_are_refused, |registry| async move {
+    let client = registry.client();
     let upload = client.start_upload("a").await;
     for (length, range) in [
         ("4", "0-18446744073709551615"),
@@ -112,31 +66,27 @@ async fn absurd_lengths_and_ranges_of_uploads_are_refused() {
         ("99999999999999999999999999", "0-3"),
     ] {
         let headers = format!("Content-Length: {length}\r\nContent-Range: {range}\r\n");
-        let answer = exchange(&sandbox, &format!("PATCH {upload}"), &headers, "four").await;
+        let answer = exchange(&registry, &format!("PATCH {upload}"), &headers, "four").await;
         assert!((400..500).contains(&status(&answer)), "{length} {range}: {answer}");
     }
     // A length that is possible but never comes: the connection ends, nothing was reserved and nothing is kept.
-    let mut wire = Wire::open(&sandbox).await;
+    let mut wire = Wire::open(&registry).await;
     wire.send(&format!("PATCH {upload} HTTP/1.1\r\nHost: r\r\nContent-Length: 9000000000000000000\r\n\r\nfour")).await;
     drop(wire);
-    still_well(&sandbox).await;
-}
+    still_well(&registry).await;
+});
 
-#[tokio::test]
-async fn both_lengths_at_once_are_no_request() {
-    let sandbox = Sandbox::start().await;
+in_both_shapes!(both_lengths_at_once_are_no_request, |registry| async move {
     let headers = "Content-Length: 4\r\nTransfer-Encoding: chunked\r\n";
-    let answer = exchange(&sandbox, "POST /v2/a/blobs/uploads/", headers, "0\r\n\r\nGET /v2/ HTTP/1.1\r\nHost: r\r\n\r\n").await;
+    let answer = exchange(&registry, "POST /v2/a/blobs/uploads/", headers, "0\r\n\r\nGET /v2/ HTTP/1.1\r\nHost: r\r\n\r\n").await;
     assert_eq!(answer.matches("HTTP/1.1 ").count(), 1, "{answer}");
-    let answer = exchange(&sandbox, "POST /v2/a/blobs/uploads/", "Content-Length: 4\r\nContent-Length: 5\r\n", "fours").await;
+    let answer = exchange(&registry, "POST /v2/a/blobs/uploads/", "Content-Length: 4\r\nContent-Length: 5\r\n", "fours").await;
     assert_eq!(status(&answer), 400);
-    still_well(&sandbox).await;
-}
+    still_well(&registry).await;
+});
 
-#[tokio::test]
-async fn manifests_that_confuse_are_refused() {
-    let sandbox = Sandbox::start().await;
-    let client = sandbox.client();
+in_both_shapes!(manifests_that_confuse_are_refused, |registry| async move {
+    let client = registry.client();
     client.push_blob("a", b"{}").await;
     let empty = descriptor(media_type::EMPTY, b"{}");
     let deep = format!(r#"{{"schemaVersion":2,"x":{}{}}}"#, "[".repeat(100_000), "]".repeat(100_000));
@@ -167,61 +117,60 @@ async fn manifests_that_confuse_are_refused() {
     }
     let image = Manifest { media_type: media_type::INDEX.to_owned(), ..Image::small(1).manifest };
     client.put_manifest("a", "x", &image).await.expect_error(400, "MANIFEST_INVALID");
-    still_well(&sandbox).await;
-}
+    still_well(&registry).await;
+});
 
-#[tokio::test]
-async fn manifests_without_end_are_cut_at_the_limit() {
-    let sandbox = Sandbox::start().await;
+in_both_shapes!(manifests_without_end_are_cut_at_the_limit, |registry| async move {
     let piece = bytes::Bytes::from(vec![b' '; 1024 * 1024]);
-    let client = sandbox.client();
+    let client = registry.client();
     let endless = futures::stream::iter((0..1000).map(move |_| Ok(piece.clone())));
     let sent = client.put("/v2/a/manifests/x").header("content-type", media_type::MANIFEST).stream(endless).try_send().await;
     // Either the answer or the end of the connection comes first; both end the sending.
     assert!(sent.is_err() || sent.is_ok_and(|reply| reply.status == 413));
-    still_well(&sandbox).await;
-}
+    still_well(&registry).await;
+});
 
-#[tokio::test]
-async fn heads_without_measure_are_refused() {
-    let sandbox = Sandbox::start().await;
-    let client = sandbox.client();
+in_both_shapes!(heads_without_measure_are_refused, |registry| async move {
+    let client = registry.client();
     let digest = client.push_image("a", "latest", &Image::small(1)).await;
     for headers in [format!("X-Long: {}\r\n", "x".repeat(100_000)), "X-Many: x\r\n".repeat(5000)] {
-        let answer = exchange(&sandbox, "GET /v2/", &headers, "").await;
+        let answer = exchange(&registry, "GET /v2/", &headers, "").await;
         assert!(answer.is_empty() || [400, 431].contains(&status(&answer)), "{answer}");
     }
     let tags = "tag=x&".repeat(4000);
-    let answer = exchange(&sandbox, &format!("PUT /v2/a/manifests/{digest}?{tags}"), "Content-Length: 0\r\n", "").await;
+    let answer = exchange(&registry, &format!("PUT /v2/a/manifests/{digest}?{tags}"), "Content-Length: 0\r\n", "").await;
     assert!(answer.is_empty() || [400, 414, 415, 431].contains(&status(&answer)), "{answer}");
-    still_well(&sandbox).await;
-}
+    still_well(&registry).await;
+});
 
-#[tokio::test]
-async fn clients_that_send_a_byte_now_and_then_are_cut() {
-    let builder = Sandbox::builder().set("/http/limits/headerReadTimeout", "500ms");
-    let sandbox = builder.set("/http/readTimeout", "1s").start().await;
-    let (pause, bytes_max) = (Duration::from_millis(100), 300);
-    let mut heads = Wire::open(&sandbox).await;
-    heads.send("GET /v2/ HTTP/1.1\r\nX-Slow: ").await;
-    assert!(heads.drip("a", pause, bytes_max).await < bytes_max, "a head that never ends");
-    let mut silent = Wire::open(&sandbox).await;
-    assert_eq!(silent.read_to_end().await, "", "a client that says nothing");
-    let mut body = Wire::open(&sandbox).await;
-    body.send("POST /v2/a/blobs/uploads/?digest=sha256:").await;
-    body.send(&format!("{} HTTP/1.1\r\nHost: r\r\nContent-Length: 100\r\n\r\nten bytes.", "0".repeat(64))).await;
-    let answer = body.read_to_end().await;
-    assert!(answer.is_empty() || status(&answer) == 408, "{answer}");
-    still_well(&sandbox).await;
-}
-
-#[tokio::test]
-async fn idle_clients_do_not_keep_others_out() {
-    let sandbox = Sandbox::builder().set("/http/limits/headerReadTimeout", "2s").set("/http/limits/connectionsMax", 64).start().await;
-    let mut idle = Vec::new();
-    for _ in 0..64 {
-        idle.push(Wire::open(&sandbox).await);
+in_both_shapes!(
+    clients_that_send_a_byte_now_and_then_are_cut,
+    |settings| settings.set("/http/limits/headerReadTimeout", "500ms").set("/http/readTimeout", "1s"),
+    |registry| async move {
+        let (pause, bytes_max) = (Duration::from_millis(100), 300);
+        let mut heads = Wire::open(&registry).await;
+        heads.send("GET /v2/ HTTP/1.1\r\nX-Slow: ").await;
+        assert!(heads.drip("a", pause, bytes_max).await < bytes_max, "a head that never ends");
+        let mut silent = Wire::open(&registry).await;
+        assert_eq!(silent.read_to_end().await, "", "a client that says nothing");
+        let mut body = Wire::open(&registry).await;
+        body.send("POST /v2/a/blobs/uploads/?digest=sha256:").await;
+        body.send(&format!("{} HTTP/1.1\r\nHost: r\r\nContent-Length: 100\r\n\r\nten bytes.", "0".repeat(64))).await;
+        let answer = body.read_to_end().await;
+        assert!(answer.is_empty() || status(&answer) == 408, "{answer}");
+        still_well(&registry).await;
     }
-    // They are let in again as soon as the idle ones are given up.
-    still_well(&sandbox).await;
-}
+);
+
+in_both_shapes!(
+    idle_clients_do_not_keep_others_out,
+    |settings| settings.set("/http/limits/headerReadTimeout", "2s").set("/http/limits/connectionsMax", 64),
+    |registry| async move {
+        let mut idle = Vec::new();
+        for _ in 0..64 {
+            idle.push(Wire::open(&registry).await);
+        }
+        // They are let in again as soon as the idle ones are given up.
+        still_well(&registry).await;
+    }
+);

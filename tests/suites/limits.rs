@@ -5,14 +5,12 @@ use std::{io, time::Duration};
 use bytes::Bytes;
 use futures::{Stream, future::join_all, stream};
 use http_body_util::BodyExt as _;
-use zot_tests::{Client, Image, Sandbox, content, digest_of};
+use zot_tests::{Client, Image, content, digest_of, in_both_shapes};
 
 use crate::wire::{Wire, status};
 
-#[tokio::test]
-async fn the_largest_manifest_is_a_setting() {
-    let sandbox = Sandbox::builder().set("/http/limits/manifestBytesMax", 2000).start().await;
-    let client = sandbox.client();
+in_both_shapes!(the_largest_manifest_is_a_setting, |settings| settings.set("/http/limits/manifestBytesMax", 2000), |registry| async move {
+    let client = registry.client();
     let image = Image::small(1);
     client.push_image("a", "small", &image).await;
     let mut large = image.manifest.clone();
@@ -20,28 +18,32 @@ async fn the_largest_manifest_is_a_setting() {
     client.put_manifest("a", "large", &large).await.expect_error(413, "MANIFEST_INVALID");
     large.bytes.pop();
     client.put_manifest("a", "large", &large).await.expect(201);
-}
+});
 
-#[tokio::test]
-async fn a_connection_that_idles_is_closed_and_one_in_use_is_kept() {
-    let sandbox = Sandbox::builder().set("/http/limits/keepAliveTimeout", "1s").start().await;
-    let mut wire = Wire::open(&sandbox).await;
-    for _ in 0..3 {
-        wire.send("GET /v2/ HTTP/1.1\r\nHost: r\r\n\r\n").await;
-        assert_eq!(status(&wire.read_until("\r\n\r\n{}").await), 200);
+in_both_shapes!(
+    a_connection_that_idles_is_closed_and_one_in_use_is_kept,
+    |settings| settings.set("/http/limits/keepAliveTimeout", "1s"),
+    |registry| async move {
+        let mut wire = Wire::open(&registry).await;
+        for _ in 0..3 {
+            wire.send("GET /v2/ HTTP/1.1\r\nHost: r\r\n\r\n").await;
+            assert_eq!(status(&wire.read_until("\r\n\r\n{}").await), 200);
+        }
+        assert_eq!(wire.read_to_end().await, "");
     }
-    assert_eq!(wire.read_to_end().await, "");
-}
+);
 
-#[tokio::test]
-async fn a_transfer_may_take_longer_than_the_wait_for_its_next_bytes() {
-    let sandbox = Sandbox::builder().set("/http/readTimeout", "1s").start().await;
-    let client = sandbox.client();
-    let bytes = content::bytes(1, 20_000);
-    let upload = client.start_upload("a").await;
-    let slowly = paced(&bytes, Duration::from_millis(100));
-    client.put(&format!("{upload}?digest={}", digest_of(&bytes))).stream(slowly).await.expect(201);
-}
+in_both_shapes!(
+    a_transfer_may_take_longer_than_the_wait_for_its_next_bytes,
+    |settings| settings.set("/http/readTimeout", "1s"),
+    |registry| async move {
+        let client = registry.client();
+        let bytes = content::bytes(1, 20_000);
+        let upload = client.start_upload("a").await;
+        let slowly = paced(&bytes, Duration::from_millis(100));
+        client.put(&format!("{upload}?digest={}", digest_of(&bytes))).stream(slowly).await.expect(201);
+    }
+);
 
 /// `bytes` in twenty pieces, one every `pause`.
 fn paced(bytes: &[u8], pause: Duration) -> impl Stream<Item = io::Result<Bytes>> + Send + 'static {
@@ -80,14 +82,12 @@ async fn pull_large(client: &Client, digest: &str) -> u64 {
     length
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn large_transfers_at_the_same_time_take_little_memory() {
-    let sandbox = Sandbox::start().await;
-    let client = sandbox.client();
+in_both_shapes!(large_transfers_at_the_same_time_take_little_memory, |registry| async move {
+    let client = registry.client();
     let digests = join_all((0..TRANSFERS).map(|seed| push_large(&client, seed))).await;
     let lengths = join_all(digests.iter().map(|digest| pull_large(&client, digest))).await;
     assert!(lengths.into_iter().all(|length| length == PIECES * PIECE as u64));
-    let peak = sandbox.memory_peak_bytes();
+    let peak = registry.memory_peak_bytes();
     // A quarter of what went each way: enough for buffers and an unoptimised binary, too little for blobs.
     assert!(peak < 128 * 1024 * 1024, "{peak} bytes at the peak");
-}
+});

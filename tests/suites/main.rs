@@ -7,6 +7,7 @@ mod blobs;
 mod command;
 mod concurrency;
 mod docker;
+mod front;
 mod hostile;
 mod limits;
 mod lists;

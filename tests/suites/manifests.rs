@@ -2,15 +2,13 @@
 
 use serde_json::json;
 use zot_tests::{
-    Image, Manifest, Sandbox,
+    Image, Manifest,
     content::{self, descriptor, media_type},
-    digest_of,
+    digest_of, in_both_shapes,
 };
 
-#[tokio::test]
-async fn a_manifest_is_served_byte_for_byte_by_tag_and_by_digest() {
-    let sandbox = Sandbox::start().await;
-    let client = sandbox.client();
+in_both_shapes!(a_manifest_is_served_byte_for_byte_by_tag_and_by_digest, |registry| async move {
+    let client = registry.client();
     let mut image = Image::small(1);
     // Neither unusual white space nor fields of one's own are touched.
     image.manifest.bytes.splice(1..1, b"\n  \"x\" : [1.0, 1e3],".iter().copied());
@@ -25,34 +23,28 @@ async fn a_manifest_is_served_byte_for_byte_by_tag_and_by_digest() {
         assert_eq!(reply.header("docker-content-digest"), digest);
         assert!(reply.body.is_empty());
     }
-}
+});
 
-#[tokio::test]
-async fn what_a_client_accepts_changes_nothing() {
-    let sandbox = Sandbox::start().await;
-    let client = sandbox.client();
+in_both_shapes!(what_a_client_accepts_changes_nothing, |registry| async move {
+    let client = registry.client();
     client.push_image("a", "latest", &Image::small(1)).await;
     for accept in ["text/html", media_type::INDEX, "*/*", media_type::DOCKER_MANIFEST] {
         let reply = client.get_manifest("a", "latest").header("accept", accept).await.expect(200);
         assert_eq!(reply.header("content-type"), media_type::MANIFEST, "{accept}");
     }
-}
+});
 
-#[tokio::test]
-async fn who_has_a_manifest_already_is_not_sent_it_again() {
-    let sandbox = Sandbox::start().await;
-    let client = sandbox.client();
+in_both_shapes!(who_has_a_manifest_already_is_not_sent_it_again, |registry| async move {
+    let client = registry.client();
     client.push_image("a", "latest", &Image::small(1)).await;
     let tag = client.get_manifest("a", "latest").await.header("etag").to_owned();
     client.get_manifest("a", "latest").header("if-none-match", &tag).await.expect(304);
     client.push_image("a", "latest", &Image::small(2)).await;
     client.get_manifest("a", "latest").header("if-none-match", &tag).await.expect(200);
-}
+});
 
-#[tokio::test]
-async fn a_manifest_is_pushed_by_its_digest_with_many_tags() {
-    let sandbox = Sandbox::start().await;
-    let client = sandbox.client();
+in_both_shapes!(a_manifest_is_pushed_by_its_digest_with_many_tags, |registry| async move {
+    let client = registry.client();
     let image = Image::small(1);
     let digest = client.push_image("a", &image.digest(), &image).await;
     assert!(client.tags("a").await.is_empty());
@@ -68,24 +60,20 @@ async fn a_manifest_is_pushed_by_its_digest_with_many_tags() {
         client.put_manifest("a", &wrong, &image.manifest).await.expect_error(400, "MANIFEST_INVALID");
     }
     assert_eq!(client.tags("a").await.len(), 47);
-}
+});
 
-#[tokio::test]
-async fn a_manifest_under_another_digest_is_refused() {
-    let sandbox = Sandbox::start().await;
-    let client = sandbox.client();
+in_both_shapes!(a_manifest_under_another_digest_is_refused, |registry| async move {
+    let client = registry.client();
     let image = Image::small(1);
     client.push_image("a", "latest", &image).await;
     let spaced = Manifest { bytes: [image.manifest.bytes.as_slice(), b"  "].concat(), ..image.manifest.clone() };
     client.put_manifest("a", &image.digest(), &spaced).await.expect_error(400, "DIGEST_INVALID");
     client.put_manifest("a", "sha256:baddigeststring", &spaced).await.expect_error(400, "DIGEST_INVALID");
     assert!(client.get_manifest("a", &image.digest()).await.expect(200).body == image.manifest.bytes);
-}
+});
 
-#[tokio::test]
-async fn manifests_under_sha512_are_manifests_too() {
-    let sandbox = Sandbox::start().await;
-    let client = sandbox.client();
+in_both_shapes!(manifests_under_sha512_are_manifests_too, |registry| async move {
+    let client = registry.client();
     let image = Image::small(1);
     client.push_image("a", "plain", &image).await;
     let child = content::sha512_of(&image.manifest.bytes);
@@ -97,12 +85,10 @@ async fn manifests_under_sha512_are_manifests_too() {
     assert_eq!(reply.header("docker-content-digest"), digest);
     assert_eq!(client.get_manifest("a", "strong").await.expect(200).header("docker-content-digest"), digest);
     assert!(client.get_manifest("a", &digest).await.expect(200).body == index.bytes);
-}
+});
 
-#[tokio::test]
-async fn a_manifest_whose_blobs_are_absent_is_refused_and_names_them() {
-    let sandbox = Sandbox::start().await;
-    let client = sandbox.client();
+in_both_shapes!(a_manifest_whose_blobs_are_absent_is_refused_and_names_them, |registry| async move {
+    let client = registry.client();
     let image = Image::small(1);
     client.put_manifest("a", "latest", &image.manifest).await.expect_error(400, "MANIFEST_BLOB_UNKNOWN");
     client.push_blob("a", &image.config).await;
@@ -113,24 +99,20 @@ async fn a_manifest_whose_blobs_are_absent_is_refused_and_names_them() {
     client.push_blob("b", &image.layers[0]).await;
     client.put_manifest("a", "latest", &image.manifest).await.expect_error(400, "MANIFEST_BLOB_UNKNOWN");
     client.push_image("a", "latest", &image).await;
-}
+});
 
-#[tokio::test]
-async fn layers_that_nobody_distributes_need_not_be_there() {
-    let sandbox = Sandbox::start().await;
-    let client = sandbox.client();
+in_both_shapes!(layers_that_nobody_distributes_need_not_be_there, |registry| async move {
+    let client = registry.client();
     let config = b"{}".to_vec();
     client.push_blob("a", &config).await;
     let foreign = descriptor("application/vnd.oci.image.layer.nondistributable.v1.tar+gzip", b"not pushed");
     let manifest = json!({"schemaVersion": 2, "mediaType": media_type::MANIFEST,
         "config": descriptor(media_type::CONFIG, &config), "layers": [foreign]});
     client.put_manifest("a", "foreign", &Manifest::new(&manifest)).await.expect(201);
-}
+});
 
-#[tokio::test]
-async fn an_index_may_be_sparse_empty_or_of_indexes() {
-    let sandbox = Sandbox::start().await;
-    let client = sandbox.client();
+in_both_shapes!(an_index_may_be_sparse_empty_or_of_indexes, |registry| async move {
+    let client = registry.client();
     let image = Image::small(1);
     client.push_image("a", "image", &image).await;
     let absent = descriptor(media_type::MANIFEST, b"not pushed");
@@ -141,12 +123,10 @@ async fn an_index_may_be_sparse_empty_or_of_indexes() {
     for tag in ["sparse", "nested", "empty"] {
         assert_eq!(client.get_manifest("a", tag).await.expect(200).header("content-type"), media_type::INDEX);
     }
-}
+});
 
-#[tokio::test]
-async fn descriptors_may_carry_data_and_manifests_no_layers() {
-    let sandbox = Sandbox::start().await;
-    let client = sandbox.client();
+in_both_shapes!(descriptors_may_carry_data_and_manifests_no_layers, |registry| async move {
+    let client = registry.client();
     let config = b"{}".to_vec();
     client.push_blob("a", &config).await;
     let mut described = descriptor(media_type::EMPTY, &config);
@@ -154,12 +134,10 @@ async fn descriptors_may_carry_data_and_manifests_no_layers() {
     let manifest = json!({"schemaVersion": 2, "mediaType": media_type::MANIFEST, "artifactType": "application/vnd.example",
         "config": described, "layers": []});
     client.put_manifest("a", "inline", &Manifest::new(&manifest)).await.expect(201);
-}
+});
 
-#[tokio::test]
-async fn deleting_a_tag_keeps_the_manifest_and_deleting_the_manifest_takes_its_tags() {
-    let sandbox = Sandbox::start().await;
-    let client = sandbox.client();
+in_both_shapes!(deleting_a_tag_keeps_the_manifest_and_deleting_the_manifest_takes_its_tags, |registry| async move {
+    let client = registry.client();
     let digest = client.push_image("a", "one", &Image::small(1)).await;
     client.push_image("a", "two", &Image::small(1)).await;
     client.push_image("a", "other", &Image::small(2)).await;
@@ -173,12 +151,10 @@ async fn deleting_a_tag_keeps_the_manifest_and_deleting_the_manifest_takes_its_t
         client.get_manifest("a", reference).await.expect_error(404, "MANIFEST_UNKNOWN");
     }
     assert_eq!(client.tags("a").await, ["other"]);
-}
+});
 
-#[tokio::test]
-async fn a_manifest_that_an_index_needs_is_not_deleted() {
-    let sandbox = Sandbox::start().await;
-    let client = sandbox.client();
+in_both_shapes!(a_manifest_that_an_index_needs_is_not_deleted, |registry| async move {
+    let client = registry.client();
     let image = Image::small(1);
     let child = client.push_image("a", "child", &image).await;
     let index = Manifest::index(&[image.manifest.descriptor()]);
@@ -188,23 +164,19 @@ async fn a_manifest_that_an_index_needs_is_not_deleted() {
     client.get_manifest("a", &child).await.expect(200);
     client.delete(&format!("/v2/a/manifests/{}", index.digest())).await.expect(202);
     client.delete(&format!("/v2/a/manifests/{child}")).await.expect(202);
-}
+});
 
-#[tokio::test]
-async fn a_tag_moves_to_the_manifest_pushed_last() {
-    let sandbox = Sandbox::start().await;
-    let client = sandbox.client();
+in_both_shapes!(a_tag_moves_to_the_manifest_pushed_last, |registry| async move {
+    let client = registry.client();
     let first = client.push_image("a", "latest", &Image::small(1)).await;
     let second = client.push_image("a", "latest", &Image::small(2)).await;
     assert_eq!(client.get_manifest("a", "latest").await.header("docker-content-digest"), second);
     client.get_manifest("a", &first).await.expect(200);
     assert_eq!(client.tags("a").await, ["latest"]);
-}
+});
 
-#[tokio::test]
-async fn manifests_of_other_types_and_sizes_are_refused() {
-    let sandbox = Sandbox::start().await;
-    let client = sandbox.client();
+in_both_shapes!(manifests_of_other_types_and_sizes_are_refused, |registry| async move {
+    let client = registry.client();
     let image = Image::small(1);
     client.push_image("a", "latest", &image).await;
     for other in ["application/json", "text/plain", ""] {
@@ -214,12 +186,10 @@ async fn manifests_of_other_types_and_sizes_are_refused() {
     let parameters = Manifest { media_type: format!("{}; charset=utf-8", media_type::MANIFEST), ..image.manifest.clone() };
     client.put_manifest("a", "parameters", &parameters).await.expect(201);
     client.put_manifest("a", "not a tag".replace(' ', "%20").as_str(), &image.manifest).await.expect_error(400, "MANIFEST_INVALID");
-}
+});
 
-#[tokio::test]
-async fn a_manifest_of_4_mib_is_accepted_and_one_byte_more_is_not() {
-    let sandbox = Sandbox::start().await;
-    let client = sandbox.client();
+in_both_shapes!(a_manifest_of_4_mib_is_accepted_and_one_byte_more_is_not, |registry| async move {
+    let client = registry.client();
     let image = Image::small(1);
     client.push_image("a", "small", &image).await;
     let mut large = image.manifest.clone();
@@ -228,4 +198,4 @@ async fn a_manifest_of_4_mib_is_accepted_and_one_byte_more_is_not() {
     assert!(client.get_manifest("a", "large").await.expect(200).body == large.bytes);
     large.bytes.push(b' ');
     client.put_manifest("a", "larger", &large).await.expect_error(413, "MANIFEST_INVALID");
-}
+});

@@ -1,7 +1,7 @@
 //! What refers to a manifest (distribution-spec, "Listing Referrers").
 
 use serde_json::{Value, json};
-use zot_tests::{Client, Image, Manifest, Sandbox, content, content::media_type, digest_of};
+use zot_tests::{Client, Image, Manifest, content, content::media_type, digest_of, in_both_shapes};
 
 const SBOM: &str = "application/vnd.example.sbom";
 const SIGNATURE: &str = "application/vnd.example.signature";
@@ -28,10 +28,8 @@ fn sorted<'d>(digests: &[&'d str]) -> Vec<&'d str> {
     digests
 }
 
-#[tokio::test]
-async fn artifacts_are_found_by_their_subject_and_type() {
-    let sandbox = Sandbox::start().await;
-    let client = sandbox.client();
+in_both_shapes!(artifacts_are_found_by_their_subject_and_type, |registry| async move {
+    let client = registry.client();
     let image = Image::small(1);
     let subject = client.push_image("a", "latest", &image).await;
     let on = image.manifest.descriptor();
@@ -47,12 +45,10 @@ async fn artifacts_are_found_by_their_subject_and_type() {
     let both = format!("?artifactType={SBOM}&artifactType={SIGNATURE}");
     assert_eq!(digests(&referrers(&client, &subject, &both).await), sorted(&[&sbom, &signed]));
     assert!(referrers(&client, &subject, "?artifactType=other").await.is_empty());
-}
+});
 
-#[tokio::test]
-async fn the_subject_is_confirmed_and_may_come_later_or_never() {
-    let sandbox = Sandbox::start().await;
-    let client = sandbox.client();
+in_both_shapes!(the_subject_is_confirmed_and_may_come_later_or_never, |registry| async move {
+    let client = registry.client();
     let image = Image::small(1);
     let artifact = Image::artifact(SBOM, 1, Some(&image.manifest.descriptor()));
     client.push_blob("a", &artifact.config).await;
@@ -61,24 +57,20 @@ async fn the_subject_is_confirmed_and_may_come_later_or_never() {
     assert_eq!(digests(&referrers(&client, &image.digest(), "").await), [artifact.digest().as_str()]);
     client.push_image("a", "latest", &image).await;
     assert_eq!(referrers(&client, &image.digest(), "").await.len(), 1);
-}
+});
 
-#[tokio::test]
-async fn an_image_that_refers_has_the_type_of_its_configuration() {
-    let sandbox = Sandbox::start().await;
-    let client = sandbox.client();
+in_both_shapes!(an_image_that_refers_has_the_type_of_its_configuration, |registry| async move {
+    let client = registry.client();
     let (base, mut image) = (Image::small(1), Image::small(2));
     let mut json: Value = serde_json::from_slice(&image.manifest.bytes).unwrap();
     json["subject"] = base.manifest.descriptor();
     image.manifest = Manifest::new(&json);
     client.push_image("a", "refers", &image).await;
     assert_eq!(referrers(&client, &base.digest(), "").await[0]["artifactType"], media_type::CONFIG);
-}
+});
 
-#[tokio::test]
-async fn an_index_can_refer_and_be_referred_to() {
-    let sandbox = Sandbox::start().await;
-    let client = sandbox.client();
+in_both_shapes!(an_index_can_refer_and_be_referred_to, |registry| async move {
+    let client = registry.client();
     let index = Manifest::index(&[]);
     client.put_manifest("a", "index", &index).await.expect(201);
     let refers = Manifest::new(&json!({"schemaVersion": 2, "mediaType": media_type::INDEX, "artifactType": SBOM,
@@ -87,12 +79,10 @@ async fn an_index_can_refer_and_be_referred_to() {
     let found = referrers(&client, &index.digest(), "").await;
     assert_eq!(digests(&found), [refers.digest().as_str()]);
     assert_eq!((&found[0]["artifactType"], &found[0]["annotations"]["k"]), (&json!(SBOM), &json!("v")));
-}
+});
 
-#[tokio::test]
-async fn deleting_what_refers_takes_it_from_the_list() {
-    let sandbox = Sandbox::start().await;
-    let client = sandbox.client();
+in_both_shapes!(deleting_what_refers_takes_it_from_the_list, |registry| async move {
+    let client = registry.client();
     let image = Image::small(1);
     let subject = client.push_image("a", "latest", &image).await;
     let artifact = client.push_image("a", "sbom", &Image::artifact(SBOM, 1, Some(&image.manifest.descriptor()))).await;
@@ -100,34 +90,28 @@ async fn deleting_what_refers_takes_it_from_the_list() {
     assert_eq!(referrers(&client, &subject, "").await.len(), 1);
     client.delete(&format!("/v2/a/manifests/{artifact}")).await.expect(202);
     assert!(referrers(&client, &subject, "").await.is_empty());
-}
+});
 
-#[tokio::test]
-async fn deleting_the_subject_keeps_what_refers_to_it() {
-    let sandbox = Sandbox::start().await;
-    let client = sandbox.client();
+in_both_shapes!(deleting_the_subject_keeps_what_refers_to_it, |registry| async move {
+    let client = registry.client();
     let image = Image::small(1);
     let subject = client.push_image("a", "latest", &image).await;
     client.push_image("a", "sbom", &Image::artifact(SBOM, 1, Some(&image.manifest.descriptor()))).await;
     client.delete(&format!("/v2/a/manifests/{subject}")).await.expect(202);
     assert_eq!(referrers(&client, &subject, "").await.len(), 1);
     client.get_manifest("a", "sbom").await.expect(200);
-}
+});
 
-#[tokio::test]
-async fn a_subject_without_referrers_or_repository_has_an_empty_list() {
-    let sandbox = Sandbox::start().await;
-    let client = sandbox.client();
+in_both_shapes!(a_subject_without_referrers_or_repository_has_an_empty_list, |registry| async move {
+    let client = registry.client();
     assert!(referrers(&client, &digest_of(b"nothing"), "").await.is_empty());
     client.push_blob("a", b"so that a exists").await;
     assert!(referrers(&client, &digest_of(b"nothing"), "").await.is_empty());
     client.get("/v2/a/referrers/sha256:bad").await.expect_error(400, "DIGEST_INVALID");
-}
+});
 
-#[tokio::test]
-async fn a_subject_may_be_named_by_sha512() {
-    let sandbox = Sandbox::start().await;
-    let client = sandbox.client();
+in_both_shapes!(a_subject_may_be_named_by_sha512, |registry| async move {
+    let client = registry.client();
     let image = Image::small(1);
     client.push_image("a", "latest", &image).await;
     let strong = content::sha512_of(&image.manifest.bytes);
@@ -136,4 +120,4 @@ async fn a_subject_may_be_named_by_sha512() {
     let artifact = client.push_image("a", "sbom", &Image::artifact(SBOM, 1, Some(&on))).await;
     assert_eq!(digests(&referrers(&client, &strong, "").await), [artifact.as_str()]);
     assert!(referrers(&client, &image.digest(), "").await.is_empty());
-}
+});

@@ -1,4 +1,4 @@
-//! Where bytes lie: shared or not, and in which of several stores.
+//! Where bytes lie: shared or not, in which of several stores, and never anywhere else.
 
 use std::{
     fs,
@@ -8,6 +8,8 @@ use std::{
 
 use serde_json::json;
 use zot_tests::{Sandbox, content, digest_of, wait};
+
+use crate::wire::{exchange, status};
 
 /// The files below `directory` that hold `length` bytes.
 fn files_of(directory: &Path, length: u64) -> Vec<PathBuf> {
@@ -116,4 +118,42 @@ async fn the_catalog_goes_over_all_stores_in_pages() {
     }
     seen.sort();
     assert_eq!(seen, all);
+}
+
+#[tokio::test]
+async fn no_path_leads_out_of_the_root_directory() {
+    let sandbox = Sandbox::start().await;
+    let secret = sandbox.directory().join("secret");
+    fs::write(&secret, "secret").unwrap();
+    let tricks = [
+        "/v2/../secret",
+        "/v2/../../etc/passwd/tags/list",
+        "/v2/%2e%2e/secret/tags/list",
+        "/v2/a/..%2f..%2fsecret/manifests/latest",
+        "/v2/a/blobs/sha256:..%2f..%2f..%2fsecret",
+        "/v2/a/manifests/..%2f..%2fsecret",
+        "/v2/a/blobs/uploads/..%2f..%2fsecret",
+        "/v2/_blobs/tags/list",
+        "/v2/_zot/manifests/metadata.redb",
+        "/v2/a%00b/tags/list",
+        "/v2/a%0d%0aSet-Cookie:x/tags/list",
+        "/v2/%ff%fe/tags/list",
+        "/v2//tags/list",
+        "/v2/a//b/tags/list",
+        "/v2/a/./tags/list",
+        "/v2/.hidden/tags/list",
+        "/v2/a%252e%252e/tags/list",
+        "/v2/-/tags/list",
+    ];
+    for path in tricks {
+        for method in ["GET", "PUT", "DELETE", "POST"] {
+            let answer = exchange(&sandbox, &format!("{method} {path}"), "Content-Length: 0\r\n", "").await;
+            assert!((400..500).contains(&status(&answer)), "{method} {path}: {answer}");
+            assert!(!answer.contains("secret\r\n") && !answer.contains("root:"), "{method} {path}: {answer}");
+        }
+    }
+    assert_eq!(fs::read_to_string(&secret).unwrap(), "secret");
+    let root: Vec<_> = fs::read_dir(sandbox.root()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert!(root.iter().all(|name| name.to_str().unwrap().starts_with('_')), "{root:?}");
+    sandbox.client().push_image("well", "latest", &zot_tests::Image::small(9)).await;
 }

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use futures::stream;
-use zot_tests::{Client, Reply, Sandbox, content, digest_of};
+use zot_tests::{Client, Reply, content, digest_of, in_both_shapes};
 
 /// Ways to push a whole blob. Each gives the last reply, whatever it is.
 #[derive(Debug, Clone, Copy)]
@@ -71,10 +71,8 @@ fn pieces(bytes: &[u8]) -> impl futures::Stream<Item = std::io::Result<Bytes>> +
     stream::iter(pieces)
 }
 
-#[tokio::test]
-async fn a_blob_can_be_pushed_in_every_way_under_either_algorithm() {
-    let sandbox = Sandbox::start().await;
-    let client = sandbox.client();
+in_both_shapes!(a_blob_can_be_pushed_in_every_way_under_either_algorithm, |registry| async move {
+    let client = registry.client();
     for (seed, way) in WAYS.into_iter().enumerate() {
         let bytes = content::bytes(seed as u64, 10_000);
         for digest in [digest_of(&bytes), content::sha512_of(&bytes)] {
@@ -87,36 +85,30 @@ async fn a_blob_can_be_pushed_in_every_way_under_either_algorithm() {
             client.get_blob("a", &digest).await.expect(404);
         }
     }
-}
+});
 
-#[tokio::test]
-async fn content_that_does_not_hash_to_its_digest_is_refused_in_every_way() {
-    let sandbox = Sandbox::start().await;
-    let client = sandbox.client();
+in_both_shapes!(content_that_does_not_hash_to_its_digest_is_refused_in_every_way, |registry| async move {
+    let client = registry.client();
     for way in WAYS {
         for digest in [digest_of(b"something else"), content::sha512_of(b"something else")] {
             way.push(&client, &digest, &content::bytes(1, 10_000)).await.expect_error(400, "DIGEST_INVALID");
             client.get_blob("a", &digest).await.expect(404);
         }
     }
-}
+});
 
-#[tokio::test]
-async fn a_digest_that_is_none_is_refused() {
-    let sandbox = Sandbox::start().await;
-    let client = sandbox.client();
+in_both_shapes!(a_digest_that_is_none_is_refused, |registry| async move {
+    let client = registry.client();
     let upload = client.start_upload("a").await;
     for digest in ["sha256:baddigeststring", "md5:d41d8cd98f00b204e9800998ecf8427e", "", "sha256", "sha256:../../etc/passwd"] {
         client.finish_upload(&upload, digest, b"x").await.expect_error(400, "DIGEST_INVALID");
     }
     client.put(&upload).body("x").await.expect_error(400, "DIGEST_INVALID");
     client.post("/v2/a/blobs/uploads/?digest=sha256:bad").body("x").await.expect_error(400, "DIGEST_INVALID");
-}
+});
 
-#[tokio::test]
-async fn the_algorithm_can_be_told_beforehand() {
-    let sandbox = Sandbox::start().await;
-    let client = sandbox.client();
+in_both_shapes!(the_algorithm_can_be_told_beforehand, |registry| async move {
+    let client = registry.client();
     let bytes = content::bytes(1, 5000);
     for (algorithm, digest) in [("sha256", digest_of(&bytes)), ("sha512", content::sha512_of(&bytes))] {
         let upload = client.post(&format!("/v2/a/blobs/uploads/?digest-algorithm={algorithm}")).await.expect(202).location();
@@ -125,12 +117,10 @@ async fn the_algorithm_can_be_told_beforehand() {
         assert!(client.get_blob("a", &digest).await.expect(200).body == bytes);
     }
     client.post("/v2/a/blobs/uploads/?digest-algorithm=md5").await.expect(400);
-}
+});
 
-#[tokio::test]
-async fn a_chunk_out_of_order_is_416_and_the_client_can_recover() {
-    let sandbox = Sandbox::start().await;
-    let client = sandbox.client();
+in_both_shapes!(a_chunk_out_of_order_is_416_and_the_client_can_recover, |registry| async move {
+    let client = registry.client();
     let bytes = content::bytes(1, 3000);
     let mut upload = client.start_upload("a").await;
     for (sent, wrong) in [(0, 1000), (1000, 2000), (2000, 0)] {
@@ -144,12 +134,10 @@ async fn a_chunk_out_of_order_is_416_and_the_client_can_recover() {
     let late = client.finish_upload(&upload, &digest_of(&bytes), &bytes[..10]).header("content-range", "0-9").await;
     late.expect(416);
     client.finish_upload(&upload, &digest_of(&bytes), b"").await.expect(201);
-}
+});
 
-#[tokio::test]
-async fn a_cancelled_upload_is_gone() {
-    let sandbox = Sandbox::start().await;
-    let client = sandbox.client();
+in_both_shapes!(a_cancelled_upload_is_gone, |registry| async move {
+    let client = registry.client();
     let upload = client.start_upload("a").await;
     client.append(&upload, 0, b"half of it").await.expect(202);
     client.delete(&upload).await.expect(204);
@@ -157,23 +145,19 @@ async fn a_cancelled_upload_is_gone() {
     client.append(&upload, 0, b"x").await.expect_error(404, "BLOB_UPLOAD_UNKNOWN");
     client.finish_upload(&upload, &digest_of(b"x"), b"x").await.expect_error(404, "BLOB_UPLOAD_UNKNOWN");
     client.delete(&upload).await.expect_error(404, "BLOB_UPLOAD_UNKNOWN");
-}
+});
 
-#[tokio::test]
-async fn an_upload_belongs_to_its_repository() {
-    let sandbox = Sandbox::start().await;
-    let client = sandbox.client();
+in_both_shapes!(an_upload_belongs_to_its_repository, |registry| async move {
+    let client = registry.client();
     client.push_blob("b", b"so that b exists").await;
     let upload = client.start_upload("a").await.replace("/v2/a/", "/v2/b/");
     client.get(&upload).await.expect_error(404, "BLOB_UPLOAD_UNKNOWN");
     client.finish_upload(&upload, &digest_of(b"x"), b"x").await.expect_error(404, "BLOB_UPLOAD_UNKNOWN");
     client.delete(&upload).await.expect_error(404, "BLOB_UPLOAD_UNKNOWN");
-}
+});
 
-#[tokio::test]
-async fn an_upload_is_continued_where_the_connection_broke() {
-    let sandbox = Sandbox::start().await;
-    let client = sandbox.client();
+in_both_shapes!(an_upload_is_continued_where_the_connection_broke, |registry| async move {
+    let client = registry.client();
     let bytes = content::bytes(1, 100_000);
     let upload = client.start_upload("a").await;
     client.append(&upload, 0, &bytes[..50_000]).await.expect(202);
@@ -192,12 +176,10 @@ async fn an_upload_is_continued_where_the_connection_broke() {
         client.append(&upload, kept, &bytes[kept..]).await.expect(202);
         client.finish_upload(&upload, &digest_of(&bytes), b"").await.expect(201);
     }
-}
+});
 
-#[tokio::test]
-async fn a_blob_is_mounted_from_the_repository_that_has_it() {
-    let sandbox = Sandbox::start().await;
-    let client = sandbox.client();
+in_both_shapes!(a_blob_is_mounted_from_the_repository_that_has_it, |registry| async move {
+    let client = registry.client();
     let digest = client.push_blob("a", b"to be mounted").await;
     let reply = client.post(&format!("/v2/b/blobs/uploads/?mount={digest}&from=a")).await.expect(201);
     assert_eq!(reply.header("docker-content-digest"), digest);
@@ -205,22 +187,18 @@ async fn a_blob_is_mounted_from_the_repository_that_has_it() {
     // The mounted blob stands on its own.
     client.delete(&format!("/v2/a/blobs/{digest}")).await.expect(202);
     client.get_blob("b", &digest).await.expect(200);
-}
+});
 
-#[tokio::test]
-async fn without_a_source_a_blob_is_mounted_from_wherever_it_is() {
-    let sandbox = Sandbox::start().await;
-    let client = sandbox.client();
+in_both_shapes!(without_a_source_a_blob_is_mounted_from_wherever_it_is, |registry| async move {
+    let client = registry.client();
     let bytes = content::bytes(1, 100_000);
     let digest = client.push_blob("a", &bytes).await;
     let reply = client.post(&format!("/v2/b/blobs/uploads/?mount={digest}")).await.expect(201);
     assert!(client.get(&reply.location()).await.expect(200).body == bytes);
-}
+});
 
-#[tokio::test]
-async fn a_blob_that_cannot_be_mounted_is_to_be_uploaded() {
-    let sandbox = Sandbox::start().await;
-    let client = sandbox.client();
+in_both_shapes!(a_blob_that_cannot_be_mounted_is_to_be_uploaded, |registry| async move {
+    let client = registry.client();
     client.push_blob("a", b"something").await;
     for from in ["&from=a", "&from=nowhere", "&from=NO_NAME", ""] {
         let bytes = format!("nobody has this {from}");
@@ -229,12 +207,10 @@ async fn a_blob_that_cannot_be_mounted_is_to_be_uploaded() {
         client.finish_upload(&upload, &absent, bytes.as_bytes()).await.expect(201);
     }
     client.post("/v2/b/blobs/uploads/?mount=sha256:bad&from=a").await.expect_error(400, "DIGEST_INVALID");
-}
+});
 
-#[tokio::test]
-async fn a_length_that_contradicts_the_range_is_refused() {
-    let sandbox = Sandbox::start().await;
-    let client = sandbox.client();
+in_both_shapes!(a_length_that_contradicts_the_range_is_refused, |registry| async move {
+    let client = registry.client();
     let upload = client.start_upload("a").await;
     for range in ["0-1", "0-10", "5", "x-y", "3-1", "-1", "0-99999999999999999999"] {
         let reply = client.patch(&upload).header("content-range", range).body("four").await;
@@ -242,4 +218,4 @@ async fn a_length_that_contradicts_the_range_is_refused() {
     }
     assert_eq!(client.get(&upload).await.expect(204).header("range"), "0-0");
     client.append(&upload, 0, b"four").await.expect(202);
-}
+});

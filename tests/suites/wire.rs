@@ -1,25 +1,63 @@
 //! A connection without a client's manners: bytes are sent as they are, and what comes back is read as it comes.
 
-use std::time::Duration;
+use std::{net::SocketAddr, time::Duration};
 
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
 };
-use zot_tests::{Sandbox, wait};
+use zot_tests::{Registry, Sandbox, front::Names, wait};
 
-/// A raw connection.
-pub(crate) struct Wire(TcpStream);
+/// What has a process of ours to connect to.
+pub(crate) trait Reach {
+    /// Where that process listens.
+    fn process_address(&self) -> SocketAddr;
+
+    /// What it calls the repositories of this test.
+    fn names(&self) -> Names {
+        Names::as_they_are()
+    }
+}
+
+impl Reach for Sandbox {
+    fn process_address(&self) -> SocketAddr {
+        self.address()
+    }
+}
+
+impl Reach for Registry {
+    fn process_address(&self) -> SocketAddr {
+        self.process_address()
+    }
+
+    fn names(&self) -> Names {
+        self.names().clone()
+    }
+}
+
+/// A raw connection to a process of ours: no front that would correct what is sent stands in between.
+pub(crate) struct Wire {
+    stream: TcpStream,
+    names: Names,
+}
 
 impl Wire {
     /// Connects.
-    pub(crate) async fn open(sandbox: &Sandbox) -> Self {
-        Self(TcpStream::connect(sandbox.address()).await.unwrap())
+    pub(crate) async fn open(to: &impl Reach) -> Self {
+        Self { stream: TcpStream::connect(to.process_address()).await.unwrap(), names: to.names() }
     }
 
-    /// Sends `text`; a connection that the other side has closed is no failure.
+    /// Sends `text`, in which only the name of a repository that a request begins with is another; a connection that the other side has
+    /// closed is no failure.
     pub(crate) async fn send(&mut self, text: &str) -> bool {
-        self.0.write_all(text.as_bytes()).await.is_ok()
+        let text = match text.split_once(' ') {
+            Some((method, rest)) => {
+                let (path, rest) = rest.split_at(rest.find(' ').unwrap_or(rest.len()));
+                format!("{method} {}{rest}", self.names.outward(path))
+            }
+            None => text.to_owned(),
+        };
+        self.stream.write_all(text.as_bytes()).await.is_ok()
     }
 
     /// Reads until `end` was seen or the connection ends, and gives what came.
@@ -28,7 +66,7 @@ impl Wire {
         let read = async {
             let mut buffer = [0; 4096];
             while !String::from_utf8_lossy(&text).contains(end) {
-                match self.0.read(&mut buffer).await {
+                match self.stream.read(&mut buffer).await {
                     Ok(0) | Err(_) => break,
                     Ok(length) => text.extend_from_slice(&buffer[..length]),
                 }
@@ -58,7 +96,7 @@ impl Wire {
         let mut buffer = [0; 4096];
         let closed = async {
             loop {
-                match self.0.read(&mut buffer).await {
+                match self.stream.read(&mut buffer).await {
                     Ok(0) | Err(_) => return,
                     Ok(_) => {}
                 }
@@ -69,8 +107,8 @@ impl Wire {
 }
 
 /// Sends one request, with `Connection: close`, and gives the whole answer.
-pub(crate) async fn exchange(sandbox: &Sandbox, request_line: &str, headers: &str, body: &str) -> String {
-    let mut wire = Wire::open(sandbox).await;
+pub(crate) async fn exchange(with: &impl Reach, request_line: &str, headers: &str, body: &str) -> String {
+    let mut wire = Wire::open(with).await;
     wire.send(&format!("{request_line} HTTP/1.1\r\nHost: registry\r\nConnection: close\r\n{headers}\r\n{body}")).await;
     wire.read_to_end().await
 }

@@ -8,7 +8,7 @@ use std::{
 
 use tempfile::TempDir;
 
-use crate::{installed, port, process::Process, skip::find_program, wait};
+use crate::{guardian, installed, port, process::Process, skip::find_program, wait};
 
 /// A running DynamoDB server without any table. It takes any credentials.
 pub struct DynamoDb {
@@ -28,6 +28,7 @@ impl DynamoDb {
     /// Starts a server and waits until it answers.
     pub async fn start() -> Self {
         let directory = TempDir::new().expect("a directory");
+        guardian::remove(directory.path());
         let port = port::free();
         let process = spawn(&directory, port);
         let server = Self { process, port, directory };

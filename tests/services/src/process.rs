@@ -9,9 +9,9 @@ use std::{
 pub use rustix::process::Signal;
 use rustix::process::{Pid, kill_process};
 
-use crate::wait;
+use crate::{guardian, wait};
 
-/// A child that dies with its owner.
+/// A child that dies with its owner, and with the test binary at the latest.
 pub struct Process {
     child: Child,
 }
@@ -21,7 +21,9 @@ impl Process {
     pub fn spawn(mut command: Command, log: &Path) -> Self {
         let log = File::options().create(true).append(true).open(log).expect("the log file");
         command.stdout(log.try_clone().expect("the log file")).stderr(log);
-        Self { child: command.spawn().expect("the program starts") }
+        let child = command.spawn().expect("the program starts");
+        guardian::kill(child.id());
+        Self { child }
     }
 
     /// Its process id.
@@ -44,6 +46,7 @@ impl Process {
         // Fails only if it has ended already.
         self.child.kill().ok();
         self.child.wait().expect("the end of the process");
+        guardian::spare(self.child.id());
     }
 
     /// Waits until it ends by itself.

@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    io::{Read as _, Write as _},
     net::{Ipv4Addr, TcpStream},
     path::PathBuf,
     process::Command,
@@ -9,7 +10,7 @@ use std::{
 
 use tempfile::TempDir;
 
-use crate::{installed, port, process::Process, wait};
+use crate::{guardian, installed, port, process::Process, wait};
 
 /// What the server's one user signs with.
 pub const ACCESS_KEY: &str = "AKIATEST";
@@ -20,6 +21,8 @@ pub const REGION: &str = "us-east-1";
 
 /// How many ports the server needs, the first one for S3.
 const PORTS: usize = 10;
+/// The one of them where buckets are directories.
+const FILER: usize = 6;
 
 /// A running S3 server without any bucket.
 pub struct S3 {
@@ -37,6 +40,7 @@ impl S3 {
     /// Starts a server and waits until it answers.
     pub async fn start() -> Self {
         let directory = TempDir::new().expect("a directory");
+        guardian::remove(directory.path());
         let ports = [(); PORTS].map(|()| port::free());
         let process = spawn(&directory, &ports);
         let server = Self { process, ports, directory };
@@ -47,6 +51,12 @@ impl S3 {
     /// Its URL.
     pub fn endpoint(&self) -> String {
         format!("http://127.0.0.1:{}", self.ports[0])
+    }
+
+    /// Creates a bucket, without the signature that S3 itself would want.
+    pub fn create_bucket(&self, name: &str) {
+        let answer = ask(self.ports[FILER], &format!("POST /buckets/{name}/")).unwrap_or_default();
+        assert!(answer.starts_with("HTTP/1.1 201"), "cannot create the bucket {name}: {answer}");
     }
 
     /// Its process, to be stopped and continued.
@@ -99,9 +109,14 @@ fn spawn(directory: &TempDir, ports: &[u16; PORTS]) -> Process {
 
 /// Whether the port answers HTTP at all.
 fn refuses(port: u16) -> bool {
-    use std::io::{Read, Write};
-    let Ok(mut stream) = TcpStream::connect((Ipv4Addr::LOCALHOST, port)) else { return false };
-    let asked = stream.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+    ask(port, "GET /").is_some_and(|answer| answer.starts_with("HTTP/1.1 403"))
+}
+
+/// The answer to a request without headers or body.
+fn ask(port: u16, request: &str) -> Option<String> {
+    let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).ok()?;
+    let head = format!("{request} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+    stream.write_all(head.as_bytes()).ok()?;
     let mut answer = String::new();
-    asked.and_then(|()| stream.read_to_string(&mut answer)).is_ok() && answer.starts_with("HTTP/1.1 403")
+    stream.read_to_string(&mut answer).ok().map(|_| answer)
 }

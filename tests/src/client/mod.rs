@@ -4,6 +4,7 @@ mod call;
 mod connect;
 mod registry;
 mod reply;
+mod retry;
 
 use std::sync::Arc;
 

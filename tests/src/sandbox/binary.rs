@@ -1,4 +1,4 @@
-//! Where the binary under test is, and running it to its end.
+//! Where the binaries under test are, and running it to its end.
 
 use std::{
     env,
@@ -6,7 +6,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-/// Names the binary to test instead of the one that cargo built beside the tests.
+/// Names the `zot` to test, with the other binaries beside it, instead of those that cargo built beside the tests.
 const BINARY: &str = "ZOT_TEST_BINARY";
 
 /// What a run of the binary came to.
@@ -22,7 +22,12 @@ pub struct Output {
 
 /// A command of the `zot` binary, without arguments.
 pub fn command() -> Command {
-    let mut command = Command::new(binary());
+    program("zot")
+}
+
+/// A command of one of the binaries, without arguments.
+pub(crate) fn program(name: &str) -> Command {
+    let mut command = Command::new(binary(name));
     command.stdin(Stdio::null());
     command
 }
@@ -34,8 +39,9 @@ pub fn run(arguments: &[&str]) -> Output {
     Output { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
 }
 
-fn binary() -> PathBuf {
-    let binary = env::var_os(BINARY).map_or_else(beside_the_tests, PathBuf::from);
+fn binary(name: &str) -> PathBuf {
+    let all_in_one = env::var_os(BINARY).map_or_else(beside_the_tests, PathBuf::from);
+    let binary = if name == "zot" { all_in_one } else { all_in_one.with_file_name(name) };
     assert!(
         binary.is_file(),
         "no binary at {}: run `cargo build --workspace` first (tests/run does), or name one in {BINARY}",

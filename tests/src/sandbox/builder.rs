@@ -91,7 +91,7 @@ impl Builder {
 }
 
 /// Sets the member at `path`, and makes the objects on the way.
-pub(super) fn set(config: &mut Value, path: &str, value: Value) {
+pub(crate) fn set(config: &mut Value, path: &str, value: Value) {
     let (parents, key) = path.trim_start_matches('/').rsplit_once('/').unwrap_or(("", path.trim_start_matches('/')));
     let section = parents.split('/').filter(|key| !key.is_empty()).fold(config, |section, key| {
         let members = section.as_object_mut().expect("a section");

@@ -12,13 +12,18 @@ const TAIL_LINES: usize = 40;
 pub struct Log(String);
 
 impl Log {
-    pub(super) fn read(file: &Path) -> Self {
+    pub(crate) fn read(file: &Path) -> Self {
         Self(String::from_utf8_lossy(&fs::read(file).unwrap_or_default()).into_owned())
     }
 
     /// All of it.
     pub fn text(&self) -> &str {
         &self.0
+    }
+
+    /// What follows after its first `bytes`.
+    pub(crate) fn after(&self, bytes: usize) -> Self {
+        Self(self.0.get(bytes..).unwrap_or_default().to_owned())
     }
 
     /// Every line that is JSON.
@@ -32,13 +37,13 @@ impl Log {
     }
 
     /// Lines of level error (or worse) that contain none of `tolerated`, and what is no JSON and tells of a panic.
-    pub(super) fn errors_without(&self, tolerated: &[String]) -> Vec<&str> {
+    pub(crate) fn errors_without(&self, tolerated: &[String]) -> Vec<&str> {
         let wrong = |line: &&str| line.contains(r#""level":"error""#) || line.contains("panicked at");
         self.0.lines().filter(wrong).filter(|line| !tolerated.iter().any(|text| line.contains(text))).collect()
     }
 
     /// The last lines.
-    pub(super) fn tail(&self) -> String {
+    pub(crate) fn tail(&self) -> String {
         let lines: Vec<&str> = self.0.lines().collect();
         lines[lines.len().saturating_sub(TAIL_LINES)..].join("\n")
     }

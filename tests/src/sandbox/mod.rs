@@ -22,6 +22,7 @@ use crate::{
     wait,
 };
 
+pub(crate) use self::{binary::program, builder::set};
 pub use self::{
     binary::{Output, command, run},
     builder::Builder,

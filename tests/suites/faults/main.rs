@@ -3,6 +3,7 @@
 //! One reference model knows what was acknowledged; every test loads the real binary, breaks something and asks the model.
 #![cfg(test)]
 
+mod cluster;
 mod damage;
 mod disk;
 mod disk_fails;

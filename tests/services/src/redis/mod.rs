@@ -14,7 +14,7 @@ use std::{
 
 use tempfile::TempDir;
 
-use crate::{port, process::Process, skip::find_program, wait};
+use crate::{guardian, port, process::Process, skip::find_program, wait};
 use authority::issue;
 pub use cluster::RedisCluster;
 pub use sentinels::{MASTER_NAME, RedisSentinels};
@@ -65,6 +65,7 @@ impl Redis {
 
     async fn start_as(mode: Mode) -> Self {
         let directory = TempDir::new().expect("a directory");
+        guardian::remove(directory.path());
         if mode == Mode::Tls {
             issue(directory.path());
         }

@@ -5,11 +5,13 @@ mod suite;
 
 use std::{
     io::{self, Write as _},
+    net::SocketAddr,
+    path::Path,
     time::Duration,
 };
 
 use tokio::{process::Command, time::timeout};
-use zot_tests::{Sandbox, skip::skip};
+use zot_tests::{Cluster, Sandbox, cluster::Services, skip::skip};
 
 use crate::authority::Authority;
 
@@ -25,12 +27,30 @@ const PLAIN: &[(&str, &str)] = &[("OCI_TLS", "disabled")];
 
 #[tokio::test]
 async fn nothing_fails_or_is_skipped_in_profile_1_1() {
-    run_main("1.1", &Sandbox::start().await, PLAIN).await;
+    let registry = Sandbox::start().await;
+    run_main("1.1", registry.address(), registry.directory(), PLAIN).await;
 }
 
 #[tokio::test]
 async fn nothing_fails_or_is_skipped_in_the_profile_of_what_comes_next() {
-    run_main("dev", &Sandbox::start().await, PLAIN).await;
+    let registry = Sandbox::start().await;
+    run_main("dev", registry.address(), registry.directory(), PLAIN).await;
+}
+
+/// Each request of a test meets another gateway.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_fails_or_is_skipped_in_a_cluster() {
+    if let Err(reason) = Services::available() {
+        return skip("conformance in a cluster", &reason);
+    }
+    let cluster = Cluster::builder().shared(&Services::shared().await.endpoints()).start().await;
+    let front = cluster.front().await;
+    for profile in ["1.1", "dev"] {
+        if !run_main(profile, front.address(), cluster.directory(), PLAIN).await {
+            return;
+        }
+    }
+    assert!(front.shares().iter().all(|requests| *requests > 500), "{:?}", front.shares());
 }
 
 /// Go speaks HTTP/2 where the server offers it under TLS.
@@ -39,7 +59,8 @@ async fn nothing_fails_or_is_skipped_over_tls() {
     let authority = Authority::new();
     let registry = authority.registry().await;
     let trusted = authority.write(&registry.directory().join("trusted.pem"));
-    run_main("dev", &registry, &[("OCI_TLS", "enabled"), ("SSL_CERT_FILE", trusted.to_str().expect("a readable path"))]).await;
+    let settings = [("OCI_TLS", "enabled"), ("SSL_CERT_FILE", trusted.to_str().expect("a readable path"))];
+    run_main("dev", registry.address(), registry.directory(), &settings).await;
 }
 
 /// The suite as it was released with 1.1.1, which is another program than that of today.
@@ -61,19 +82,20 @@ async fn nothing_fails_in_the_suite_of_release_1_1_1() {
     assert_eq!(counts.passed, 75);
 }
 
-async fn run_main(profile: &str, registry: &Sandbox, settings: &[(&str, &str)]) {
-    let (results, url) = (registry.directory().join("conformance"), registry.url());
-    let what = format!("{profile} over {}", url.split(':').next().unwrap_or_default());
+/// Whether it could be run.
+async fn run_main(profile: &str, address: SocketAddr, directory: &Path, settings: &[(&str, &str)]) -> bool {
+    let what = format!("{profile} at {address}");
     let Some(counts) = run(&MAIN, &what, |command| {
-        command.env("OCI_REGISTRY", registry.address().to_string()).envs(settings.iter().copied()).env("OCI_VERSION", profile);
-        command.env("OCI_RESULTS_DIR", &results).current_dir(registry.directory());
+        command.env("OCI_REGISTRY", address.to_string()).envs(settings.iter().copied()).env("OCI_VERSION", profile);
+        command.env("OCI_RESULTS_DIR", directory.join(format!("conformance-{profile}"))).current_dir(directory);
     })
     .await
     else {
-        return;
+        return false;
     };
     assert_eq!((counts.failed, counts.skipped), (0, 0), "{what}");
     assert!(counts.passed > 800, "{what}: only {} tests ran", counts.passed);
+    true
 }
 
 /// Runs a suite and says what it counted, or says why it cannot run here.

@@ -15,6 +15,10 @@ pub(crate) enum Stopped {
 pub(crate) async fn attempt(call: Call<'_>, expected: &[u16]) -> Result<Reply, Stopped> {
     let answer = tokio::time::timeout(wait::PATIENCE, call.try_send()).await.expect("every request is answered, one way or the other");
     let Ok(reply) = answer else { return Err(Stopped::Gone) };
+    // So a front says that a gateway broke the connection, or that none takes one.
+    if reply.status == 502 {
+        return Err(Stopped::Gone);
+    }
     if reply.status == 503 {
         let seconds: u64 = reply.header("retry-after").parse().expect("a 503 says when to try again");
         assert!(seconds > 0);

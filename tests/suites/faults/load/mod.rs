@@ -15,8 +15,11 @@ use zot_tests::Client;
 
 use crate::{model::Model, random::Random};
 
-pub(crate) use self::upload::{AfterFailure, offset};
 use self::writer::Writer;
+pub(crate) use self::{
+    upload::{AfterFailure, offset},
+    writer::WhenGone,
+};
 
 /// Writers at a time.
 const WRITERS: u64 = 4;
@@ -36,8 +39,13 @@ pub(crate) struct Running {
 
 impl Load {
     pub(crate) fn new(random: &Random) -> Self {
+        Self::with(random, WhenGone::Stop)
+    }
+
+    /// A load whose writers do `when_gone` when a connection breaks.
+    pub(crate) fn with(random: &Random, when_gone: WhenGone) -> Self {
         let model = Model::default();
-        let writers = (0..WRITERS).map(|number| Writer::new(number, random.fork(number), model.clone())).collect();
+        let writers = (0..WRITERS).map(|number| Writer::new(number, random.fork(number), model.clone(), when_gone)).collect();
         Self { model, writers }
     }
 

@@ -18,8 +18,8 @@ use crate::{
     random::Random,
 };
 
-/// Repositories that all writers push to.
-const REPOSITORIES: [&str; 3] = ["alpha", "alpha/nested", "beta"];
+/// Repositories that all writers push to; of a cluster's nodes each owns some.
+const REPOSITORIES: [&str; 6] = ["alpha", "alpha/nested", "beta", "gamma/delta", "epsilon", "zeta/eta/theta"];
 /// Private tags of a writer in each repository.
 const TAGS: u64 = 5;
 /// How long a writer rests after the registry refused for lack of storage.
@@ -51,11 +51,21 @@ pub(super) struct Writer {
     pushed: Vec<Pushed>,
     loose_blobs: Vec<Fact>,
     upload: Option<Upload>,
+    when_gone: WhenGone,
+}
+
+/// What a writer does when a connection breaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum WhenGone {
+    /// It stops: the registry was one process.
+    Stop,
+    /// It goes on with others, which have what an upload had unless that may be lost.
+    GoOn(AfterFailure),
 }
 
 impl Writer {
-    pub(super) fn new(number: u64, random: Random, model: Model) -> Self {
-        Self { number, random, model, pushed: Vec::new(), loose_blobs: Vec::new(), upload: None }
+    pub(super) fn new(number: u64, random: Random, model: Model, when_gone: WhenGone) -> Self {
+        Self { number, random, model, pushed: Vec::new(), loose_blobs: Vec::new(), upload: None, when_gone }
     }
 
     pub(super) fn number(&self) -> u64 {
@@ -67,8 +77,8 @@ impl Writer {
         while !stop.load(Ordering::Relaxed) {
             match self.step(client).await {
                 Ok(()) => {}
-                Err(Stopped::Gone) => return,
-                Err(Stopped::Unavailable) => {
+                Err(Stopped::Gone) if self.when_gone == WhenGone::Stop => return,
+                Err(Stopped::Gone | Stopped::Unavailable) => {
                     self.model.refused();
                     tokio::time::sleep(REST).await;
                 }
@@ -255,9 +265,14 @@ impl Writer {
                 Upload::start(client, &repository, content).await?
             }
         };
-        let stepped = upload.step(client, &self.model, &mut self.random).await;
+        let after = if let WhenGone::GoOn(after) = self.when_gone { after } else { AfterFailure::Kept };
+        let stepped = upload.step(client, &self.model, &mut self.random, after).await;
         let over = match stepped {
             Ok(finished) => finished,
+            Err(_) if self.when_gone != WhenGone::Stop => {
+                upload.doubt();
+                false
+            }
             Err(Stopped::Unavailable) => !upload.must_go_on(),
             Err(Stopped::Gone) => false,
         };

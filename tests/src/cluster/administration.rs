@@ -1,0 +1,93 @@
+//! What an administrator does to a cluster: looks at it, drains a node, removes one, ends it all.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::{Cluster, Member};
+use crate::{
+    sandbox::{Output, run},
+    wait,
+};
+
+/// What a cluster says of itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Status {
+    /// Grows with every change of the members.
+    pub view: u64,
+    /// The name of the leader, if there is one.
+    pub leader: Option<String>,
+    /// The state of every node, by its name.
+    pub states: BTreeMap<String, String>,
+}
+
+impl Status {
+    /// The names of the nodes that own their shares.
+    pub fn up(&self) -> Vec<&str> {
+        self.states.iter().filter(|(_, state)| *state == "up").map(|(name, _)| name.as_str()).collect()
+    }
+
+    fn read(output: &Output) -> Option<Self> {
+        let status: Value = serde_json::from_str(&output.stdout).ok()?;
+        let members = status["view"]["members"].as_array()?;
+        let name = |member: &Value| Some(member["name"].as_str()?.to_owned());
+        let leader = members.iter().find(|member| member["id"] == status["leader"]).and_then(name);
+        let states = members.iter().filter_map(|member| Some((name(member)?, member["state"].as_str()?.to_owned()))).collect();
+        Some(Self { view: status["view"]["number"].as_u64()?, leader, states })
+    }
+}
+
+impl Cluster {
+    /// What it says of itself, or nothing if nobody says anything.
+    pub async fn status(&self) -> Option<Status> {
+        Status::read(&self.administer("status", &["--json"]).await)
+    }
+
+    /// Waits until what it says of itself is as wanted, and gives that.
+    pub async fn status_in_which(&self, what: &str, holds: impl Fn(&Status) -> bool) -> Status {
+        let mut status = None;
+        let reached = wait::within(wait::PATIENCE, async || {
+            status = self.status().await;
+            status.as_ref().is_some_and(&holds)
+        });
+        assert!(reached.await, "in vain until {what}: {status:?}; the logs:\n{}", self.tails());
+        status.expect("a status")
+    }
+
+    /// Waits until every node owns its share, and gives what the cluster then says of itself.
+    pub async fn all_nodes_up(&self) -> Status {
+        self.status_in_which("all nodes are up", |status| status.up().len() == self.nodes.len()).await
+    }
+
+    /// The number of the node that leads.
+    pub async fn leader(&self) -> usize {
+        let status = self.status_in_which("somebody leads", |status| status.leader.is_some()).await;
+        self.nodes.iter().position(|node| Some(node.name()) == status.leader.as_deref()).expect("one of the nodes")
+    }
+
+    /// Has the node called `name` give its share to the others.
+    pub async fn drain(&self, name: &str) {
+        let output = self.administer("drain", &[name]).await;
+        assert_eq!(output.code, Some(0), "{output:?}");
+    }
+
+    /// Has the others forget the node called `name`.
+    pub async fn remove(&self, name: &str) {
+        let output = self.administer("remove", &[name]).await;
+        assert_eq!(output.code, Some(0), "{output:?}");
+    }
+
+    /// Ends every process as it should end, all at once.
+    pub async fn terminate(&mut self) {
+        let ended = futures::future::join_all(self.members_mut().map(Member::terminate)).await;
+        assert!(ended.iter().all(std::process::ExitStatus::success), "{ended:?}; the logs:\n{}", self.tails());
+    }
+
+    /// Runs `zot cluster COMMAND FILE` with these arguments.
+    async fn administer(&self, command: &str, arguments: &[&str]) -> Output {
+        let file = self.gateways[0].config_file().to_str().expect("a readable path").to_owned();
+        let all = ["cluster", command, &file].into_iter().chain(arguments.iter().copied()).map(str::to_owned).collect::<Vec<_>>();
+        let running = tokio::task::spawn_blocking(move || run(&all.iter().map(String::as_str).collect::<Vec<_>>()));
+        running.await.expect("the command ends")
+    }
+}

@@ -1,0 +1,102 @@
+//! What the nodes of a cluster share: S3 for bytes, DynamoDB for rows, Redis for what may be lost.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, AtomicUsize, Ordering},
+};
+
+use serde_json::{Value, json};
+use tokio::sync::{Mutex, OnceCell};
+use zot_services::{
+    DynamoDb, Redis, S3,
+    s3::{ACCESS_KEY, REGION, SECRET_KEY},
+};
+
+/// The bucket of all clusters.
+const BUCKET: &str = "clusters";
+
+/// Running servers. Each can be stopped and continued while others use it.
+pub struct Services {
+    /// The S3 server.
+    pub s3: Mutex<S3>,
+    /// The DynamoDB server.
+    pub dynamodb: Mutex<DynamoDb>,
+    /// The Redis server.
+    pub redis: Mutex<Redis>,
+    endpoints: Endpoints,
+}
+
+/// Where the servers are reached; a proxy that breaks things may stand in between.
+#[derive(Debug, Clone)]
+pub struct Endpoints {
+    /// URL of the S3 server.
+    pub s3: String,
+    /// URL of the DynamoDB server.
+    pub dynamodb: String,
+    /// URL of the Redis server.
+    pub redis: String,
+}
+
+static SHARED: OnceCell<Arc<Services>> = OnceCell::const_new();
+static TRIED: AtomicBool = AtomicBool::new(false);
+static CLUSTERS: AtomicUsize = AtomicUsize::new(0);
+
+impl Services {
+    /// Whether all of them can be started here; otherwise why not.
+    pub fn available() -> Result<(), String> {
+        S3::available().and_then(|()| DynamoDb::available()).and_then(|()| Redis::available())
+    }
+
+    /// Servers of one's own.
+    pub async fn start() -> Arc<Self> {
+        let (s3, dynamodb, redis) = tokio::join!(S3::start(), DynamoDb::start(), Redis::start());
+        s3.create_bucket(BUCKET);
+        let endpoints = Endpoints { s3: s3.endpoint(), dynamodb: dynamodb.endpoint(), redis: redis.url() };
+        Arc::new(Self { s3: Mutex::new(s3), dynamodb: Mutex::new(dynamodb), redis: Mutex::new(redis), endpoints })
+    }
+
+    /// The servers that all tests of this binary share; started by the first that asks.
+    pub async fn shared() -> Arc<Self> {
+        let start = async || {
+            // Every test would otherwise wait as long as the first.
+            assert!(!TRIED.swap(true, Ordering::Relaxed), "the shared servers could not be started: see the test that tried");
+            Self::start().await
+        };
+        SHARED.get_or_init(start).await.clone()
+    }
+
+    /// Where they are reached.
+    pub fn endpoints(&self) -> Endpoints {
+        self.endpoints.clone()
+    }
+}
+
+impl Endpoints {
+    /// The part of a configuration that keeps a cluster's content here, apart from that of every other cluster.
+    pub(super) fn place(&self) -> Value {
+        let name = format!("c{}", CLUSTERS.fetch_add(1, Ordering::Relaxed));
+        let table = |of: &str| format!("{name}-{of}");
+        json!({
+            "storage": {
+                "storageDriver": {
+                    "name": "s3", "bucket": BUCKET, "region": REGION, "regionendpoint": self.s3, "accesskey": ACCESS_KEY,
+                    "secretkey": SECRET_KEY, "forcepathstyle": true, "secure": false, "rootdirectory": format!("/{name}"),
+                },
+                "cacheDriver": {
+                    "name": "dynamodb", "endpoint": self.dynamodb, "region": REGION,
+                    "cacheTablename": table("blobs"), "repoMetaTablename": table("repositories"), "imageMetaTablename": table("manifests"),
+                    "repoBlobsInfoTablename": table("links"), "userDataTablename": table("users"), "apiKeyTablename": table("keys"),
+                    "versionTablename": table("version"),
+                },
+                "remoteCache": true,
+            },
+            "cluster": {"redis": {"url": self.redis, "keyprefix": name}},
+        })
+    }
+}
+
+/// What the AWS libraries of the nodes look for.
+pub(super) fn credentials() -> Vec<(String, String)> {
+    let variables = [("AWS_ACCESS_KEY_ID", ACCESS_KEY), ("AWS_SECRET_ACCESS_KEY", SECRET_KEY), ("AWS_REGION", REGION)];
+    variables.map(|(name, value)| (name.to_owned(), value.to_owned())).into()
+}

@@ -1,0 +1,102 @@
+//! A registry of either shape, as its clients see it.
+
+use std::{net::SocketAddr, thread};
+
+use super::{
+    Settings,
+    standing::{self, Standing},
+};
+use crate::{
+    client::Client,
+    cluster::Cluster,
+    front::{Front, Names},
+    sandbox::Sandbox,
+};
+
+/// A running registry. Dropping it fails the test if an unannounced error was logged.
+pub struct Registry {
+    holder: Holder,
+    front: Option<Front>,
+    names: Names,
+}
+
+enum Holder {
+    AllInOne(Box<Sandbox>),
+    Own(Box<Cluster>),
+    Standing(&'static Standing),
+}
+
+impl Registry {
+    pub(super) async fn all_in_one(settings: Settings) -> Self {
+        let builder = settings.0.into_iter().fold(Sandbox::builder(), |builder, (path, value)| builder.set(&path, value));
+        Self { holder: Holder::AllInOne(Box::new(builder.start().await)), front: None, names: Names::as_they_are() }
+    }
+
+    pub(super) async fn own_cluster(settings: Settings) -> Self {
+        let builder = settings.0.into_iter().fold(Cluster::builder(), |builder, (path, value)| builder.set(&path, value));
+        let cluster = builder.start().await;
+        let front = cluster.front().await;
+        Self { holder: Holder::Own(Box::new(cluster)), front: Some(front), names: Names::as_they_are() }
+    }
+
+    pub(super) async fn in_standing_cluster() -> Self {
+        let standing = standing::get().await;
+        let names = standing.names();
+        let front = Front::start(standing.cluster().gateway_addresses(), names.clone()).await;
+        Self { holder: Holder::Standing(standing), front: Some(front), names }
+    }
+
+    /// Where clients reach it.
+    pub fn address(&self) -> SocketAddr {
+        match (&self.front, &self.holder) {
+            (Some(front), _) => front.address(),
+            (None, Holder::AllInOne(sandbox)) => sandbox.address(),
+            (None, _) => unreachable!("a cluster has a front"),
+        }
+    }
+
+    /// Its address, like `http://127.0.0.1:12345`.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address())
+    }
+
+    /// A client of it, with connections of its own.
+    pub fn client(&self) -> Client {
+        Client::new(&self.url())
+    }
+
+    /// Where bytes that are no HTTP are sent: to a process of ours, past the front.
+    pub fn process_address(&self) -> SocketAddr {
+        match &self.holder {
+            Holder::AllInOne(sandbox) => sandbox.address(),
+            Holder::Own(cluster) => cluster.gateways()[0].address(),
+            Holder::Standing(standing) => standing.cluster().gateways()[0].address(),
+        }
+    }
+
+    /// What [`Self::process_address`] calls the repositories of this test.
+    pub fn names(&self) -> &Names {
+        &self.names
+    }
+
+    /// The highest peak of memory that one of its processes has had, in bytes (`VmHWM`).
+    pub fn memory_peak_bytes(&self) -> u64 {
+        match &self.holder {
+            Holder::AllInOne(sandbox) => sandbox.memory_peak_bytes(),
+            Holder::Own(cluster) => cluster.memory_peak_bytes(),
+            Holder::Standing(standing) => standing.cluster().memory_peak_bytes(),
+        }
+    }
+}
+
+impl Drop for Registry {
+    fn drop(&mut self) {
+        // The others look at their logs themselves when they go.
+        let Holder::Standing(standing) = &self.holder else { return };
+        if thread::panicking() {
+            return standing.print_tails();
+        }
+        let errors = standing.new_errors();
+        assert!(errors.is_empty(), "the cluster logged errors during this test, or one at the same time:\n{}", errors.join("\n"));
+    }
+}

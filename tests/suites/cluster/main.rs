@@ -1,0 +1,10 @@
+//! What holds when processes of a cluster die, come and go: real gateways, real nodes, real S3, DynamoDB and Redis.
+#![cfg(test)]
+
+mod failover;
+mod lists;
+mod membership;
+mod restart;
+mod start;
+mod tags;
+mod uploads;

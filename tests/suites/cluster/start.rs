@@ -1,0 +1,47 @@
+//! Starting a cluster for a test, and telling what it measured.
+
+use std::{
+    io::{self, Write as _},
+    thread,
+    time::Duration,
+};
+
+use zot_tests::{
+    Cluster,
+    cluster::{Builder, Services},
+    skip::skip,
+};
+
+/// Repositories enough that every node owns some.
+pub(crate) const REPOSITORIES: usize = 12;
+
+/// The names of these repositories.
+pub(crate) fn repositories() -> Vec<String> {
+    (0..REPOSITORIES).map(|number| format!("team-{number}/app")).collect()
+}
+
+/// A cluster with shared storage to be set up, or nothing after saying that this test is skipped.
+pub(crate) async fn shared() -> Option<Builder> {
+    if let Err(reason) = Services::available() {
+        skip(&this_test(), &reason);
+        return None;
+    }
+    Some(Cluster::builder().shared(&Services::shared().await.endpoints()))
+}
+
+/// Says what was measured, also of a test that passes.
+pub(crate) fn tell(text: &str) {
+    // Not a printing macro: the test harness would swallow it.
+    writeln!(io::stderr().lock(), "{}: {text}", this_test()).ok();
+}
+
+/// How long things took, as a text.
+pub(crate) fn spread(mut times: Vec<Duration>) -> String {
+    times.sort_unstable();
+    let at = |share: usize| times.get((times.len() * share / 100).min(times.len().saturating_sub(1))).copied().unwrap_or_default();
+    format!("median {:.1?}, longest {:.1?} of {}", at(50), at(100), times.len())
+}
+
+fn this_test() -> String {
+    thread::current().name().unwrap_or("cluster").to_owned()
+}

@@ -1,0 +1,70 @@
+//! Uploads that outlive those who took their first bytes.
+
+use futures::future::join_all;
+use zot_tests::{Client, content, digest_of};
+
+use crate::start::{repositories, shared, spread, tell};
+
+/// An upload under way.
+struct Upload {
+    repository: String,
+    location: String,
+    content: Vec<u8>,
+    acknowledged: usize,
+}
+
+impl Upload {
+    /// Opens an upload and sends the first part of it, which ends amidst a block of the hash.
+    async fn begin(client: &Client, repository: &str, length: usize) -> Self {
+        let content = content::bytes(length as u64, length);
+        let acknowledged = length / 2 + 1;
+        let location = client.start_upload(repository).await;
+        let location = client.append(&location, 0, &content[..acknowledged]).await.expect(202).location();
+        Self { repository: repository.to_owned(), location, content, acknowledged }
+    }
+
+    /// Goes on from where it was acknowledged, and reads what came of it.
+    async fn finish(self, client: &Client) -> std::time::Duration {
+        let status = client.retry(|client| client.get(&self.location)).await;
+        let range = status.reply.expect(204).header("range").to_owned();
+        assert_eq!(range, format!("0-{}", self.acknowledged - 1), "{}", self.repository);
+        let (next, digest) = (self.acknowledged + (self.content.len() - self.acknowledged) / 2, digest_of(&self.content));
+        let location =
+            client.append(&self.location, self.acknowledged, &self.content[self.acknowledged..next]).await.expect(202).location();
+        client.finish_upload(&location, &digest, &self.content[next..]).await.expect(201);
+        assert!(client.get_blob(&self.repository, &digest).await.expect(200).body == self.content);
+        status.took
+    }
+}
+
+/// On both sides of every threshold: rows and objects, whole objects and parts.
+const LENGTHS: [usize; 4] = [3_000, 40_000, 1_500_000, 13_000_000];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_upload_goes_on_where_it_was_acknowledged_after_its_gateway_and_its_node_died() {
+    let Some(builder) = shared().await else { return };
+    let mut cluster = builder.start().await;
+    let first = cluster.gateway(0).client();
+    let begun = repositories().into_iter().zip(LENGTHS.into_iter().cycle());
+    let uploads = join_all(begun.map(|(repository, length)| {
+        let first = first.clone();
+        async move { Upload::begin(&first, &repository, length).await }
+    }))
+    .await;
+    // Every node owns some of the repositories: whichever dies, uploads are among what it had.
+    cluster.gateway(0).kill9();
+    cluster.node(0).kill9();
+    let second = cluster.gateway(1).client();
+    let gaps = join_all(uploads.into_iter().map(|upload| upload.finish(&second))).await;
+    tell(&format!("uploads answered again after the death of their gateway and node: {}", spread(gaps)));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_request_of_an_upload_may_meet_another_gateway() {
+    let Some(builder) = shared().await else { return };
+    let cluster = builder.start().await;
+    let front = cluster.front().await;
+    for (repository, length) in repositories().into_iter().zip(LENGTHS.into_iter().cycle()) {
+        Upload::begin(&front.client(), &repository, length).await.finish(&front.client()).await;
+    }
+}

@@ -1,0 +1,53 @@
+//! One cluster, one kind of fault, several times, under load all the while; then the model is asked.
+
+use std::{
+    io::{self, Write as _},
+    thread,
+};
+
+use zot_tests::{Cluster, cluster::Services, skip::skip};
+
+use super::{nemesis::Nemesis, probes::Probes};
+use crate::{
+    load::{AfterFailure, Load, WhenGone},
+    model::{check, push_to_every_repository},
+    rounds::Rounds,
+};
+
+/// Strikes `times` at a cluster under load, and holds it to everything that it acknowledged.
+pub(super) async fn campaign(nemesis: Nemesis, times: usize) {
+    if let Err(reason) = Services::available() {
+        return skip(&this_test(), &reason);
+    }
+    let mut rounds = Rounds::of(&format!("{nemesis:?} under load"), times);
+    // What breaks a server must not break it for the other tests of this binary.
+    let services = if nemesis.breaks_services() { Services::start().await } else { Services::shared().await };
+    let mut cluster = nemesis.tolerating(Cluster::builder().shared(&services.endpoints())).prepare();
+    let proxy = nemesis.arm(&mut cluster, &services).await;
+    cluster.start().await;
+    let front = cluster.front().await;
+    let after = if nemesis == Nemesis::EmptyRedis { AfterFailure::MayBeLost } else { AfterFailure::Kept };
+    let mut load = Load::with(&rounds.random, WhenGone::GoOn(after));
+    for round in 1..=rounds.count {
+        let (running, probes) = (load.start(&front.url()), Probes::start(&front).await);
+        tokio::time::sleep(rounds.random.milliseconds(500..1500)).await;
+        nemesis.strike(&mut cluster, &services, proxy.as_ref(), &mut rounds.random).await;
+        cluster.all_nodes_up().await;
+        load = running.stopped().await;
+        let gaps = probes.stop().await;
+        tell(&format!("{nemesis:?} {round}: {gaps}"));
+        load.resume_uploads(&front.client(), after).await;
+        let checked = check(&load.model, &front.client()).await;
+        push_to_every_repository(&load.model, &front.client(), rounds.random.next()).await;
+        tell(&format!("{nemesis:?} {round}: {} acknowledged, {} refused, {checked:?}", load.model.acknowledged(), load.model.refusals()));
+    }
+}
+
+fn tell(text: &str) {
+    // Not a printing macro: the test harness would swallow what a test that passes says.
+    writeln!(io::stderr().lock(), "{text}").ok();
+}
+
+fn this_test() -> String {
+    thread::current().name().unwrap_or("campaign").to_owned()
+}
