@@ -33,6 +33,11 @@ pub(crate) enum Command {
         /// The configuration file: JSON, YAML or TOML.
         config: PathBuf,
     },
+    /// Say whether it is ready on this host, by the exit code: for supervisors that can only run programs.
+    Ready {
+        /// The configuration file: JSON, YAML or TOML.
+        config: PathBuf,
+    },
     /// Ask the nodes of a cluster about it, and tell them what to do.
     Cluster {
         #[command(subcommand)]

@@ -25,6 +25,7 @@ fn main() -> ExitCode {
         _ if arguments.version => output::version("all-in-one"),
         Some(Command::Serve { config, .. }) => serve::serve(&config),
         Some(Command::Verify { config }) => zot_process::verify(&config, Part::AllInOne),
+        Some(Command::Ready { config }) => zot_process::ready(&config, async |config| zot_gateway::ready(&config.http).await),
         Some(Command::Cluster { command }) => cluster::run(command),
         Some(Command::Rebuild { config }) => rebuild::rebuild(&config),
         None => output::help(&mut Arguments::command()),

@@ -28,4 +28,9 @@ pub(crate) enum Command {
         /// The configuration file: JSON, YAML or TOML.
         config: PathBuf,
     },
+    /// Say whether it is ready on this host, by the exit code: for supervisors that can only run programs.
+    Ready {
+        /// The configuration file: JSON, YAML or TOML.
+        config: PathBuf,
+    },
 }

@@ -5,9 +5,11 @@ pub mod cluster_registry;
 mod configuration;
 mod front;
 pub mod http;
+mod ready;
 #[cfg(test)]
 mod sandbox;
 pub mod server;
 
 pub use configuration::{InvalidOrigin, tls_files};
 pub use front::{Front, cluster};
+pub use ready::ready;

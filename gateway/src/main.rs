@@ -23,6 +23,7 @@ fn main() -> ExitCode {
         _ if arguments.version => output::version("gateway"),
         Some(Command::Serve { config }) => zot_process::serve(&config, run),
         Some(Command::Verify { config }) => zot_process::verify(&config, Part::Gateway),
+        Some(Command::Ready { config }) => zot_process::ready(&config, async |config| zot_gateway::ready(&config.http).await),
         None => output::help(&mut Arguments::command()),
     }
 }

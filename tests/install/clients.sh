@@ -19,7 +19,7 @@ as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo -n "$@"; fi; }
 # From the system's own archive.
 install_packages() {
   local missing=()
-  for pair in skopeo:skopeo umoci:umoci buildah:buildah dockerd:docker.io ctr:containerd zstd:zstd unshare:util-linux; do
+  for pair in skopeo:skopeo umoci:umoci buildah:buildah dockerd:docker.io ctr:containerd docker-compose:docker-compose zstd:zstd unshare:util-linux; do
     has "${pair%%:*}" || missing+=("${pair##*:}")
   done
   has docker || missing+=(docker.io)
@@ -34,7 +34,7 @@ install_packages() {
 
 # From newer releases in the same archive, unpacked beside the system and not into it.
 unpack_newer() {
-  [ -x "$cache/bin/oras" ] && [ -x "$cache/bin/crane" ] && return
+  [ -x "$cache/bin/oras" ] && [ -x "$cache/bin/crane" ] && [ -x "$cache/bin/docker-compose-v2" ] && return
   local keys=/usr/share/keyrings/debian-archive-keyring.gpg apt="$cache/apt" archive
   archive=$(cat /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null | grep -oE 'https?://[^ ]+/debian/?( |$)' | grep -v snapshot | head -1)
   has apt-get && [ -n "$archive" ] && [ -r "$keys" ] || return
@@ -49,10 +49,12 @@ CONF
   (
     export APT_CONFIG="$apt/apt.conf"
     apt-get update -qq
-    cd "$apt/debs" && apt-get download -qq oras/trixie crane/sid
+    cd "$apt/debs" && apt-get download -qq oras/trixie docker-compose/trixie crane/sid
   )
   for package in "$apt"/debs/*.deb; do dpkg -x "$package" "$apt/unpacked"; done
   cp "$apt"/unpacked/usr/bin/{oras,crane} "$cache/bin/"
+  # A plugin of docker that also runs by itself.
+  cp "$apt/unpacked/usr/libexec/docker/cli-plugins/docker-compose" "$cache/bin/docker-compose-v2"
 }
 
 build_with_go() {
@@ -64,7 +66,7 @@ build_with_go >"$cache/log/go" 2>&1 &
 { install_packages >"$cache/log/apt" && unpack_newer >"$cache/log/newer"; } 2>"$cache/log/errors"
 wait
 export PATH="$cache/bin:$PATH"
-for program in skopeo umoci buildah dockerd docker ctr containerd zstd; do has $program || left_out $program apt; done
-for program in oras crane; do has $program || left_out $program newer; done
+for program in skopeo umoci buildah dockerd docker docker-compose ctr containerd zstd; do has $program || left_out $program apt; done
+for program in oras crane docker-compose-v2; do has $program || left_out $program newer; done
 has regctl || left_out regctl go
 exit 0

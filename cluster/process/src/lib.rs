@@ -1,10 +1,12 @@
 //! What the mains of all binaries share: reading the configuration, logs, threads, signals, and ending in good order.
 
 pub mod output;
+mod ready;
 mod reopen;
 mod serve;
 mod verify;
 
+pub use ready::ready;
 pub use serve::{Process, plane_tls_files, serve};
 pub use verify::verify;
 pub use zot_config::Part;

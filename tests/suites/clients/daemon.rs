@@ -7,6 +7,9 @@ use zot_tests::wait;
 
 use crate::program::Program;
 
+/// With them ends everything that runs in them.
+const NAMESPACES: &str = "--fork --pid --mount-proc --kill-child=SIGKILL";
+
 /// A running daemon. Dropping it kills everything that it started.
 pub(crate) struct Daemon {
     process: Child,
@@ -16,14 +19,30 @@ pub(crate) struct Daemon {
 impl Daemon {
     /// Starts `line` in namespaces of its own, or says why that cannot be done here.
     pub(crate) async fn start(unshare: &Program, line: &str) -> Result<Self, String> {
-        const NAMESPACES: &str = "--fork --pid --mount-proc --kill-child=SIGKILL";
-        unshare.attempt(&format!("{NAMESPACES} true")).await.map_err(|reason| format!("no namespaces: {reason}"))?;
+        Self::start_in(unshare, NAMESPACES, line).await
+    }
+
+    /// Starts `line` with a network of its own besides, which leads nowhere but to itself.
+    pub(crate) async fn start_apart(unshare: &Program, line: &str) -> Result<Self, String> {
+        // Without the loopback interface nothing could be published there.
+        let script = unshare.home().join("start");
+        std::fs::write(&script, format!("ip link set lo up\nexec {line}\n")).expect("a script");
+        Self::start_in(unshare, &format!("--net {NAMESPACES}"), &format!("sh {}", script.display())).await
+    }
+
+    async fn start_in(unshare: &Program, namespaces: &str, line: &str) -> Result<Self, String> {
+        unshare.attempt(&format!("{namespaces} true")).await.map_err(|reason| format!("no namespaces: {reason}"))?;
         let log = unshare.home().join("daemon.log");
         let file = std::fs::File::create(&log).expect("the daemon's log");
         let mut command = unshare.command();
-        command.args(NAMESPACES.split(' ')).args(line.split_whitespace());
+        command.args(namespaces.split(' ')).args(line.split_whitespace());
         command.stdout(file.try_clone().expect("the daemon's log")).stderr(Stdio::from(file));
         Ok(Self { process: command.spawn().expect("the daemon starts"), log })
+    }
+
+    /// The process whose namespaces it has.
+    pub(crate) fn pid(&self) -> u32 {
+        self.process.id().expect("it runs")
     }
 
     /// Waits until `line` of `client` succeeds: then it answers. Says why not if it ends or takes too long.

@@ -3,6 +3,7 @@
 
 mod authority;
 mod buildah;
+mod compose;
 mod conformance;
 mod containerd;
 mod crane;

@@ -102,6 +102,12 @@ pub(crate) fn build_directory() -> PathBuf {
     test.ancestors().nth(3).expect("the build directory").to_owned()
 }
 
+/// A program of this project, where cargo puts it.
+pub(crate) fn built(name: &str) -> PathBuf {
+    let test = env::current_exe().expect("the test's own path");
+    test.ancestors().nth(2).expect("the profile's directory").join(name)
+}
+
 /// The name of the running test, or `otherwise` where the harness runs it without a thread of its own.
 pub(crate) fn this_test(otherwise: &str) -> String {
     thread::current().name().filter(|name| *name != "main").unwrap_or(otherwise).to_owned()

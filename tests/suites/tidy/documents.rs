@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, fs};
 
-use super::{assert_nothing, root, sources, texts};
+use super::{assert_nothing, files, root, sources, texts};
 
 #[test]
 fn the_documents_a_newcomer_looks_for_are_there() {
@@ -38,10 +38,11 @@ fn links(text: &str) -> impl Iterator<Item = &str> {
 fn every_example_is_listed_and_every_listed_one_is_there() {
     let directory = root().join("examples");
     let listed = fs::read_to_string(directory.join("README.md")).unwrap();
-    let listed: BTreeSet<String> = links(&listed).filter(|target| target.starts_with("config-")).map(str::to_owned).collect();
-    let names = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
-    let there: BTreeSet<String> = names.filter(|name| name.starts_with("config-")).collect();
-    assert_eq!(there, listed);
+    let is_example = |path: &&str| path.rsplit('/').next().is_some_and(|name| name.starts_with("config-") || name == "haproxy.cfg");
+    let listed: BTreeSet<&str> = links(&listed).filter(is_example).collect();
+    let files = files(&directory);
+    let there = files.iter().map(|path| path.strip_prefix(&directory).unwrap().to_str().unwrap());
+    assert_eq!(there.filter(is_example).collect::<BTreeSet<_>>(), listed);
 }
 
 #[test]

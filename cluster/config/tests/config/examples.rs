@@ -1,42 +1,79 @@
-//! Every example that is shipped can be used as it is.
+//! Every file that is shipped, as an example or to be deployed, can be used as it is.
 
 use std::path::{Path, PathBuf};
 
 use zot_config::Config;
 
-fn examples() -> Vec<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples");
-    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    let is_example = |path: &PathBuf| path.file_name().unwrap().to_string_lossy().starts_with("config-");
-    let mut examples: Vec<PathBuf> = entries.filter(is_example).collect();
-    examples.sort();
-    examples
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
-#[test]
-fn every_example_loads_without_a_problem_or_a_warning() {
-    let examples = examples();
-    assert!(examples.len() >= 11, "{examples:?}");
-    for example in examples {
-        let loaded = Config::load(&example).unwrap_or_else(|error| panic!("{error}"));
-        let garbage_collection = |path: &str| path.ends_with("gc");
-        let surprises: Vec<_> = loaded.warnings.iter().filter(|warning| !garbage_collection(warning.path.as_str())).collect();
-        assert!(surprises.is_empty(), "{}: {surprises:?}", example.display());
+/// Every configuration file below `folder`.
+fn below(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap().map(Result::unwrap) {
+        let (path, name) = (entry.path(), entry.file_name().into_string().unwrap());
+        if path.is_dir() {
+            found.extend(below(&path));
+        } else if name.starts_with("config") {
+            found.push(path);
+        }
     }
+    found.sort();
+    found
+}
+
+/// The warnings that shipped files may come with: of what is not built yet, and of what a cluster of local disks cannot do.
+fn is_meant(path: &str, example: &Path) -> bool {
+    path.ends_with("gc") || path == "cluster" && example.to_string_lossy().contains("scale-out-cluster-local")
 }
 
 #[test]
-fn every_example_is_listed_in_the_readme() {
-    let readme = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/README.md")).unwrap();
-    for example in examples() {
-        let name = example.file_name().unwrap().to_string_lossy().into_owned();
-        assert!(readme.contains(&format!("[{name}]({name})")), "{name}");
+fn every_shipped_file_loads_without_a_problem_or_a_surprising_warning() {
+    for (folder, least) in [("examples", 20), ("deploy", 3)] {
+        let shipped = below(&root().join(folder));
+        assert!(shipped.len() >= least, "{shipped:?}");
+        for file in shipped {
+            let loaded = Config::load(&file).unwrap_or_else(|error| panic!("{error}"));
+            let surprises: Vec<_> = loaded.warnings.iter().filter(|warning| !is_meant(warning.path.as_str(), &file)).collect();
+            assert!(surprises.is_empty(), "{}: {surprises:?}", file.display());
+        }
     }
 }
 
 #[test]
 fn the_same_example_in_json_and_yaml_says_the_same() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples");
+    let folder = root().join("examples");
     let [json, yaml] = ["config-example.json", "config-example.yaml"].map(|name| Config::load(&folder.join(name)).unwrap());
     assert_eq!(json, yaml);
+}
+
+#[test]
+fn what_is_deployed_with_tls_differs_in_tls_alone() {
+    let folder = root().join("deploy");
+    let [plain, mut tls] = ["config.json", "config.tls.json"].map(|name| Config::load(&folder.join(name)).unwrap().config);
+    assert!(tls.http.tls.take().is_some(), "clients are served over TLS");
+    tls.http.port = plain.http.port;
+    tls.http.external_url.clone_from(&plain.http.external_url);
+    if let Some(cluster) = &mut tls.cluster {
+        assert!(cluster.tls.take().is_some(), "members prove themselves");
+    }
+    assert_eq!(tls, plain);
+}
+
+#[test]
+fn the_members_of_one_cluster_differ_in_port_and_directory_alone() {
+    for folder in ["scale-out-cluster-cloud", "scale-out-cluster-local"] {
+        let mut members = below(&root().join("examples").join(folder)).into_iter().map(|file| {
+            let mut config = Config::load(&file).unwrap().config;
+            let port = std::mem::take(&mut config.http.port);
+            let directory = std::mem::take(&mut config.storage.default.root_directory);
+            (config, port, directory)
+        });
+        let (first, first_port, first_directory) = members.next().unwrap();
+        for (config, port, directory) in members {
+            assert_eq!(config, first);
+            assert!(port != first_port && directory != first_directory);
+        }
+    }
 }

@@ -2,11 +2,13 @@
 //! changes.
 
 mod fingerprint;
+mod itself;
 mod load;
 mod source;
 
 use std::path::PathBuf;
 
+pub use itself::connect_to_itself;
 pub use source::{RELOAD_POLL, TlsSource};
 
 /// Largest PEM file read, in bytes: a bundle of every public authority is a fifth of it.

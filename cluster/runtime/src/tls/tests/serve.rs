@@ -5,7 +5,7 @@ use rustls::version::{TLS12, TLS13};
 
 use super::*;
 use crate::telemetry::chain;
-use crate::tls::{PEM_BYTES_MAX, install_provider};
+use crate::tls::{PEM_BYTES_MAX, connect_to_itself, install_provider};
 
 #[tokio::test]
 async fn both_versions_are_served_and_http2_is_preferred() {
@@ -36,6 +36,21 @@ async fn a_client_must_show_a_certificate_that_chains_to_the_authority() {
     assert!(connect(&source, client(&server.authority).with_no_client_auth()).await.is_err());
     let unknown = with_identity(&server.authority, &strangers.issue());
     assert!(connect(&source, unknown).await.is_err());
+}
+
+#[tokio::test]
+async fn a_server_is_asked_by_its_own_files_and_only_by_them() {
+    let (server, _) = ServerFiles::new();
+    let (other, _) = ServerFiles::new();
+    let source = server.load();
+    let ask = async |files: &TlsFiles| {
+        let (near, far) = duplex(64 * 1024);
+        let (accepted, connected) = tokio::join!(source.acceptor().accept(far), connect_to_itself(files, near));
+        accepted.is_ok() && connected.is_ok()
+    };
+    assert!(ask(&server.files()).await);
+    assert!(!ask(&other.files()).await, "the certificate is not the one that is expected");
+    assert!(!ask(&TlsFiles { cert: server.path("missing"), ..server.files() }).await);
 }
 
 fn load_error(files: TlsFiles) -> String {

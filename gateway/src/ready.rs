@@ -1,0 +1,66 @@
+//! Whether the process that a configuration describes is ready on this host: what `/readyz` says, for supervisors that can only run programs.
+
+use std::io;
+
+use anyhow::{Context as _, bail};
+use tokio::{
+    io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
+    net::TcpStream,
+};
+use zot_config::http::Http;
+use zot_runtime::tls::connect_to_itself;
+
+use crate::configuration::tls_files;
+
+/// The answer to `/readyz` is far shorter.
+const ANSWER_BYTES_MAX: u64 = 16 * 1024;
+
+/// Asks the process that listens where `http` says, on this host. The error says why it is not ready.
+pub async fn ready(http: &Http) -> anyhow::Result<()> {
+    let address = local_address(http);
+    let socket = TcpStream::connect(&address).await.with_context(|| format!("connect to {address}"))?;
+    let answer = match tls_files(http) {
+        None => ask(socket).await,
+        Some(files) => ask(connect_to_itself(&files, socket).await.with_context(|| format!("speak tls to {address}"))?).await,
+    };
+    let answer = answer.with_context(|| format!("ask {address}"))?;
+    let status = answer.split(' ').nth(1).unwrap_or_default();
+    if status != "200" {
+        bail!("{address} answers {status} to /readyz");
+    }
+    Ok(())
+}
+
+/// Where this host reaches what listens on the configured address.
+fn local_address(http: &Http) -> String {
+    let listen = http.listen_address();
+    let (host, port) = listen.rsplit_once(':').unwrap_or((&listen, ""));
+    match host {
+        "0.0.0.0" => format!("127.0.0.1:{port}"),
+        "[::]" => format!("[::1]:{port}"),
+        host => format!("{host}:{port}"),
+    }
+}
+
+async fn ask(mut stream: impl AsyncRead + AsyncWrite + Unpin) -> io::Result<String> {
+    stream.write_all(b"GET /readyz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").await?;
+    stream.flush().await?;
+    let mut answer = Vec::new();
+    stream.take(ANSWER_BYTES_MAX).read_to_end(&mut answer).await?;
+    Ok(String::from_utf8_lossy(&answer).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_listens_everywhere_is_asked_on_the_loopback_interface() {
+        let at = |address: &str| local_address(&Http { address: address.to_owned(), port: 1, ..Http::default() });
+        assert_eq!(at(""), "127.0.0.1:1");
+        assert_eq!(at("0.0.0.0"), "127.0.0.1:1");
+        assert_eq!(at("::"), "[::1]:1");
+        assert_eq!(at("192.0.2.1"), "192.0.2.1:1");
+        assert_eq!(at("localhost"), "localhost:1");
+    }
+}
