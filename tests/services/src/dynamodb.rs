@@ -15,6 +15,14 @@ pub struct DynamoDb {
     process: Process,
     port: u16,
     directory: TempDir,
+    keeping: Keeping,
+}
+
+/// Where a server keeps its tables.
+#[derive(Clone, Copy)]
+enum Keeping {
+    OnDisk,
+    InMemory,
 }
 
 impl DynamoDb {
@@ -27,11 +35,20 @@ impl DynamoDb {
 
     /// Starts a server and waits until it answers.
     pub async fn start() -> Self {
+        Self::start_keeping(Keeping::OnDisk).await
+    }
+
+    /// Starts a server that is quicker, and forgets everything when it is killed.
+    pub async fn start_in_memory() -> Self {
+        Self::start_keeping(Keeping::InMemory).await
+    }
+
+    async fn start_keeping(keeping: Keeping) -> Self {
         let directory = TempDir::new().expect("a directory");
         guardian::remove(directory.path());
         let port = port::free();
-        let process = spawn(&directory, port);
-        let server = Self { process, port, directory };
+        let process = spawn(&directory, port, keeping);
+        let server = Self { process, port, directory, keeping };
         server.answers().await;
         server
     }
@@ -46,7 +63,7 @@ impl DynamoDb {
         &mut self.process
     }
 
-    /// Kills it; what was acknowledged stays on its disk.
+    /// Kills it; what was acknowledged stays on its disk, if it has one.
     pub fn kill(&mut self) {
         self.process.kill();
     }
@@ -54,7 +71,7 @@ impl DynamoDb {
     /// Starts it again at the same place with the same content.
     pub async fn restart(&mut self) {
         self.process.kill();
-        self.process = spawn(&self.directory, self.port);
+        self.process = spawn(&self.directory, self.port, self.keeping);
         self.answers().await;
     }
 
@@ -67,13 +84,17 @@ fn emulator() -> PathBuf {
     installed().join("dynamodb/package/emulator")
 }
 
-fn spawn(directory: &TempDir, port: u16) -> Process {
+fn spawn(directory: &TempDir, port: u16, keeping: Keeping) -> Process {
     let emulator = emulator();
     let mut command = Command::new("java");
     command.current_dir(directory.path());
     command.args(["-Xmx384m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"]);
     command.arg(format!("-Djava.library.path={}", emulator.join("DynamoDBLocal_lib").display()));
     command.arg("-jar").arg(emulator.join("DynamoDBLocal.jar"));
-    command.arg("-port").arg(port.to_string()).arg("-dbPath").arg(directory.path()).args(["-sharedDb", "-disableTelemetry"]);
+    command.arg("-port").arg(port.to_string()).args(["-sharedDb", "-disableTelemetry"]);
+    match keeping {
+        Keeping::OnDisk => command.arg("-dbPath").arg(directory.path()),
+        Keeping::InMemory => command.arg("-inMemory"),
+    };
     Process::spawn(command, &directory.path().join("output.log"))
 }

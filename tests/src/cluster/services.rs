@@ -49,7 +49,7 @@ impl Services {
 
     /// Servers of one's own.
     pub async fn start() -> Arc<Self> {
-        let (s3, dynamodb, redis) = tokio::join!(S3::start(), DynamoDb::start(), Redis::start());
+        let (s3, dynamodb, redis) = tokio::join!(S3::start(), DynamoDb::start_in_memory(), Redis::start());
         s3.create_bucket(BUCKET);
         let endpoints = Endpoints { s3: s3.endpoint(), dynamodb: dynamodb.endpoint(), redis: redis.url() };
         Arc::new(Self { s3: Mutex::new(s3), dynamodb: Mutex::new(dynamodb), redis: Mutex::new(redis), endpoints })

@@ -3,7 +3,7 @@
 use futures::future::join_all;
 use zot_tests::{Client, Cluster, Image};
 
-use crate::start::shared;
+use crate::start::{shared, tell};
 
 /// Pushes `count` manifests under as many tags of one repository at the same time, and looks for all of them through every gateway.
 async fn all_tags_are_present(cluster: &Cluster, count: usize) {
@@ -14,9 +14,15 @@ async fn all_tags_are_present(cluster: &Cluster, count: usize) {
     let tag = |number: usize| format!("t{number:03}");
     let pushes = (0..count).map(|number| {
         let (client, repository) = (&clients[number % clients.len()], &repository);
-        async move { client.put_manifest(repository, &tag(number), &artifact(number).manifest).await.expect(201) }
+        // A store that is slower than its clients may have them come again.
+        async move {
+            let tried = client.retry(|client| client.put_manifest(repository, &tag(number), &artifact(number).manifest)).await;
+            tried.reply.expect(201);
+            tried.failures
+        }
     });
-    join_all(pushes).await;
+    let failures: usize = join_all(pushes).await.into_iter().sum();
+    tell(&format!("{count} tags at the same time, {failures} requests had to be sent again"));
     let expected: Vec<String> = (0..count).map(tag).collect();
     for client in &clients {
         assert_eq!(client.tags(&repository).await, expected);
