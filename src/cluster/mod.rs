@@ -68,8 +68,8 @@ pub(crate) struct ClusterArguments {
     /// The configuration file of one of its processes.
     config: PathBuf,
     /// Ask the node at this host:port, instead of the first of the configured ones that answers.
-    #[arg(long, value_name = "HOST:PORT")]
-    node: Option<String>,
+    #[arg(long = "node", value_name = "HOST:PORT")]
+    asked: Option<String>,
 }
 
 /// Runs a command.
@@ -137,7 +137,7 @@ impl Asked {
     async fn find(arguments: &ClusterArguments) -> anyhow::Result<Self> {
         let cluster = cluster(&arguments.config)?;
         let dialer = dialer(&cluster)?;
-        let addresses = arguments.node.clone().map_or_else(|| cluster.node_addresses(), |node| vec![node]);
+        let addresses = arguments.asked.clone().map_or_else(|| cluster.node_addresses(), |node| vec![node]);
         let mut refusals = Vec::new();
         for address in &addresses {
             let client = ClusterClient::dial(&dialer, address)?;
