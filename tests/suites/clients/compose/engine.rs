@@ -60,10 +60,9 @@ impl Engine {
         self.run(&format!("build -q -t {image} -f {} {options} {}", dockerfile.display(), context.display())).await;
     }
 
-    /// Runs a command of another program in the engine's network, where the ports of containers are published.
-    pub(super) async fn inside(&self, program: &Program, line: &str) -> Result<String, String> {
-        let namespace = format!("--net=/proc/{}/ns/net", self.daemon.pid());
-        self.nsenter.attempt(&format!("{namespace} -- {} {line}", program.path().display())).await
+    /// Runs a command line in the engine's network, where the ports of containers are published.
+    pub(super) async fn inside(&self, line: &str) -> Result<String, String> {
+        self.nsenter.attempt(&format!("--net=/proc/{}/ns/net -- {line}", self.daemon.pid())).await
     }
 }
 
