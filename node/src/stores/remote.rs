@@ -132,7 +132,7 @@ fn local_directory(store: &Store) -> Result<&Path, BoxError> {
 
 fn sessions(config: &Config, store: &Store, services: &Services) -> Result<Arc<dyn Sessions>, BoxError> {
     Ok(match &services.redis {
-        Some(redis) => Arc::new(RedisSessions::new(Connection::clone(redis), config.storage.all.upload_expiry).of_store(&place(store))),
+        Some(redis) => Arc::new(RedisSessions::new(Connection::clone(redis), config.storage.all.upload_expiry).of_store(place(store))),
         None => Arc::new(FilesystemSessions::open(local_directory(store)?)?),
     })
 }
