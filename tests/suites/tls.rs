@@ -3,7 +3,12 @@
 use std::{fs, path::Path};
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
-use zot_tests::{Client, Sandbox, client::Trust, sandbox::Builder, wait};
+use zot_tests::{
+    Client, Sandbox,
+    client::Trust,
+    sandbox::{self, Builder},
+    wait,
+};
 
 type Authority = CertifiedIssuer<'static, KeyPair>;
 
@@ -61,6 +66,17 @@ async fn plain_http_is_not_answered_on_a_tls_port() {
     let sandbox = builder(&authority).https(trust(&authority)).start().await;
     let plain = Client::new(&format!("http://{}", sandbox.address()));
     plain.get("/v2/").try_send().await.unwrap_err();
+}
+
+#[tokio::test]
+async fn a_process_is_found_ready_on_its_host_whatever_name_its_certificate_has() {
+    let authority = authority();
+    let builder = builder(&authority);
+    let directory = builder.directory();
+    let sandbox = builder.https(trust(&authority)).start().await;
+    install(&directory, &issue(&authority, "registry.example.com"));
+    let ready = || sandbox::run(&["ready", sandbox.config_file().to_str().unwrap()]).code == Some(0);
+    wait::until("the renewed certificate is served", async || ready()).await;
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! `cluster`: the processes that serve as one registry.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::http::Http;
 use crate::key_path::KeyPath;
@@ -67,6 +67,13 @@ impl Cluster {
     #[must_use]
     pub fn node_addresses(&self) -> Vec<String> {
         if self.nodes.is_empty() { self.members.iter().filter_map(|member| plane_of(member)).collect() } else { self.nodes.clone() }
+    }
+
+    /// Where this process keeps what is its own below the root directory of a store: zot's scale-out files give all members of a host the same
+    /// one.
+    #[must_use]
+    pub fn own_directory(&self, root: &Path, http_port: u16) -> PathBuf {
+        if self.members.is_empty() { root.to_owned() } else { root.join("_members").join(http_port.to_string()) }
     }
 
     /// The key that repositories are hashed with.

@@ -84,7 +84,8 @@ impl Plane {
 }
 
 fn options(config: &Config, cluster: &Cluster, place: &Place) -> Options {
-    let directory = cluster.directory.clone().unwrap_or_else(|| config.storage.default.root_directory.join("_cluster"));
+    let own = || cluster.own_directory(&config.storage.default.root_directory, config.http.port);
+    let directory = cluster.directory.clone().unwrap_or_else(|| own().join("_cluster"));
     Options {
         directory,
         name: place.name.clone(),

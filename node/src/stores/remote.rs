@@ -4,7 +4,7 @@
 use std::{
     collections::HashSet,
     fs,
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::Arc,
     time::Duration,
 };
@@ -58,7 +58,7 @@ pub(super) async fn open(
     };
     let owned = ownership.cloned();
     let shared = Shared {
-        metadata: metadata(store).await?,
+        metadata: metadata(config, store).await?,
         blobs,
         sessions: sessions.clone(),
         layouts: Arc::new(bucket.layouts()),
@@ -75,14 +75,14 @@ pub(super) async fn open(
 pub(super) async fn rebuild(config: &Config, store: &Store, services: &Services, progress: Progress<'_>) -> Result<Rebuilt, BoxError> {
     match tables(store) {
         Some(tables) => drop(DynamoMetadata::open(tables, zot_dynamodb::Options::default()).await?.erase().await?),
-        None => match fs::remove_file(metadata_file(store)?) {
+        None => match fs::remove_file(metadata_file(config, store)?) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
             _ => {}
         },
     }
     let bucket = S3Blobs::open(bucket(store)?, Limits::default()).await?;
     let shared = Shared {
-        metadata: metadata(store).await?,
+        metadata: metadata(config, store).await?,
         blobs: Arc::new(bucket.clone()),
         sessions: sessions(config, store, services)?,
         layouts: Arc::new(bucket.layouts()),
@@ -109,30 +109,31 @@ fn tables(store: &Store) -> Option<&zot_config::storage::DynamoDb> {
     }
 }
 
-async fn metadata(store: &Store) -> Result<Arc<dyn Metadata>, BoxError> {
+async fn metadata(config: &Config, store: &Store) -> Result<Arc<dyn Metadata>, BoxError> {
     Ok(match tables(store) {
         Some(tables) => Arc::new(DynamoMetadata::open(tables, zot_dynamodb::Options::default()).await?),
-        None => Arc::new(RedbMetadata::open(&metadata_file(store)?, store.commit)?),
+        None => Arc::new(RedbMetadata::open(&metadata_file(config, store)?, store.commit)?),
     })
 }
 
-fn metadata_file(store: &Store) -> Result<PathBuf, BoxError> {
-    Ok(local_directory(store)?.join("metadata.redb"))
+fn metadata_file(config: &Config, store: &Store) -> Result<PathBuf, BoxError> {
+    Ok(local_directory(config, store)?.join("metadata.redb"))
 }
 
 /// Where a remote store keeps what there is no service for.
-fn local_directory(store: &Store) -> Result<&Path, BoxError> {
+fn local_directory(config: &Config, store: &Store) -> Result<PathBuf, BoxError> {
     let root = store.root_directory.as_path();
     if root.as_os_str().is_empty() {
         return Err("rootDirectory is needed for what is kept on the local disk".into());
     }
-    fs::create_dir_all(root)?;
-    Ok(root)
+    let own = config.cluster.as_ref().map_or_else(|| root.to_owned(), |cluster| cluster.own_directory(root, config.http.port));
+    fs::create_dir_all(&own)?;
+    Ok(own)
 }
 
 fn sessions(config: &Config, store: &Store, services: &Services) -> Result<Arc<dyn Sessions>, BoxError> {
     Ok(match &services.redis {
         Some(redis) => Arc::new(RedisSessions::new(Connection::clone(redis), config.storage.all.upload_expiry).of_store(place(store))),
-        None => Arc::new(FilesystemSessions::open(local_directory(store)?)?),
+        None => Arc::new(FilesystemSessions::open(&local_directory(config, store)?)?),
     })
 }
