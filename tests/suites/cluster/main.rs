@@ -3,6 +3,7 @@
 
 mod failover;
 mod lists;
+mod members;
 mod membership;
 mod restart;
 mod start;
