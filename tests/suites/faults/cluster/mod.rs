@@ -11,7 +11,7 @@ use self::{
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nodes_that_are_killed_lose_nothing() {
-    campaign(Nemesis::KillNode, 3).await;
+    campaign(Nemesis::KillNode, 2).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -21,7 +21,7 @@ async fn leaders_that_are_killed_lose_nothing() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn gateways_that_are_killed_lose_nothing() {
-    campaign(Nemesis::KillGateway, 4).await;
+    campaign(Nemesis::KillGateway, 2).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

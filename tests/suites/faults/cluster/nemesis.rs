@@ -49,7 +49,10 @@ impl Nemesis {
 
     /// Announces the errors that it makes processes log.
     pub(super) fn tolerating(self, builder: Builder) -> Builder {
-        builder
+        match self {
+            Self::PauseS3 | Self::PauseDynamoDb | Self::CutFrom(_) => builder.tolerate_errors("could not bring image layouts up to date"),
+            _ => builder,
+        }
     }
 
     /// Puts what it cuts connections with between a cluster that has not started and what it talks to.

@@ -71,6 +71,10 @@ impl Upload {
         if self.doubt == Doubt::Now && !self.is_there(client, after).await? {
             return Ok(true);
         }
+        // Where uploads may be lost, one may be gone from one request to the next.
+        if self.doubt == Doubt::Never && after == AfterFailure::MayBeLost {
+            self.doubt = Doubt::Past;
+        }
         let left = self.content.len() - self.acknowledged;
         // No chunk of one byte: the registry has the same words for none and one.
         if left > 3 && !random.once_in(4) {

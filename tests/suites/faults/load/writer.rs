@@ -6,7 +6,7 @@ use std::{
 };
 
 use serde_json::Value as Json;
-use zot_tests::{Client, Image, Manifest, content::media_type, digest_of};
+use zot_tests::{Client, Image, Manifest, client::Call, content::media_type, digest_of};
 
 use super::{
     attempt::{Stopped, attempt},
@@ -14,7 +14,7 @@ use super::{
     upload::{AfterFailure, Upload},
 };
 use crate::{
-    model::{Fact, Model},
+    model::{Fact, Model, Pending},
     random::Random,
 };
 
@@ -135,12 +135,19 @@ impl Writer {
             let upload = attempt(client.post(&format!("/v2/{repository}/blobs/uploads/")), &[202]).await?.location();
             let split = if way == 2 { self.random.within(0..bytes.len() as u64) as usize } else { 0 };
             if split > 0 {
-                attempt(client.append(&upload, 0, &bytes[..split]), &[202]).await?;
+                self.step_of_upload(client.append(&upload, 0, &bytes[..split]), 202).await?;
             }
-            attempt(client.finish_upload(&upload, &digest, &bytes[split..]), &[201]).await?;
+            self.step_of_upload(client.finish_upload(&upload, &digest, &bytes[split..]), 201).await?;
         }
         pending.acknowledged();
         Ok(())
+    }
+
+    /// Goes on with an upload, which may be gone where uploads may be lost.
+    async fn step_of_upload(&self, call: Call<'_>, expected: u16) -> Result<(), Stopped> {
+        let may_be_lost = self.when_gone == WhenGone::GoOn(AfterFailure::MayBeLost);
+        let reply = attempt(call, if may_be_lost { &[201, 202, 404, 409] } else { &[201, 202] }).await?;
+        if reply.status == expected { Ok(()) } else { Err(Stopped::Gone) }
     }
 
     /// Pushes a manifest under a private tag, under `latest`, or by its digest alone.
@@ -200,9 +207,7 @@ impl Writer {
             return Ok(());
         }
         let pending = self.model.begin([(fact, None)]);
-        attempt(client.delete(&format!("/v2/{repository}/manifests/{tag}")), &[202]).await?;
-        pending.acknowledged();
-        Ok(())
+        self.delete(client.delete(&format!("/v2/{repository}/manifests/{tag}")), pending).await
     }
 
     /// Deletes a manifest by its digest, and with it every tag that shows it; only this writer can have set one.
@@ -221,8 +226,15 @@ impl Writer {
             }
         }
         let pending = self.model.begin(gone.into_iter().map(|fact| (fact, None)));
-        attempt(client.delete(&format!("/v2/{repository}/manifests/{digest}")), &[202]).await?;
-        pending.acknowledged();
+        self.delete(client.delete(&format!("/v2/{repository}/manifests/{digest}")), pending).await
+    }
+
+    /// Deletes what is certainly there. A gateway whose first node falls silent asks another one, which may find it deleted already.
+    async fn delete(&self, call: Call<'_>, pending: Pending) -> Result<(), Stopped> {
+        let expected: &[u16] = if self.when_gone == WhenGone::Stop { &[202] } else { &[202, 404] };
+        if attempt(call, expected).await?.status == 202 {
+            pending.acknowledged();
+        }
         Ok(())
     }
 
@@ -239,9 +251,7 @@ impl Writer {
             return Ok(());
         }
         let pending = self.model.begin([(fact, None)]);
-        attempt(client.delete(&format!("/v2/{repository}/blobs/{digest}")), &[202]).await?;
-        pending.acknowledged();
-        Ok(())
+        self.delete(client.delete(&format!("/v2/{repository}/blobs/{digest}")), pending).await
     }
 
     /// Mounts a layer that another repository has.
