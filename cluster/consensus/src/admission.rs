@@ -27,6 +27,7 @@ impl Node {
             Some(known) if *known == peer => return Ok(Answer::Done),
             // Safe, because a node answers only to its own identity.
             Some(_) => self.change(ChangeMembers::SetNodes([(id, peer)].into()), true).await?,
+            None if storage == Storage::Local => return Err(Error::FixedMembers),
             None => {
                 tracing::info!(node = %id, name = peer.name, address = peer.address, "{} joins the cluster", peer.name);
                 self.forget_learners_at(&peer.address).await?;

@@ -61,6 +61,11 @@ pub enum Error {
     /// The node keeps content in something else than the cluster.
     #[error("the cluster and the node keep content in different kinds of storage")]
     OtherStorage,
+    /// The members have disks of their own: their repositories stay where they are, so that nobody else can own any.
+    #[error(
+        "the members of a cluster with local storage are those that formed it: a node that lost its disk, or is another one, cannot join"
+    )]
+    FixedMembers,
     /// No member has the identity.
     #[error("no member has the identity {0}")]
     UnknownMember(NodeId),

@@ -1,6 +1,9 @@
 //! How a call finds the member that answers it.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
 
 use zot_cluster::{Member, Placement, Storage};
 use zot_contract::{Context, Error, Result, Routed};
@@ -16,6 +19,30 @@ const TRIED_MAX: usize = 3;
 pub(super) struct Candidate {
     remote: Arc<Remote>,
     failover: bool,
+}
+
+/// A deletion that may be made again by another member. What is not there any more is then what an attempt has removed whose answer was not heard.
+#[derive(Default)]
+pub(super) struct Deletion {
+    unheard: AtomicBool,
+}
+
+impl Deletion {
+    /// Makes an attempt.
+    pub(super) async fn attempt(&self, attempt: impl Future<Output = Result<()>>) -> Result<()> {
+        match attempt.await {
+            Err(error) if Unreachable::caused(&error) => {
+                self.unheard.store(true, Ordering::Relaxed);
+                Err(error)
+            }
+            Err(Error::NameUnknown { .. } | Error::ManifestUnknown { .. } | Error::BlobUnknown { .. } | Error::UploadUnknown { .. })
+                if self.unheard.load(Ordering::Relaxed) =>
+            {
+                Ok(())
+            }
+            answer => answer,
+        }
+    }
 }
 
 impl ClusterRegistry {
@@ -90,5 +117,24 @@ impl ClusterRegistry {
         }
         candidates.sort_by_key(|candidate| candidate.remote.is_passed_over());
         Ok(candidates)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use zot_oci::Digest;
+
+    use super::*;
+
+    fn unknown() -> Error {
+        Error::BlobUnknown { repository: "a".parse().unwrap(), digest: Digest::sha256(b"a") }
+    }
+
+    #[tokio::test]
+    async fn what_is_not_there_was_not_deleted_unless_an_attempt_was_not_heard() {
+        let deletion = Deletion::default();
+        assert!(matches!(deletion.attempt(async { Err(unknown()) }).await, Err(Error::BlobUnknown { .. })));
+        deletion.unheard.store(true, Ordering::Relaxed);
+        assert!(deletion.attempt(async { Err(unknown()) }).await.is_ok());
     }
 }

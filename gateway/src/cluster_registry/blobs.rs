@@ -8,6 +8,7 @@ use zot_oci::{ByteRange, Digest, RepositoryName};
 
 use super::{
     ClusterRegistry,
+    ask::Deletion,
     continued::{Wanted, continued},
     members::Remote,
 };
@@ -33,7 +34,8 @@ impl Blobs for ClusterRegistry {
     }
 
     async fn delete_blob(&self, cx: &Context, repository: &RepositoryName, digest: &Digest) -> Result<()> {
-        self.ask(cx, repository, |node, cx| async move { node.delete_blob(&cx, repository, digest).await }).await
+        let deletion = &Deletion::default();
+        self.ask(cx, repository, |node, cx| deletion.attempt(async move { node.delete_blob(&cx, repository, digest).await })).await
     }
 }
 

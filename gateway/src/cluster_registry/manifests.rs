@@ -3,7 +3,7 @@
 use zot_contract::{Context, ManifestInfo, ManifestPush, Manifests, PushedManifest, Result, StoredManifest};
 use zot_oci::{Reference, RepositoryName};
 
-use super::ClusterRegistry;
+use super::{ClusterRegistry, ask::Deletion};
 
 #[async_trait::async_trait]
 impl Manifests for ClusterRegistry {
@@ -21,6 +21,7 @@ impl Manifests for ClusterRegistry {
     }
 
     async fn delete_manifest(&self, cx: &Context, repository: &RepositoryName, reference: &Reference) -> Result<()> {
-        self.ask(cx, repository, |node, cx| async move { node.delete_manifest(&cx, repository, reference).await }).await
+        let deletion = &Deletion::default();
+        self.ask(cx, repository, |node, cx| deletion.attempt(async move { node.delete_manifest(&cx, repository, reference).await })).await
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use zot_contract::{Blobs as _, Chunk, Context, Error, Result, UploadId, UploadStatus, Uploads};
 use zot_oci::{Algorithm, Digest, RepositoryName};
 
-use super::{ClusterRegistry, members::Remote, replay::Replay};
+use super::{ClusterRegistry, ask::Deletion, members::Remote, replay::Replay};
 
 #[async_trait::async_trait]
 impl Uploads for ClusterRegistry {
@@ -43,6 +43,7 @@ impl Uploads for ClusterRegistry {
     }
 
     async fn cancel_upload(&self, cx: &Context, repository: &RepositoryName, upload: UploadId) -> Result<()> {
-        self.ask(cx, repository, |node, cx| async move { node.cancel_upload(&cx, repository, upload).await }).await
+        let deletion = &Deletion::default();
+        self.ask(cx, repository, |node, cx| deletion.attempt(async move { node.cancel_upload(&cx, repository, upload).await })).await
     }
 }

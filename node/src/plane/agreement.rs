@@ -82,6 +82,7 @@ fn refused(error: Error) -> PlaneError {
         Error::OtherCluster
         | Error::OtherNode
         | Error::OtherStorage
+        | Error::FixedMembers
         | Error::UnknownMember(_)
         | Error::LastMember
         | Error::Removed

@@ -1,13 +1,13 @@
 //! How a node finds its cluster, or forms one with others that have none.
 //!
-//! Only the first node of the configuration forms a cluster, and only when a majority of the configured nodes has answered and none of those
-//! that did has a cluster. So one whose directory was lost asks the others first, and joins them.
+//! Only the first node of the configuration forms a cluster, and only when a majority of the configured nodes has answered (all of them, where
+//! each has a disk of its own) and none of those that did has a cluster. So one whose directory was lost asks the others first, and joins them.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use futures::future::join_all;
 use tokio::time::sleep;
-use zot_cluster::NodeId;
+use zot_cluster::{NodeId, Storage};
 
 use crate::{
     consensus::Standing,
@@ -68,7 +68,7 @@ impl Node {
         if self.is_alone() {
             return Step::Form([(self.id, self.as_peer())].into());
         }
-        step(self.id, &self.ask_around().await, self.is_bound())
+        step(self.id, &self.ask_around().await, self.is_bound(), self.options.storage)
     }
 
     /// Asks the configured nodes who they are, and keeps in mind where those of this cluster are.
@@ -173,7 +173,7 @@ fn as_hello(answer: Answer) -> Result<Hello, Error> {
 }
 
 /// What a node does that heard this of the configured nodes. `bound` nodes belong to a cluster and can only go back to it.
-fn step(me: NodeId, seeds: &Seeds, bound: bool) -> Step {
+fn step(me: NodeId, seeds: &Seeds, bound: bool, storage: Storage) -> Step {
     let there: Vec<(&str, &Hello)> = seeds.iter().filter_map(|(address, hello)| Some((address.as_str(), hello.as_ref().ok()?))).collect();
     let in_cluster = |(address, hello): &(&str, &Hello)| (hello.id != me && hello.cluster.is_some()).then(|| (*address).to_owned());
     let members: Vec<String> = there.iter().filter_map(in_cluster).collect();
@@ -188,9 +188,14 @@ fn step(me: NodeId, seeds: &Seeds, bound: bool) -> Step {
         let first = seeds.first().map_or("another node", |(address, _)| address);
         return Step::Wait(format!("{first} to form a cluster"));
     }
-    if there.len() * 2 <= seeds.len() {
+    let (enough, wanted) = match storage {
+        Storage::Shared => (there.len() * 2 > seeds.len(), "a majority of the configured nodes"),
+        // Repositories stay where the first view places them: nobody can be let in later.
+        Storage::Local => (there.len() == seeds.len(), "all configured nodes"),
+    };
+    if !enough {
         let silent: Vec<&str> = seeds.iter().filter(|(_, hello)| hello.is_err()).map(|(address, _)| address.as_str()).collect();
-        return Step::Wait(format!("a majority of the configured nodes: {} do not answer", silent.join(", ")));
+        return Step::Wait(format!("{wanted}: {} do not answer", silent.join(", ")));
     }
     Step::Form(
         there.into_iter().map(|(address, hello)| (hello.id, Peer { name: hello.name.clone(), address: address.to_owned() })).collect(),
