@@ -5,7 +5,7 @@ use std::{io, time::Duration};
 use bytes::Bytes;
 use futures::{Stream, future::join_all, stream};
 use http_body_util::BodyExt as _;
-use zot_tests::{Client, Image, content, digest_of, in_both_shapes};
+use zot_tests::{Client, Image, content, digest_of, in_both_shapes, shapes::Shape};
 
 use crate::wire::{Wire, status};
 
@@ -82,12 +82,13 @@ async fn pull_large(client: &Client, digest: &str) -> u64 {
     length
 }
 
-in_both_shapes!(large_transfers_at_the_same_time_take_little_memory, |registry| async move {
+in_both_shapes!(large_transfers_at_the_same_time_take_little_memory, |settings| settings, |registry| async move {
     let client = registry.client();
     let digests = join_all((0..TRANSFERS).map(|seed| push_large(&client, seed))).await;
     let lengths = join_all(digests.iter().map(|digest| pull_large(&client, digest))).await;
     assert!(lengths.into_iter().all(|length| length == PIECES * PIECE as u64));
     let peak = registry.memory_peak_bytes();
-    // A quarter of what went each way: enough for buffers and an unoptimised binary, too little for blobs.
-    assert!(peak < 128 * 1024 * 1024, "{peak} bytes at the peak");
+    // Enough for buffers and an unoptimised binary, too little for blobs. Between processes, each connection has windows of its own.
+    let part = if registry.shape() == Shape::AllInOne { 4 } else { 2 };
+    assert!(peak < TRANSFERS * PIECES * PIECE as u64 / part, "{peak} bytes at the peak");
 });

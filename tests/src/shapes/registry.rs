@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, thread};
 
 use super::{
-    Settings,
+    Settings, Shape,
     standing::{self, Standing},
 };
 use crate::{
@@ -44,6 +44,11 @@ impl Registry {
         let names = standing.names();
         let front = Front::start(standing.cluster().gateway_addresses(), names.clone()).await;
         Self { holder: Holder::Standing(standing), front: Some(front), names }
+    }
+
+    /// How it is made of processes.
+    pub fn shape(&self) -> Shape {
+        if matches!(self.holder, Holder::AllInOne(_)) { Shape::AllInOne } else { Shape::Cluster }
     }
 
     /// Where clients reach it.
