@@ -1,13 +1,7 @@
 //! A store in services that several nodes reach: bytes in S3, rows in DynamoDB, uploads in Redis. What the configuration gives no service for
 //! is kept on the local disk, and then serves this process only.
 
-use std::{
-    collections::HashSet,
-    fs,
-    path::PathBuf,
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::HashSet, fs, path::PathBuf, sync::Arc, time::Duration};
 
 use zot_config::{
     Config,
