@@ -31,6 +31,6 @@ mod v1;
 
 pub use client::{ClusterClient, DEADLINE, PeerError, PeerTransport, READ_IDLE_MAX, RemoteRegistry};
 pub use plane::{ClusterPlane, PlaneError, updates};
-pub use serve::{ServeError, Services, Stopped, serve};
+pub use serve::{ServeError, Services, Stopped, serve, serve_connections};
 pub use status::Unreachable;
-pub use transport::{Dialer, InvalidAddress, MANIFEST_BYTES_MAX, MESSAGE_BYTES_MAX, PIECE_BYTES_MAX};
+pub use transport::{Connection, Dialer, InvalidAddress, MANIFEST_BYTES_MAX, MESSAGE_BYTES_MAX, Network, PIECE_BYTES_MAX};

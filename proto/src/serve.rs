@@ -1,13 +1,14 @@
 //! A node's internal plane: what it serves, from the first connection to the last call.
 
-use std::{sync::Arc, time::Duration};
+use std::{io, sync::Arc, time::Duration};
 
+use futures::Stream;
 use tokio::{net::TcpListener, time::sleep};
 use tokio_util::sync::CancellationToken;
 use zot_contract::Registry;
 use zot_runtime::tls::TlsSource;
 
-use crate::{ClusterPlane, server, transport};
+use crate::{ClusterPlane, Connection, server, transport};
 
 /// What is served on the internal plane.
 #[derive(Clone)]
@@ -41,8 +42,17 @@ pub async fn serve(
     drain_within: Duration,
     stop: CancellationToken,
 ) -> Result<Stopped, ServeError> {
+    serve_connections(transport::incoming(listener, tls), services, drain_within, stop).await
+}
+
+/// The same over connections that the caller brings: those of a [`Network`](crate::Network).
+pub async fn serve_connections(
+    incoming: impl Stream<Item = io::Result<Connection>> + Send,
+    services: Services,
+    drain_within: Duration,
+    stop: CancellationToken,
+) -> Result<Stopped, ServeError> {
     let routes = server::routes(services, &stop);
-    let incoming = transport::incoming(listener, tls);
     let serving = transport::server().add_routes(routes).serve_with_incoming_shutdown(incoming, stop.cancelled());
     let overdue = async {
         stop.cancelled().await;

@@ -22,7 +22,8 @@ use crate::{
     options::{Options, Transport},
     outbound::{Links, Outbound},
     raft::Raft,
-    random, settings,
+    random::Random,
+    settings,
     store::{Machine, Store},
     wire::{Answer, Question, Request},
 };
@@ -59,7 +60,8 @@ impl Consensus {
         if store.removed().map_err(failed)? {
             return Err(OpenError::Removed { directory: options.directory.clone() });
         }
-        let (id, cluster) = (store.node().map_err(failed)?, store.cluster().map_err(failed)?);
+        let random = Random::new(options.seed);
+        let (id, cluster) = (store.node(&random).map_err(failed)?, store.cluster().map_err(failed)?);
         let machine = Machine::open(store.clone(), options.storage).map_err(failed)?;
         let applied = machine.applied();
         let me = Contact { id, address: options.address.clone() };
@@ -69,7 +71,8 @@ impl Consensus {
         let seeds = Mutex::new(options.seeds.clone());
         let node = Node {
             id,
-            incarnation: random(),
+            incarnation: random.next(),
+            random,
             raft,
             store,
             applied,

@@ -16,7 +16,6 @@ use crate::{
     error::Contact,
     node::Node,
     raft::{LogId, Membership},
-    random,
     wire::{Answer, Question},
 };
 
@@ -106,7 +105,7 @@ impl Node {
             return Duration::ZERO;
         }
         let longest = self.timings().heartbeat * 2 * (attempts + 1);
-        longest.mul_f64(random() as f64 / u64::MAX as f64)
+        longest.mul_f64(self.random.fraction())
     }
 }
 

@@ -13,7 +13,6 @@ use crate::{
     consensus::Consensus,
     error::Error,
     node::Node,
-    random,
     state::{Command, Holder, Job, Outcome},
     wire::{Answer, Request},
 };
@@ -47,7 +46,7 @@ impl Consensus {
     /// # Errors
     /// The cluster cannot agree; the lease may have been granted without anybody knowing, and ends by itself.
     pub async fn lease(&self, job: &str, length: Duration) -> Result<Option<Lease>, Error> {
-        let holder = Holder { node: self.0.id, incarnation: self.0.incarnation, token: random() };
+        let holder = Holder { node: self.0.id, incarnation: self.0.incarnation, token: self.0.random.next() };
         let length_ms = u64::try_from(length.as_millis()).unwrap_or(u64::MAX);
         let until = Instant::now() + length;
         let request = Request::Lease { job: job.to_owned(), holder: holder.clone(), length_ms };

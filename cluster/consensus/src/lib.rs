@@ -17,6 +17,7 @@ mod options;
 mod outbound;
 mod presence;
 mod raft;
+mod random;
 mod roles;
 mod settings;
 mod state;
@@ -28,11 +29,6 @@ pub use error::{Contact, Error, OpenError};
 pub use lease::Lease;
 pub use options::{Options, Timings, Transport, TransportError};
 pub use roles::ClusterRoles;
-
-/// A number that nobody else draws.
-fn random() -> u64 {
-    uuid::Uuid::new_v4().as_u64_pair().0
-}
 
 #[cfg(test)]
 mod tests;

@@ -20,6 +20,7 @@ use crate::{
     options::{Options, Timings},
     outbound::Outbound,
     raft::Raft,
+    random::Random,
     store::{Applied, Store},
     wire::{Answer, Question, Request},
 };
@@ -32,6 +33,7 @@ pub(crate) struct Node {
     pub(crate) id: NodeId,
     /// This run of the process: leases of another run of the same node ended with it.
     pub(crate) incarnation: u64,
+    pub(crate) random: Random,
     pub(crate) options: Options,
     pub(crate) raft: Raft,
     pub(crate) store: Store,

@@ -7,10 +7,11 @@ use std::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use parking_lot::Mutex;
+use tokio::time::Instant;
 use zot_cluster::{Member, View};
 use zot_contract::{Error, Result};
 use zot_proto::{Dialer, RemoteRegistry};

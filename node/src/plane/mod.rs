@@ -94,6 +94,7 @@ fn options(config: &Config, cluster: &Cluster, place: &Place) -> Options {
         seeds: cluster.node_addresses(),
         timings: Timings::default(),
         snapshot_entries: Options::SNAPSHOT_ENTRIES,
+        seed: None,
     }
 }
 

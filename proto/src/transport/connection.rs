@@ -15,10 +15,11 @@ trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Io for T {}
 
 /// A connection, plain or secured.
-pub(crate) struct Connection(Box<dyn Io>);
+pub struct Connection(Box<dyn Io>);
 
 impl Connection {
-    pub(super) fn new(io: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) -> Self {
+    /// A connection over any stream of bytes.
+    pub fn new(io: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) -> Self {
         Self(Box::new(io))
     }
 }

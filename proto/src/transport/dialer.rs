@@ -1,6 +1,6 @@
 //! The end that calls.
 
-use std::{error::Error as StdError, io, str::FromStr as _, sync::Arc, time::Duration};
+use std::{error::Error as StdError, fmt::Debug, io, str::FromStr as _, sync::Arc, time::Duration};
 
 use hyper_util::rt::TokioIo;
 use rustls_pki_types::{InvalidDnsNameError, ServerName};
@@ -22,7 +22,22 @@ const CONNECT_WITHIN: Duration = Duration::from_secs(2);
 /// are taken from the files as they are when a connection is made.
 #[derive(Clone, Debug)]
 pub struct Dialer {
-    tls: Option<Arc<TlsSource>>,
+    way: Way,
+}
+
+/// What connections go over.
+#[derive(Clone, Debug)]
+enum Way {
+    Plain,
+    Secured(Arc<TlsSource>),
+    Given(Arc<dyn Network>),
+}
+
+/// A network other than this machine's: a simulated one.
+#[async_trait::async_trait]
+pub trait Network: Send + Sync + Debug {
+    /// A connection to `address`, as `host:port`.
+    async fn connect(&self, address: &str) -> io::Result<Connection>;
 }
 
 /// An address that nothing can be reached at.
@@ -37,12 +52,17 @@ pub struct InvalidAddress {
 impl Dialer {
     /// Dials without TLS.
     pub fn plain() -> Self {
-        Self { tls: None }
+        Self { way: Way::Plain }
     }
 
     /// Dials with TLS. The files must name an authority: without one no connection comes about.
     pub fn secured(tls: Arc<TlsSource>) -> Self {
-        Self { tls: Some(tls) }
+        Self { way: Way::Secured(tls) }
+    }
+
+    /// Dials over a network of the caller's.
+    pub fn over(network: Arc<dyn Network>) -> Self {
+        Self { way: Way::Given(network) }
     }
 
     /// A channel to the node at `address`, such as `node-1:9090`. It connects with the first call, and again whenever the connection was lost.
@@ -53,8 +73,8 @@ impl Dialer {
             return Err(invalid("it is not of the form host:port".into()));
         };
         let name = server_name(host).map_err(|error| invalid(error.into()))?;
-        let (tls, dialed): (_, Arc<str>) = (self.tls.clone(), address.into());
-        let connect = service_fn(move |_: Uri| connect(Arc::clone(&dialed), tls.clone(), name.clone()));
+        let (way, dialed): (_, Arc<str>) = (self.way.clone(), address.into());
+        let connect = service_fn(move |_: Uri| connect(Arc::clone(&dialed), way.clone(), name.clone()));
         Ok(endpoint(uri).connect_with_connector_lazy(connect))
     }
 }
@@ -76,10 +96,13 @@ fn server_name(host: &str) -> Result<ServerName<'static>, InvalidDnsNameError> {
     ServerName::try_from(host.trim_start_matches('[').trim_end_matches(']').to_owned())
 }
 
-async fn connect(address: Arc<str>, tls: Option<Arc<TlsSource>>, name: ServerName<'static>) -> io::Result<TokioIo<Connection>> {
+async fn connect(address: Arc<str>, way: Way, name: ServerName<'static>) -> io::Result<TokioIo<Connection>> {
+    if let Way::Given(network) = way {
+        return network.connect(&address).await.map(TokioIo::new);
+    }
     let socket = TcpStream::connect(&*address).await?;
     socket.set_nodelay(true)?;
-    let Some(tls) = tls else {
+    let Way::Secured(tls) = way else {
         return Ok(TokioIo::new(Connection::new(socket)));
     };
     let connector = tls.connector().ok_or_else(|| io::Error::other("tls has no authority to check the node's certificate against"))?;

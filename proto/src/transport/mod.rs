@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use tonic::transport::Server;
 
-pub use dialer::{Dialer, InvalidAddress};
+pub use connection::Connection;
+pub use dialer::{Dialer, InvalidAddress, Network};
 pub(crate) use incoming::incoming;
 
 /// The most bytes of one message, in either direction. A manifest and a full page of the catalog fit; blobs come in many messages.

@@ -44,6 +44,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     // Tests see the binary from outside, as its users do.
     ("zot-tests", &["zot-services"]),
     ("zot-services", &[]),
+    // All of it is a test: what it sees, it sees as a dependency of tests.
+    ("zot-simulation", &[]),
 ];
 
 /// Libraries that belong to one concern, and the crates that have it.

@@ -14,7 +14,6 @@ use crate::{
     error::{Contact, Error},
     node::Node,
     raft::Peer,
-    random,
     wire::{Answer, Hello, Question, Request},
 };
 
@@ -46,7 +45,7 @@ impl Node {
                 Step::Wait(reason) => reason,
             };
             self.wait_for(reason);
-            sleep(pause.mul_f64(0.5 + random() as f64 / u64::MAX as f64 / 2.0)).await;
+            sleep(pause.mul_f64(0.5 + self.random.fraction() / 2.0)).await;
             pause = (pause * 2).min(longest);
         }
         self.standing.send_if_modified(|standing| {

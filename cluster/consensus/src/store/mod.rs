@@ -13,7 +13,7 @@ use redb::{Database, Durability, ReadTransaction, ReadableDatabase, TableDefinit
 use serde::{Serialize, de::DeserializeOwned};
 use zot_cluster::NodeId;
 
-use crate::{error::BoxError, random};
+use crate::{error::BoxError, random::Random};
 pub(crate) use machine::{Applied, Machine};
 
 /// The file's name in the node's directory.
@@ -69,11 +69,11 @@ impl Store {
     }
 
     /// The node's identity, drawn at random and kept when there is none.
-    pub(crate) fn node(&self) -> Result<NodeId> {
+    pub(crate) fn node(&self, random: &Random) -> Result<NodeId> {
         if let Some(id) = self.value(name::NODE)? {
             return Ok(id);
         }
-        let id = NodeId(random());
+        let id = NodeId(random.next());
         self.put(name::NODE, &id, Durability::Immediate)?;
         Ok(id)
     }

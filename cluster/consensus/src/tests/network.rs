@@ -145,6 +145,7 @@ impl Cluster {
             seeds: self.seeds.clone(),
             timings: self.timings.clone(),
             snapshot_entries: self.snapshot_entries,
+            seed: None,
         }
     }
 

@@ -59,6 +59,7 @@ impl Process {
             seeds: (1..=NODES).map(address).collect(),
             timings: Timings::default(),
             snapshot_entries: Options::SNAPSHOT_ENTRIES,
+            seed: None,
         };
         let (opened, open) = mpsc::channel();
         let (end, ended) = oneshot::channel::<()>();

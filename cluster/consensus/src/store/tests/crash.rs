@@ -11,7 +11,10 @@ use redb::{Database, StorageBackend};
 use zot_cluster::{NodeId, Storage};
 
 use super::super::{Machine, Store};
-use crate::raft::{Entry, LogId, Vote};
+use crate::{
+    raft::{Entry, LogId, Vote},
+    random::Random,
+};
 
 /// A disk that forgets what was not synced when the machine stops.
 #[derive(Debug, Clone, Default)]
@@ -76,13 +79,13 @@ fn entries(range: std::ops::Range<u64>) -> Vec<Entry> {
 async fn votes_entries_and_truncations_that_were_acknowledged_are_there() {
     let disk = Disk::default();
     let mut store = disk.store();
-    let id = store.node().unwrap();
+    let id = store.node(&Random::new(None)).unwrap();
     store.save_vote(&Vote::new(3, NodeId(7))).await.unwrap();
     store.blocking_append(entries(1..6)).await.unwrap();
     store.truncate(log_id(4)).await.unwrap();
 
     let mut store = disk.after_a_crash().store();
-    assert_eq!(store.node().unwrap(), id);
+    assert_eq!(store.node(&Random::new(None)).unwrap(), id);
     assert_eq!(store.read_vote().await.unwrap(), Some(Vote::new(3, NodeId(7))));
     assert_eq!(store.try_get_log_entries(0..9).await.unwrap().len(), 3);
 }

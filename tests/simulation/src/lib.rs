@@ -1,0 +1,70 @@
+//! A whole cluster in one thread: gateways, nodes with their consensus, stores in memory and clients, whose time, chance and misfortune all
+//! follow from a seed. What must hold is in `invariants/`; what happens to them in `nemesis.rs`.
+//!
+//! Each process has a runtime with a paused clock, and they take turns of a few simulated milliseconds. So one can crash (its runtime is
+//! dropped), be stopped and go on later with what it believed before, or have a clock that runs faster than others.
+//!
+//! What a seed repeats exactly is the course of misfortune, the identities of nodes and what each client is about to do. The order of what
+//! happens in one instant is not repeated to the last: libraries below choose by chance of their own between what is ready at once.
+#![cfg(test)]
+
+mod client;
+mod gateway;
+mod history;
+mod host;
+mod invariants;
+mod nemesis;
+mod network;
+mod node;
+mod random;
+mod rounds;
+mod simulation;
+mod stores;
+mod upload;
+
+use rounds::Rounds;
+use stores::Broken;
+
+/// Simulations by default.
+const ROUNDS: u64 = 10;
+
+#[test]
+fn what_is_promised_holds_whatever_happens() {
+    for seed in Rounds::of(ROUNDS).seeds() {
+        let history = simulation::run(seed, Broken::Nothing);
+        let (images, violations) = (history.images().len(), history.violations());
+        println!("{}: {images} images", rounds::command(seed));
+        if !violations.is_empty() {
+            println!("{}", history.events().join("\n"));
+            panic!("{violations:#?}\nreplay it: {}", rounds::command(seed));
+        }
+        assert!(images > 3, "only {images} images were pushed: {}", rounds::command(seed));
+    }
+}
+
+#[test]
+fn one_seed_is_one_course_of_misfortune() {
+    let [first, second] = [7, 7].map(|seed| {
+        let events = simulation::run(seed, Broken::Nothing).events();
+        events.into_iter().filter(|event| event.contains(nemesis::HARM)).collect::<Vec<_>>()
+    });
+    assert!(first.len() > 5, "{first:?}");
+    assert_eq!(first, second);
+}
+
+/// Whether one of a few seeds shows that a promise is broken.
+fn is_noticed(broken: Broken) -> bool {
+    let noticed = (1..=8).find(|seed| !simulation::run(*seed, broken).violations().is_empty());
+    println!("{broken:?} is noticed with seed {noticed:?}");
+    noticed.is_some()
+}
+
+#[test]
+fn rows_that_are_acknowledged_and_not_written_are_noticed() {
+    assert!(is_noticed(Broken::Rows));
+}
+
+#[test]
+fn sessions_that_are_acknowledged_and_not_saved_are_noticed() {
+    assert!(is_noticed(Broken::Sessions));
+}

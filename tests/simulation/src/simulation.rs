@@ -1,0 +1,254 @@
+//! The cluster: machines that take turns, so that all that happens follows from the seed.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use parking_lot::Mutex;
+use tokio::task::JoinHandle;
+use zot_cluster::Storage;
+use zot_consensus::{Options, Timings};
+
+use crate::{
+    client::Client,
+    gateway::Gateways,
+    history::History,
+    host::Host,
+    invariants::{content, leases::Leases, views::Views},
+    nemesis::Nemesis,
+    network::{End, Network},
+    node::{self, Inside},
+    random::Random,
+    stores::{Broken, Stores, Way},
+};
+
+pub(crate) const NODES: usize = 3;
+pub(crate) const GATEWAYS: usize = 2;
+const PUSHERS: usize = 3;
+const READERS: usize = 2;
+/// How long a turn is.
+const TURN: Duration = Duration::from_millis(4);
+/// How long it is quiet at the beginning, how long it is not, and how long everything may take to be read back afterwards.
+const QUIET: Duration = Duration::from_secs(2);
+const TROUBLE: Duration = Duration::from_secs(12);
+const VERIFICATION: Duration = Duration::from_secs(300);
+
+/// A machine that a node runs on.
+pub(crate) struct Machine {
+    pub(crate) host: Option<Host>,
+    /// Whether it is stopped, as by SIGSTOP.
+    pub(crate) stopped: bool,
+    pub(crate) way: Way,
+    speed: f64,
+    runs: u64,
+    inside: Arc<Mutex<Inside>>,
+    directory: tempfile::TempDir,
+}
+
+/// A process that is a gateway.
+pub(crate) struct Front {
+    pub(crate) host: Option<Host>,
+    speed: f64,
+    runs: u64,
+}
+
+/// A simulated cluster and its clients.
+pub(crate) struct Simulation {
+    pub(crate) now: Duration,
+    pub(crate) history: History,
+    pub(crate) network: Network,
+    pub(crate) nodes: Vec<Machine>,
+    pub(crate) fronts: Vec<Front>,
+    pub(crate) stores: Stores,
+    pub(crate) emptied: Arc<AtomicU64>,
+    gateways: Gateways,
+    clients: Host,
+    random: Random,
+    views: Views,
+    leases: Leases,
+}
+
+pub(crate) fn node_address(node: usize) -> String {
+    format!("n{node}:9090")
+}
+
+pub(crate) fn gateway_address(gateway: usize) -> String {
+    format!("g{gateway}:80")
+}
+
+/// Runs a cluster from a seed, and returns its history.
+pub(crate) fn run(seed: u64, broken: Broken) -> History {
+    let mut simulation = Simulation::new(seed, broken);
+    let ends = Arc::new(AtomicBool::new(false));
+    let clients = simulation.start_clients(&ends);
+    simulation.pass(QUIET, |_| {});
+    let mut nemesis = Nemesis::new(simulation.random.fork());
+    simulation.pass(TROUBLE, |simulation| nemesis.act(simulation));
+    nemesis.heal(&mut simulation);
+    ends.store(true, Ordering::Relaxed);
+    simulation.finish(clients);
+    let client = simulation.client("verifier".to_owned(), &ends);
+    let verification = simulation.clients.handle().spawn(content::verify(client));
+    simulation.finish(vec![verification]);
+    let history = simulation.history.clone();
+    history.register(|register| register.violations()).into_iter().for_each(|violation| history.violate(violation));
+    history
+}
+
+impl Simulation {
+    fn new(seed: u64, broken: Broken) -> Self {
+        let random = Random::new(seed);
+        let speed = || 0.97 + random.within(0..60) as f64 / 1000.0;
+        let machine = |_| Machine {
+            host: None,
+            stopped: false,
+            way: Way::new(random.fork()),
+            speed: speed(),
+            runs: 0,
+            inside: Arc::default(),
+            directory: directory(),
+        };
+        let mut simulation = Self {
+            now: Duration::ZERO,
+            history: History::default(),
+            network: Network::new(random.fork()),
+            nodes: (0..NODES).map(machine).collect(),
+            fronts: (0..GATEWAYS).map(|_| Front { host: None, speed: speed(), runs: 0 }).collect(),
+            stores: Stores::new(broken),
+            emptied: Arc::default(),
+            gateways: Gateways::new(GATEWAYS, random.fork()),
+            clients: Host::start(Duration::ZERO, 1.0),
+            random: random.clone(),
+            views: Views::default(),
+            leases: Leases::default(),
+        };
+        (0..NODES).for_each(|node| simulation.start_node(node));
+        (0..GATEWAYS).for_each(|gateway| simulation.start_gateway(gateway));
+        simulation
+    }
+
+    fn start_clients(&mut self, ends: &Arc<AtomicBool>) -> Vec<JoinHandle<()>> {
+        let pushers: Vec<_> = (0..PUSHERS).map(|number| self.client(format!("p{number}"), ends)).collect();
+        let readers: Vec<_> = (0..READERS).map(|number| self.client(format!("r{number}"), ends)).collect();
+        let handle = self.clients.handle();
+        let pushing = pushers.into_iter().map(|client| handle.spawn(client.push()));
+        pushing.chain(readers.into_iter().map(|client| handle.spawn(client.read()))).collect()
+    }
+
+    fn client(&self, name: String, ends: &Arc<AtomicBool>) -> Client {
+        Client {
+            name,
+            gateways: self.gateways.clone(),
+            history: self.history.clone(),
+            random: self.random.fork(),
+            emptied: self.emptied.clone(),
+            ends: Arc::clone(ends),
+            turn: Arc::new(AtomicUsize::new(self.random.place(GATEWAYS))),
+        }
+    }
+
+    pub(crate) fn start_node(&mut self, node: usize) {
+        let seed = self.random.next();
+        let (machine, address) = (&mut self.nodes[node], node_address(node));
+        let options = Options {
+            directory: machine.directory.path().join("raft"),
+            name: format!("n{node}"),
+            address: address.clone(),
+            storage: Storage::Shared,
+            seeds: (0..NODES).map(node_address).collect(),
+            timings: Timings::default(),
+            snapshot_entries: 20,
+            seed: Some(seed),
+        };
+        let host = Host::start(self.now, machine.speed);
+        let end = End { network: self.network.clone(), address };
+        let running = node::run(options, end, self.stores.engine(&machine.way), Arc::clone(&machine.inside));
+        let history = self.history.clone();
+        host.handle().spawn(async move {
+            if let Err(error) = running.await {
+                history.violate(format_args!("node {node} cannot start: {error:?}"));
+            }
+        });
+        machine.host = Some(host);
+        machine.runs += 1;
+    }
+
+    /// Ends a node wherever it is. Its disk stays.
+    pub(crate) fn crash_node(&mut self, node: usize) {
+        self.network.detach(&node_address(node));
+        let machine = &mut self.nodes[node];
+        *machine.inside.lock() = Inside::default();
+        machine.host = None;
+        machine.stopped = false;
+    }
+
+    pub(crate) fn start_gateway(&mut self, gateway: usize) {
+        let front = &mut self.fronts[gateway];
+        let host = Host::start(self.now, front.speed);
+        let end = End { network: self.network.clone(), address: gateway_address(gateway) };
+        self.gateways.start(gateway, host.handle(), end, (0..NODES).map(node_address).collect());
+        front.host = Some(host);
+        front.runs += 1;
+    }
+
+    pub(crate) fn crash_gateway(&mut self, gateway: usize) {
+        self.gateways.end(gateway);
+        self.fronts[gateway].host = None;
+    }
+
+    /// Lets time pass.
+    fn pass(&mut self, time: Duration, mut before_each_turn: impl FnMut(&mut Self)) {
+        let until = self.now + time;
+        while self.now < until {
+            before_each_turn(self);
+            self.turn();
+        }
+    }
+
+    fn finish(&mut self, tasks: Vec<JoinHandle<()>>) {
+        let until = self.now + VERIFICATION;
+        while !tasks.iter().all(JoinHandle::is_finished) {
+            self.turn();
+            if self.now > until {
+                return self.history.violate("clients did not come to an end");
+            }
+        }
+    }
+
+    fn turn(&mut self) {
+        self.now += TURN;
+        self.history.set_now(self.now);
+        let mut held = Vec::new();
+        for (number, machine) in self.nodes.iter_mut().enumerate() {
+            let Some(host) = &mut machine.host else { continue };
+            if machine.stopped {
+                host.miss();
+                continue;
+            }
+            let inside = &machine.inside;
+            let epoch = host.run(self.now, || inside.lock().epoch());
+            held.extend(epoch.map(|epoch| ((number, machine.runs), epoch)));
+            if let Some(view) = inside.lock().view() {
+                self.views.look((&format!("n{number}"), machine.runs), &view, &self.history);
+            }
+        }
+        self.leases.look(&held, &self.history);
+        for (number, front) in self.fronts.iter_mut().enumerate() {
+            let Some(host) = &mut front.host else { continue };
+            host.run(self.now, || ());
+            if let Some(view) = self.gateways.registry(number).and_then(|registry| registry.view()) {
+                self.views.look((&format!("g{number}"), front.runs), &view, &self.history);
+            }
+        }
+        self.clients.run(self.now, || ());
+    }
+}
+
+/// A node's disk: in memory where there is such a place, because nothing here tests the disk.
+fn directory() -> tempfile::TempDir {
+    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
+}

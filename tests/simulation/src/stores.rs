@@ -1,0 +1,263 @@
+//! The stores that all nodes share, and one node's way to them: slow, at times cut off, and now and then without an answer.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, SystemTime},
+};
+
+use bytes::Bytes;
+use parking_lot::Mutex;
+use tokio::time::sleep;
+use zot_contract::UploadId;
+use zot_oci::ByteRange;
+use zot_storage::{
+    BlobAddress, BlobKey, Engine, Error, Result,
+    blobs::{BlobStore, MemoryBlobs, Pieces, Staged, Staging},
+    metadata::{Key, MemoryMetadata, Metadata, Outcome, Row, Scan, Transaction},
+    sessions::{MemorySessions, SessionRecord, Sessions},
+};
+
+use crate::random::Random;
+
+/// One call of so many fails before it is made, and one after.
+const FAILS_ONE_OF: u64 = 60;
+/// One change of so many is forgotten where that promise is broken.
+const FORGETS_ONE_OF: u64 = 10;
+/// How long a node that is cut off waits for a store.
+const GIVES_UP_AFTER: Duration = Duration::from_secs(1);
+
+/// A promise of the stores that is broken on purpose, to see that it is noticed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Broken {
+    Nothing,
+    /// Rows are acknowledged, and some are never written.
+    Rows,
+    /// Sessions are acknowledged, and some are never saved.
+    Sessions,
+}
+
+/// The stores.
+#[derive(Debug, Clone)]
+pub(crate) struct Stores {
+    metadata: Arc<MemoryMetadata>,
+    blobs: Arc<MemoryBlobs>,
+    sessions: Arc<Mutex<Arc<MemorySessions>>>,
+    broken: Broken,
+}
+
+/// A node's way to the stores; clones share it.
+#[derive(Debug, Clone)]
+pub(crate) struct Way {
+    random: Random,
+    cut: Arc<AtomicBool>,
+    /// Whether calls fail now and then.
+    rough: Arc<AtomicBool>,
+}
+
+impl Stores {
+    pub(crate) fn new(broken: Broken) -> Self {
+        let sessions = Arc::new(Mutex::new(Arc::new(MemorySessions::shared())));
+        Self { metadata: Arc::default(), blobs: Arc::new(MemoryBlobs::remote()), sessions, broken }
+    }
+
+    fn sessions(&self) -> Arc<MemorySessions> {
+        self.sessions.lock().clone()
+    }
+
+    /// Forgets all uploads.
+    pub(crate) fn empty_sessions(&self) {
+        *self.sessions.lock() = Arc::new(MemorySessions::shared());
+    }
+
+    /// An engine that reaches them by a way.
+    pub(crate) fn engine(&self, way: &Way) -> Engine {
+        let far = |way: &Way| Far { stores: self.clone(), way: way.clone() };
+        Engine::new(Arc::new(far(way)), Arc::new(far(way)), Arc::new(far(way)), true)
+    }
+}
+
+impl Way {
+    pub(crate) fn new(random: Random) -> Self {
+        Self { random, cut: Arc::default(), rough: Arc::new(AtomicBool::new(true)) }
+    }
+
+    pub(crate) fn set_cut(&self, cut: bool) {
+        self.cut.store(cut, Ordering::Relaxed);
+    }
+
+    pub(crate) fn smooth(&self) {
+        self.rough.store(false, Ordering::Relaxed);
+    }
+
+    /// Makes a call of a store, and takes its answer back.
+    async fn call<T>(&self, call: impl Future<Output = Result<T>>) -> Result<T> {
+        self.pass().await?;
+        let answer = call.await;
+        self.pass().await?;
+        answer
+    }
+
+    async fn pass(&self) -> Result<()> {
+        sleep(self.random.milliseconds(1..5)).await;
+        if self.cut.load(Ordering::Relaxed) {
+            sleep(GIVES_UP_AFTER).await;
+            return Err(Error::remote("reach the store", "it is cut off"));
+        }
+        if self.rough.load(Ordering::Relaxed) && self.random.once_in(FAILS_ONE_OF) {
+            return Err(Error::remote("reach the store", "nothing came back"));
+        }
+        Ok(())
+    }
+}
+
+/// The stores, as one node reaches them.
+#[derive(Debug)]
+struct Far {
+    stores: Stores,
+    way: Way,
+}
+
+#[async_trait::async_trait]
+impl Metadata for Far {
+    async fn get(&self, key: &Key) -> Result<Option<Row>> {
+        self.way.call(self.stores.metadata.get(key)).await
+    }
+
+    async fn get_many(&self, keys: &[Key]) -> Result<Vec<Option<Row>>> {
+        self.way.call(self.stores.metadata.get_many(keys)).await
+    }
+
+    async fn scan(&self, scan: &Scan, limit: usize) -> Result<Vec<(Key, Row)>> {
+        self.way.call(self.stores.metadata.scan(scan, limit)).await
+    }
+
+    fn changes_max(&self) -> usize {
+        self.stores.metadata.changes_max()
+    }
+
+    async fn commit(&self, transaction: Transaction) -> Result<Outcome> {
+        if self.is_forgotten(Broken::Rows) {
+            return Ok(Outcome::Committed);
+        }
+        self.way.call(self.stores.metadata.commit(transaction)).await
+    }
+
+    async fn close(&self) -> Result<()> {
+        Ok(())
+    }
+}
+
+#[async_trait::async_trait]
+impl Sessions for Far {
+    async fn save(&self, upload: UploadId, session: &SessionRecord, previous: Option<u64>) -> Result<Outcome> {
+        if self.is_forgotten(Broken::Sessions) {
+            return Ok(Outcome::Committed);
+        }
+        self.way.call(async { self.stores.sessions().save(upload, session, previous).await }).await
+    }
+
+    async fn load(&self, upload: UploadId) -> Result<Option<SessionRecord>> {
+        self.way.call(async { self.stores.sessions().load(upload).await }).await
+    }
+
+    async fn remove(&self, upload: UploadId) -> Result<()> {
+        self.way.call(async { self.stores.sessions().remove(upload).await }).await
+    }
+
+    async fn list(&self) -> Result<Vec<(UploadId, SystemTime)>> {
+        self.way.call(async { self.stores.sessions().list().await }).await
+    }
+
+    fn shared(&self) -> bool {
+        true
+    }
+}
+
+impl Far {
+    /// Whether something is acknowledged now that is not done.
+    fn is_forgotten(&self, promise: Broken) -> bool {
+        self.stores.broken == promise && self.way.random.once_in(FORGETS_ONE_OF)
+    }
+
+    fn staged(&self, inner: Box<dyn Staged>) -> Box<dyn Staged> {
+        Box::new(FarStaged { inner, way: self.way.clone() })
+    }
+}
+
+#[async_trait::async_trait]
+impl BlobStore for Far {
+    fn staging(&self) -> Staging {
+        self.stores.blobs.staging()
+    }
+
+    async fn stage(&self, upload: UploadId) -> Result<Box<dyn Staged>> {
+        Ok(self.staged(self.way.call(self.stores.blobs.stage(upload)).await?))
+    }
+
+    async fn resume(&self, upload: UploadId, size: u64, state: &[u8]) -> Result<Option<Box<dyn Staged>>> {
+        let resumed = self.way.call(self.stores.blobs.resume(upload, size, state)).await?;
+        Ok(resumed.map(|inner| self.staged(inner)))
+    }
+
+    async fn put(&self, key: &BlobKey, bytes: Bytes) -> Result<()> {
+        self.way.call(self.stores.blobs.put(key, bytes)).await
+    }
+
+    async fn read(&self, at: &BlobAddress, size: u64, range: ByteRange) -> Result<Pieces> {
+        self.way.call(self.stores.blobs.read(at, size, range)).await
+    }
+
+    async fn size(&self, at: &BlobAddress) -> Result<Option<u64>> {
+        self.way.call(self.stores.blobs.size(at)).await
+    }
+
+    async fn delete(&self, at: &BlobAddress) -> Result<()> {
+        self.way.call(self.stores.blobs.delete(at)).await
+    }
+
+    async fn staged(&self) -> Result<Vec<UploadId>> {
+        self.way.call(self.stores.blobs.staged()).await
+    }
+
+    async fn discard(&self, upload: UploadId, state: &[u8]) -> Result<()> {
+        self.way.call(self.stores.blobs.discard(upload, state)).await
+    }
+}
+
+/// Staged bytes, as one node reaches them.
+#[derive(Debug)]
+struct FarStaged {
+    inner: Box<dyn Staged>,
+    way: Way,
+}
+
+#[async_trait::async_trait]
+impl Staged for FarStaged {
+    async fn write(&mut self, pieces: Vec<Bytes>) -> Result<()> {
+        self.way.call(self.inner.write(pieces)).await
+    }
+
+    async fn flush(&mut self) -> Result<()> {
+        self.way.call(self.inner.flush()).await
+    }
+
+    async fn truncate(&mut self, size: u64) -> Result<()> {
+        self.way.call(self.inner.truncate(size)).await
+    }
+
+    async fn read_back(&mut self) -> Result<Pieces> {
+        self.way.call(self.inner.read_back()).await
+    }
+
+    fn state(&self) -> Bytes {
+        self.inner.state()
+    }
+
+    async fn commit(self: Box<Self>, key: &BlobKey) -> Result<String> {
+        let Self { inner, way } = *self;
+        way.call(inner.commit(key)).await
+    }
+}
