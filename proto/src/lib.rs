@@ -1,6 +1,6 @@
 //! What is said between processes: a registry over gRPC, and what nodes and gateways tell each other of the cluster.
 //!
-//! [`RemoteRegistry`] is a [`zot_contract::Registry`] that asks another process; [`serve`] serves any registry to it. Neither end knows what
+//! [`RemoteRegistry`] is a [`zot_contract::Registry`] that asks another process; [`serve()`] serves any registry to it. Neither end knows what
 //! is behind the other, and both pass the contract's suite together. [`ClusterClient`] and [`PeerTransport`] ask whatever implements
 //! [`ClusterPlane`] at the other end. A [`Dialer`] makes their connections, which are sized for blobs.
 //!
