@@ -38,8 +38,8 @@ pub(crate) struct Client {
     pub(crate) gateways: Gateways,
     pub(crate) history: History,
     pub(crate) random: Random,
-    /// How often the sessions were emptied.
-    pub(crate) emptied: Arc<AtomicU64>,
+    /// How often sessions were emptied or could not be saved.
+    pub(crate) unsaved: Arc<AtomicU64>,
     /// Whether to begin nothing any more.
     pub(crate) ends: Arc<AtomicBool>,
     /// The gateway that was asked last: the next one is another one.

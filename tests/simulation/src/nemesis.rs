@@ -1,6 +1,6 @@
 //! What goes wrong, and when it is put right again.
 
-use std::{sync::atomic::Ordering, time::Duration};
+use std::time::Duration;
 
 use crate::{
     random::Random,
@@ -74,7 +74,6 @@ impl Nemesis {
             }
             7 if self.random.once_in(2) => {
                 simulation.history.note(format_args!("{HARM}the sessions are emptied"));
-                simulation.emptied.fetch_add(1, Ordering::Relaxed);
                 simulation.stores.empty_sessions();
             }
             _ => {}

@@ -3,7 +3,7 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -64,7 +64,6 @@ pub(crate) struct Simulation {
     pub(crate) nodes: Vec<Machine>,
     pub(crate) fronts: Vec<Front>,
     pub(crate) stores: Stores,
-    pub(crate) emptied: Arc<AtomicU64>,
     gateways: Gateways,
     clients: Host,
     random: Random,
@@ -119,7 +118,6 @@ impl Simulation {
             nodes: (0..NODES).map(machine).collect(),
             fronts: (0..GATEWAYS).map(|_| Front { host: None, speed: speed(), runs: 0 }).collect(),
             stores: Stores::new(broken),
-            emptied: Arc::default(),
             gateways: Gateways::new(GATEWAYS, random.fork()),
             clients: Host::start(Duration::ZERO, 1.0),
             random: random.clone(),
@@ -145,7 +143,7 @@ impl Simulation {
             gateways: self.gateways.clone(),
             history: self.history.clone(),
             random: self.random.fork(),
-            emptied: self.emptied.clone(),
+            unsaved: self.stores.unsaved.clone(),
             ends: Arc::clone(ends),
             turn: Arc::new(AtomicUsize::new(self.random.place(GATEWAYS))),
         }

@@ -3,7 +3,7 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::{Duration, SystemTime},
 };
@@ -45,6 +45,9 @@ pub(crate) struct Stores {
     metadata: Arc<MemoryMetadata>,
     blobs: Arc<MemoryBlobs>,
     sessions: Arc<Mutex<Arc<MemorySessions>>>,
+    /// How often sessions were emptied or could not be saved: the bytes of an upload are then in the memory of one node alone, which is said
+    /// to go on nevertheless.
+    pub(crate) unsaved: Arc<AtomicU64>,
     broken: Broken,
 }
 
@@ -60,7 +63,7 @@ pub(crate) struct Way {
 impl Stores {
     pub(crate) fn new(broken: Broken) -> Self {
         let sessions = Arc::new(Mutex::new(Arc::new(MemorySessions::shared())));
-        Self { metadata: Arc::default(), blobs: Arc::new(MemoryBlobs::remote()), sessions, broken }
+        Self { metadata: Arc::default(), blobs: Arc::new(MemoryBlobs::remote()), sessions, unsaved: Arc::default(), broken }
     }
 
     fn sessions(&self) -> Arc<MemorySessions> {
@@ -69,6 +72,7 @@ impl Stores {
 
     /// Forgets all uploads.
     pub(crate) fn empty_sessions(&self) {
+        self.unsaved.fetch_add(1, Ordering::Relaxed);
         *self.sessions.lock() = Arc::new(MemorySessions::shared());
     }
 
@@ -101,13 +105,18 @@ impl Way {
     }
 
     async fn pass(&self) -> Result<()> {
+        self.reach().await?;
+        if self.rough.load(Ordering::Relaxed) && self.random.once_in(FAILS_ONE_OF) {
+            return Err(Error::remote("reach the store", "nothing came back"));
+        }
+        Ok(())
+    }
+
+    async fn reach(&self) -> Result<()> {
         sleep(self.random.milliseconds(1..5)).await;
         if self.cut.load(Ordering::Relaxed) {
             sleep(GIVES_UP_AFTER).await;
             return Err(Error::remote("reach the store", "it is cut off"));
-        }
-        if self.rough.load(Ordering::Relaxed) && self.random.once_in(FAILS_ONE_OF) {
-            return Err(Error::remote("reach the store", "nothing came back"));
         }
         Ok(())
     }
@@ -156,7 +165,14 @@ impl Sessions for Far {
         if self.is_forgotten(Broken::Sessions) {
             return Ok(Outcome::Committed);
         }
-        self.way.call(async { self.stores.sessions().save(upload, session, previous).await }).await
+        let saved = match self.way.reach().await {
+            Ok(()) => self.stores.sessions().save(upload, session, previous).await,
+            Err(error) => Err(error),
+        };
+        if saved.is_err() {
+            self.stores.unsaved.fetch_add(1, Ordering::Relaxed);
+        }
+        saved
     }
 
     async fn load(&self, upload: UploadId) -> Result<Option<SessionRecord>> {

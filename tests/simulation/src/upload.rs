@@ -26,8 +26,8 @@ struct Upload<'a> {
     /// The bytes that were acknowledged, and those that were ever sent.
     acknowledged: usize,
     sent: usize,
-    /// How often the sessions had been emptied when it was opened.
-    emptied: u64,
+    /// How often sessions had not been saved when it was opened.
+    unsaved: u64,
     /// Whether it may have been finished without this client being told.
     finishing: bool,
 }
@@ -43,11 +43,11 @@ enum Step {
 impl Client {
     /// Pushes a blob. Returns whether that was acknowledged.
     pub(crate) async fn upload(&self, repository: &RepositoryName, bytes: &Bytes) -> bool {
-        let emptied = self.emptied.load(Ordering::Relaxed);
+        let unsaved = self.unsaved.load(Ordering::Relaxed);
         let of = repository.clone();
         let open = async move |registry: ClusterRegistry| registry.open_upload(&context(), &of, Algorithm::Sha256).await;
         let Ok(id) = self.gateways.ask(self.next_gateway(), open).await else { return false };
-        let mut upload = Upload { client: self, repository, id, bytes, acknowledged: 0, sent: 0, emptied, finishing: false };
+        let mut upload = Upload { client: self, repository, id, bytes, acknowledged: 0, sent: 0, unsaved, finishing: false };
         for _ in 0..ATTEMPTS_MAX {
             match upload.go_on().await {
                 Step::Further => {}
@@ -109,7 +109,7 @@ impl Upload<'_> {
         match self.client.gateways.ask(self.client.next_gateway(), status).await {
             Ok(status) => {
                 let offset = status.offset as usize;
-                if offset < self.acknowledged || offset > self.sent {
+                if (offset < self.acknowledged && self.is_saved()) || offset > self.sent {
                     let (known, sent) = (self.acknowledged, self.sent);
                     self.client.history.violate(format_args!("an upload is at {offset}, after {known} was acknowledged and {sent} sent"));
                     return Step::Over;
@@ -122,10 +122,14 @@ impl Upload<'_> {
         }
     }
 
+    /// Whether all that was acknowledged of it is certainly in the sessions.
+    fn is_saved(&self) -> bool {
+        self.client.unsaved.load(Ordering::Relaxed) == self.unsaved
+    }
+
     /// It is gone: because it was finished, or because the sessions were emptied.
     async fn is_unknown(&self) -> Step {
-        let emptied = self.client.emptied.load(Ordering::Relaxed) > self.emptied;
-        if self.acknowledged > 0 && !emptied && !self.finishing {
+        if self.acknowledged > 0 && self.is_saved() && !self.finishing {
             self.client.history.violate(format_args!("an upload of which {} bytes were acknowledged is gone", self.acknowledged));
         }
         let (of, digest) = (self.repository.clone(), Digest::sha256(self.bytes));
