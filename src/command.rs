@@ -43,7 +43,7 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: cluster::Command,
     },
-    /// Throw the metadata away and read it anew from the image layouts on disk. The registry must not be running.
+    /// Throw the metadata away and read it anew from the image layouts, on disk or in the bucket. The registry must not be running.
     Rebuild {
         /// The configuration file: JSON, YAML or TOML.
         config: PathBuf,
