@@ -5,6 +5,7 @@ use std::{net::SocketAddr, sync::Arc};
 use anyhow::Context as _;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+use zot_auth::{Access, Surroundings};
 use zot_cluster::HashKey;
 use zot_config::cluster::Cluster;
 use zot_contract::Registry;
@@ -41,7 +42,9 @@ impl Front {
     pub async fn open(process: &Process, registry: Arc<dyn Registry>, health: Health) -> anyhow::Result<Self> {
         let http = &process.config.http;
         let logs = Logs { access: process.logs.access_log(), audit: process.audit.clone() };
-        let gateway = Gateway::new(registry, Options::configured(http)?, health, logs);
+        let surroundings = Surroundings { registry: Arc::clone(&registry), tasks: process.tasks.clone() };
+        let access = Access::open(&process.config, &surroundings).await?;
+        let gateway = Gateway::new(registry, access, Options::configured(http)?, health, logs);
         let options = ServerOptions { drain_timeout: process.requests_may_take(), ..ServerOptions::configured(http) };
         let server = Server::bind(&http.listen_address(), tls(process)?, Arc::new(gateway), &options).await?;
         announce(process, server.address());

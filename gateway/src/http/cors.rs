@@ -17,6 +17,10 @@ fn methods(route: &Route) -> Option<HeaderValue> {
             Some(HeaderValue::from_static("GET,OPTIONS"))
         }
         Route::Manifest { .. } => Some(HeaderValue::from_static("HEAD,GET,DELETE,OPTIONS")),
+        Route::ApiKeys => Some(HeaderValue::from_static("GET,POST,DELETE,OPTIONS")),
+        Route::Logout => Some(HeaderValue::from_static("POST,OPTIONS")),
+        Route::Token => Some(HeaderValue::from_static("GET,POST,OPTIONS")),
+        Route::Login | Route::Callback { .. } => None,
         Route::Blob { .. } | Route::Uploads { .. } | Route::Upload { .. } | Route::Live | Route::Ready | Route::Started => None,
     }
 }

@@ -13,9 +13,8 @@ use super::{
 };
 
 /// Answers one request.
-pub(super) async fn dispatch(call: &Call<'_>, health: &Health, body: RequestBody) -> Result<Response, Refusal> {
-    let route = Route::parse(call.head.uri.path()).map_err(|reason| Refusal::unroutable(reason, call.method()))?;
-    let mut response = match (&route, call.method()) {
+pub(super) async fn dispatch(call: &Call<'_>, route: &Route, health: &Health, body: RequestBody) -> Result<Response, Refusal> {
+    let mut response = match (route, call.method()) {
         (Route::Base, &Method::GET | &Method::HEAD) => base::supported(),
         (Route::Discover, &Method::GET | &Method::HEAD) => base::extensions(),
         (Route::Catalog, &Method::GET | &Method::HEAD) => catalog::list(call).await?,
@@ -44,6 +43,6 @@ pub(super) async fn dispatch(call: &Call<'_>, health: &Health, body: RequestBody
         (route, &Method::OPTIONS) => cors::preflight(route).ok_or_else(|| Refusal::method(route))?,
         (route, _) => return Err(Refusal::method(route)),
     };
-    cors::expose(call, &route, &mut response);
+    cors::expose(call, route, &mut response);
     Ok(response)
 }

@@ -21,7 +21,6 @@ mod route;
 
 use std::{
     any::Any,
-    net::SocketAddr,
     panic::AssertUnwindSafe,
     sync::{
         Arc,
@@ -29,14 +28,16 @@ use std::{
     },
 };
 
+use arc_swap::ArcSwap;
 use axum::{
     extract::Request,
-    http::{HeaderMap, HeaderValue, Method, StatusCode, header::CONNECTION, header::CONTENT_LENGTH},
+    http::{HeaderMap, HeaderValue, Method, StatusCode, header::CONNECTION, header::CONTENT_LENGTH, request::Parts},
     response::Response,
 };
 use futures::FutureExt as _;
 use http_body::Body as _;
-use zot_contract::{Context, Registry, Subject, TraceParent};
+use zot_auth::{Access, Peer, authn::Asked};
+use zot_contract::{Context, Registry, RequestId, Subject, TraceParent};
 use zot_runtime::telemetry::{AccessLog, AuditLog, chain};
 
 use self::{call::Call, error::Refusal, report::Report, request_body::RequestBody, request_id::RequestIds, route::Route};
@@ -50,6 +51,7 @@ pub use self::{
 /// Answers requests by asking a registry.
 pub struct Gateway {
     registry: Arc<dyn Registry>,
+    access: ArcSwap<Access>,
     options: Options,
     health: Health,
     logs: Logs,
@@ -66,9 +68,17 @@ pub struct Logs {
 }
 
 impl Gateway {
-    /// A gateway to `registry`. `health` is what it tells to those who ask.
-    pub fn new(registry: Arc<dyn Registry>, options: Options, health: Health, logs: Logs) -> Self {
-        Self { registry, options, health, logs, ids: RequestIds::default(), panics: AtomicU64::new(0) }
+    /// A gateway to `registry`, for those whom `access` lets in. `health` is what it tells to those who ask.
+    pub fn new(registry: Arc<dyn Registry>, access: Access, options: Options, health: Health, logs: Logs) -> Self {
+        Self {
+            registry,
+            access: ArcSwap::from_pointee(access),
+            options,
+            health,
+            logs,
+            ids: RequestIds::default(),
+            panics: AtomicU64::new(0),
+        }
     }
 
     /// What it tells of this process.
@@ -81,20 +91,25 @@ impl Gateway {
         self.panics.load(Ordering::Relaxed)
     }
 
+    /// Lets in from now on whom `access` lets in; requests under way go by what they began with.
+    pub fn replace_access(&self, access: Access) {
+        self.access.store(Arc::new(access));
+    }
+
     /// Answers one request that came from `peer`. It is written down when the response's body has been sent or is dropped.
-    pub async fn respond(self: &Arc<Self>, peer: SocketAddr, request: Request) -> Response<Reported> {
+    pub async fn respond(self: &Arc<Self>, peer: Arc<Peer>, request: Request) -> Response<Reported> {
         let (head, body) = request.into_parts();
         let cx = Context::new(Subject::Anonymous, self.ids.of(&head.headers)).traced(trace_parent(&head.headers));
         let head = Arc::new(head);
-        let mut report = Report::begin(Arc::clone(self), peer, cx.request.clone(), Arc::clone(&head));
+        let mut report = Report::begin(Arc::clone(self), peer.address, cx.request.clone(), Arc::clone(&head));
         let body = RequestBody::new(&head, body, self.options.body_progress);
         let continued = body.continued();
-        let call = Call { registry: &self.registry, options: &self.options, cx: &cx, head: &head };
-        let answered = AssertUnwindSafe(dispatch::dispatch(&call, &self.health, body)).catch_unwind().await;
+        let request = cx.request.clone();
+        let answered = AssertUnwindSafe(self.answer(&peer, cx, &head, body, &mut report)).catch_unwind().await;
         let mut response = match answered {
             Ok(Ok(response)) => response,
-            Ok(Err(refusal)) => refuse(refusal, &call),
-            Err(panic) => refuse(self.panicked(&*panic, &call), &call),
+            Ok(Err(refusal)) => refuse(refusal, &request, &head),
+            Err(panic) => refuse(self.panicked(&*panic, &request, &head), &request, &head),
         };
         if head.method == Method::HEAD {
             drop_body(&mut response);
@@ -102,16 +117,34 @@ impl Gateway {
         if continued.is_awaited() {
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
-        response.headers_mut().insert(header::REQUEST_ID, header::value(cx.request.to_string()));
+        response.headers_mut().insert(header::REQUEST_ID, header::value(request.to_string()));
         report.answered(response.status());
         response.map(|body| Reported::new(body, report))
     }
 
-    fn panicked(&self, panic: &(dyn Any + Send), call: &Call<'_>) -> Refusal {
+    /// Finds out who asks for what, and does it.
+    async fn answer(
+        &self,
+        peer: &Peer,
+        cx: Context,
+        head: &Arc<Parts>,
+        body: RequestBody,
+        report: &mut Report,
+    ) -> Result<Response, Refusal> {
+        let route = Route::parse(head.uri.path()).map_err(|reason| Refusal::unroutable(reason, &head.method))?;
+        let access = self.access.load_full();
+        let identity = access.identify(&Asked { method: &head.method, headers: &head.headers, peer }).await?;
+        report.asked_by(&identity.subject);
+        let cx = Context { subject: identity.subject.clone(), ..cx };
+        let call = Call { registry: &self.registry, options: &self.options, cx: &cx, head };
+        dispatch::dispatch(&call, &route, &self.health, body).await
+    }
+
+    fn panicked(&self, panic: &(dyn Any + Send), request: &RequestId, head: &Parts) -> Refusal {
         self.panics.fetch_add(1, Ordering::Relaxed);
         let text = panic.downcast_ref::<&str>().copied();
         let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("unknown panic");
-        tracing::error!(request = %call.cx.request, method = %call.method(), path = call.head.uri.path(), error = text, "request panicked");
+        tracing::error!(%request, method = %head.method, path = head.uri.path(), error = text, "request panicked");
         Refusal::panicked()
     }
 }
@@ -122,16 +155,16 @@ fn trace_parent(headers: &HeaderMap) -> Option<TraceParent> {
 }
 
 /// Faults are logged here and nowhere else: the client is not told what they are.
-fn refuse(refusal: Refusal, call: &Call<'_>) -> Response {
+fn refuse(refusal: Refusal, request: &RequestId, head: &Parts) -> Response {
     if let Some(fault) = refusal.fault() {
-        let (request, method, path, error) = (&call.cx.request, call.method(), call.head.uri.path(), chain(fault));
+        let (method, path, error) = (&head.method, head.uri.path(), chain(fault));
         if refusal.status() == StatusCode::SERVICE_UNAVAILABLE {
             tracing::warn!(%request, %method, path, %error, "request could not be answered for now");
         } else {
             tracing::error!(%request, %method, path, %error, "request failed");
         }
     }
-    refusal.render(&call.cx.request)
+    refusal.render(request)
 }
 
 /// A response to HEAD has the headers of the one to GET, and no body (RFC 9110 section 9.3.2).

@@ -14,7 +14,7 @@ use axum::{
 };
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
-use zot_contract::{BoxError, RequestId};
+use zot_contract::{BoxError, RequestId, Subject};
 use zot_runtime::telemetry::{AccessLine, AuditLine, chain};
 
 use super::Gateway;
@@ -23,6 +23,7 @@ use super::Gateway;
 pub(super) struct Report {
     gateway: Arc<Gateway>,
     peer: SocketAddr,
+    subject: Subject,
     request: RequestId,
     head: Arc<Parts>,
     began: Instant,
@@ -33,7 +34,16 @@ pub(super) struct Report {
 
 impl Report {
     pub(super) fn begin(gateway: Arc<Gateway>, peer: SocketAddr, request: RequestId, head: Arc<Parts>) -> Self {
-        Self { gateway, peer, request, head, began: Instant::now(), status: 0, body_bytes: 0 }
+        Self { gateway, peer, subject: Subject::Anonymous, request, head, began: Instant::now(), status: 0, body_bytes: 0 }
+    }
+
+    pub(super) fn asked_by(&mut self, subject: &Subject) {
+        self.subject = subject.clone();
+    }
+
+    /// The user's name, once it is known.
+    fn user(&self) -> Option<&str> {
+        Some(self.subject.name()).filter(|name| !name.is_empty())
     }
 
     pub(super) fn answered(&mut self, status: StatusCode) {
@@ -46,7 +56,7 @@ impl Report {
 
     fn write_access(&self, request: &str) {
         let line = AccessLine {
-            username: None,
+            username: self.user(),
             client_ip: &self.peer,
             method: self.head.method.as_str(),
             path: self.target(),
@@ -63,7 +73,7 @@ impl Report {
         if let Some(audit) = &self.gateway.logs.audit {
             audit.record(&AuditLine {
                 client_ip: &self.peer,
-                subject: None,
+                subject: self.user(),
                 action: self.head.method.as_str(),
                 object: self.target(),
                 status: self.status,

@@ -19,6 +19,7 @@ use hyper_util::{
 };
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+use zot_auth::Access;
 use zot_contract::{MemoryRegistry, Registry};
 use zot_oci::Digest;
 use zot_runtime::telemetry::AccessLog;
@@ -39,6 +40,7 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 /// How a sandbox is set up.
 pub(crate) struct Setup {
     pub(crate) registry: Arc<dyn Registry>,
+    pub(crate) access: Access,
     pub(crate) options: Options,
     pub(crate) server: ServerOptions,
     pub(crate) logs: Logs,
@@ -48,6 +50,7 @@ impl Default for Setup {
     fn default() -> Self {
         Self {
             registry: Arc::new(MemoryRegistry::default()),
+            access: Access::default(),
             options: Options::default(),
             server: ServerOptions::default(),
             logs: Logs { access: AccessLog::disabled(), audit: None },
@@ -74,7 +77,7 @@ impl Sandbox {
     }
 
     pub(crate) async fn with(setup: Setup) -> Self {
-        let gateway = Arc::new(Gateway::new(setup.registry, setup.options, Health::new(), setup.logs));
+        let gateway = Arc::new(Gateway::new(setup.registry, setup.access, setup.options, Health::new(), setup.logs));
         let server = Server::bind("127.0.0.1:0", None, Arc::clone(&gateway), &setup.server).await.unwrap();
         let stop = CancellationToken::new();
         Self {

@@ -12,11 +12,13 @@ use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     server::graceful::GracefulConnection,
 };
+use rustls::{ProtocolVersion, ServerConnection};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpStream,
 };
 use tokio_util::sync::CancellationToken;
+use zot_auth::{Peer, PeerTls};
 use zot_runtime::{progress::ProgressIo, tls::TlsSource};
 
 use super::{
@@ -86,42 +88,46 @@ impl Connections {
         }
         let stream = ProgressIo::new(stream, self.options.write_progress);
         let Some(tls) = &self.tls else {
-            return self.serve_stream(stream, peer).await;
+            return self.serve_stream(stream, Peer::plain(peer)).await;
         };
         let handshake = tokio::time::timeout(self.options.header_read_timeout, tls.acceptor().accept(stream));
         match self.drain.run_until_cancelled(handshake).await {
-            Some(Ok(Ok(stream))) => self.serve_stream(stream, peer).await,
+            Some(Ok(Ok(stream))) => {
+                let peer = encrypted(peer, stream.get_ref().1);
+                self.serve_stream(stream, peer).await;
+            }
             Some(Ok(Err(error))) => tracing::debug!(%peer, %error, "tls handshake failed"),
             Some(Err(_)) => tracing::debug!(%peer, "tls handshake took too long"),
             None => {}
         }
     }
 
-    async fn serve_stream<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(&self, stream: S, peer: SocketAddr) {
+    async fn serve_stream<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(&self, stream: S, peer: Peer) {
+        let address = peer.address;
         let activity = Arc::new(Activity::new());
         let first = tokio::time::timeout(self.options.header_read_timeout, WatchedIo::begin(stream, Arc::clone(&activity)));
         let Some(Ok(Ok(io))) = self.drain.run_until_cancelled(first).await else {
             return;
         };
-        let service = self.service(peer, &activity);
+        let service = self.service(Arc::new(peer), &activity);
         if io.speaks_http2() {
             activity.share();
             let connection = self.http2.serve_connection(TokioIo::new(io), service);
-            self.supervise(connection, &activity, peer).await;
+            self.supervise(connection, &activity, address).await;
         } else {
             let connection = self.http1.serve_connection(TokioIo::new(io), service);
-            self.supervise(connection, &activity, peer).await;
+            self.supervise(connection, &activity, address).await;
         }
     }
 
     fn service(
         &self,
-        peer: SocketAddr,
+        peer: Arc<Peer>,
         activity: &Arc<Activity>,
     ) -> impl Service<Request<Incoming>, Response = http::Response<Watched>, Error = Infallible, Future: Send> + use<> {
         let (gateway, activity) = (Arc::clone(&self.gateway), Arc::clone(activity));
         service_fn(move |request| {
-            let answer = answer(Arc::clone(&gateway), peer, Exchange::begin(&activity), request);
+            let answer = answer(Arc::clone(&gateway), Arc::clone(&peer), Exchange::begin(&activity), request);
             async move { Ok(answer.await) }
         })
     }
@@ -154,6 +160,16 @@ impl Connections {
             }
         }
     }
+}
+
+/// What a finished handshake tells of the client.
+fn encrypted(address: SocketAddr, connection: &ServerConnection) -> Peer {
+    let version = match connection.protocol_version() {
+        Some(ProtocolVersion::TLSv1_3) => "1.3",
+        _ => "1.2",
+    };
+    let certificate = connection.peer_certificates().and_then(|chain| chain.first()).map(|certificate| Arc::from(certificate.as_ref()));
+    Peer { address, tls: Some(PeerTls { version, certificate }) }
 }
 
 fn http1() -> http1::Builder {

@@ -1,7 +1,6 @@
 //! One request and its response on a connection, as hyper sees them.
 
 use std::{
-    net::SocketAddr,
     pin::Pin,
     sync::{
         Arc,
@@ -15,13 +14,14 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body::{Body as _, Frame, SizeHint};
 use hyper::body::Incoming;
+use zot_auth::Peer;
 use zot_contract::BoxError;
 
 use super::activity::Activity;
 use crate::http::{Gateway, Reported};
 
 /// Answers one request.
-pub(super) async fn answer(gateway: Arc<Gateway>, peer: SocketAddr, exchange: Exchange, request: Request<Incoming>) -> Response<Watched> {
+pub(super) async fn answer(gateway: Arc<Gateway>, peer: Arc<Peer>, exchange: Exchange, request: Request<Incoming>) -> Response<Watched> {
     let request = request.map(|body| if body.is_end_stream() { Body::empty() } else { Body::new(body) });
     let response = gateway.respond(peer, request).await;
     response.map(|body| Watched { body, waiting: None, exchange })

@@ -1,6 +1,10 @@
 //! What is wrong with requests themselves, before any registry is asked.
 
+use std::time::Duration;
+
 use axum::http::{HeaderValue, Method, StatusCode, header};
+use zot_auth::authn::Rejected;
+use zot_contract::Error;
 use zot_oci::{ErrorCode, InvalidDigest, MediaType, RangeError, media_types};
 
 use super::Refusal;
@@ -9,6 +13,9 @@ use crate::http::{
     query::Repeated,
     route::{Route, Unroutable},
 };
+
+/// When to try again what needs somebody who cannot be asked.
+const AUTHENTICATION_RETRY_AFTER: Duration = Duration::from_secs(5);
 
 /// Docker's manifests, which are refused only where the configuration does not allow them.
 const DOCKER: [MediaType; 2] = [media_types::DOCKER_MANIFEST, media_types::DOCKER_MANIFEST_LIST];
@@ -67,6 +74,18 @@ impl Refusal {
     pub(crate) fn too_many_tags(tags_max: usize) -> Self {
         Self::new(StatusCode::URI_TOO_LONG, ErrorCode::ManifestInvalid)
             .detail("reason", format_args!("more than {tags_max} tags in one request"))
+    }
+}
+
+/// What somebody shows as a proof of who they are is no good.
+impl From<Rejected> for Refusal {
+    fn from(rejected: Rejected) -> Self {
+        match rejected {
+            Rejected::Invalid(_) | Rejected::Wrong => {
+                Self::new(StatusCode::UNAUTHORIZED, ErrorCode::Unauthorized).detail("reason", rejected)
+            }
+            Rejected::Unavailable { what, source } => Error::Unavailable { what, retry_after: AUTHENTICATION_RETRY_AFTER, source }.into(),
+        }
     }
 }
 

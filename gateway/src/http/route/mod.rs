@@ -7,6 +7,9 @@ use zot_oci::{Digest, InvalidDigest, InvalidName, InvalidReference, InvalidTag, 
 
 use super::percent::{InvalidEscape, decode_path};
 
+/// What the path of a callback begins with.
+const CALLBACK: &str = "/zot/auth/callback/";
+
 /// What a path names, whatever the method. Its `Display` is the path, so that it also makes the `Location` headers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Route {
@@ -54,6 +57,19 @@ pub(crate) enum Route {
         /// The manifest that is referred to.
         subject: Digest,
     },
+    /// `/zot/auth/login`: sends a browser to where its user logs in.
+    Login,
+    /// `/zot/auth/callback/<provider>`: where it comes back.
+    Callback {
+        /// Where its user logged in, by the name in the configuration.
+        provider: String,
+    },
+    /// `/zot/auth/logout`: ends a session.
+    Logout,
+    /// `/zot/auth/apikey`: the API keys of a user.
+    ApiKeys,
+    /// `/zot/auth/token`: exchanges credentials for a token.
+    Token,
     /// `/livez`.
     Live,
     /// `/readyz`.
@@ -93,11 +109,23 @@ impl Route {
             "/v2" | "/v2/" => Ok(Self::Base),
             "/v2/_catalog" => Ok(Self::Catalog),
             "/v2/_oci/ext/discover" => Ok(Self::Discover),
+            "/zot/auth/login" => Ok(Self::Login),
+            "/zot/auth/logout" => Ok(Self::Logout),
+            "/zot/auth/apikey" => Ok(Self::ApiKeys),
+            "/zot/auth/token" => Ok(Self::Token),
             "/livez" => Ok(Self::Live),
             "/readyz" => Ok(Self::Ready),
             "/startupz" => Ok(Self::Started),
+            path if path.starts_with(CALLBACK) => Self::callback(&path[CALLBACK.len()..]),
             path => Self::of_repository(path.strip_prefix("/v2/").ok_or(Unroutable::Unknown)?),
         }
+    }
+
+    fn callback(provider: &str) -> Result<Self, Unroutable> {
+        if provider.is_empty() || provider.contains('/') {
+            return Err(Unroutable::Unknown);
+        }
+        Ok(Self::Callback { provider: provider.to_owned() })
     }
 
     /// A name may contain slashes and the words of other endpoints; what comes last decides.
@@ -139,6 +167,10 @@ impl Route {
             Self::Blob { .. } => "GET, HEAD, DELETE",
             Self::Uploads { .. } => "POST",
             Self::Upload { .. } => "GET, HEAD, PATCH, PUT, DELETE",
+            Self::Login | Self::Callback { .. } => "GET, HEAD",
+            Self::Logout => "POST, OPTIONS",
+            Self::ApiKeys => "GET, HEAD, POST, DELETE, OPTIONS",
+            Self::Token => "GET, HEAD, POST, OPTIONS",
             Self::Live | Self::Ready | Self::Started => "GET, HEAD",
         }
     }
@@ -160,6 +192,11 @@ impl fmt::Display for Route {
             Self::Uploads { repository } => write!(f, "/v2/{repository}/blobs/uploads/"),
             Self::Upload { repository, upload } => write!(f, "/v2/{repository}/blobs/uploads/{upload}"),
             Self::Referrers { repository, subject } => write!(f, "/v2/{repository}/referrers/{subject}"),
+            Self::Login => f.write_str("/zot/auth/login"),
+            Self::Callback { provider } => write!(f, "{CALLBACK}{provider}"),
+            Self::Logout => f.write_str("/zot/auth/logout"),
+            Self::ApiKeys => f.write_str("/zot/auth/apikey"),
+            Self::Token => f.write_str("/zot/auth/token"),
             Self::Live => f.write_str("/livez"),
             Self::Ready => f.write_str("/readyz"),
             Self::Started => f.write_str("/startupz"),

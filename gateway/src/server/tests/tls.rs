@@ -9,6 +9,7 @@ use tokio::{
 };
 use tokio_rustls::{TlsConnector, client::TlsStream};
 use tokio_util::sync::CancellationToken;
+use zot_auth::Access;
 use zot_contract::MemoryRegistry;
 use zot_runtime::{
     telemetry::AccessLog,
@@ -35,7 +36,7 @@ async fn start(options: &ServerOptions) -> (SocketAddr, RootCertStore, Cancellat
     let mut roots = RootCertStore::empty();
     roots.add(made.cert.der().clone()).unwrap();
     let logs = Logs { access: AccessLog::disabled(), audit: None };
-    let gateway = Gateway::new(Arc::new(MemoryRegistry::default()), Options::default(), Health::new(), logs);
+    let gateway = Gateway::new(Arc::new(MemoryRegistry::default()), Access::default(), Options::default(), Health::new(), logs);
     let tls = Some(Arc::new(TlsSource::load(files).unwrap()));
     let server = Server::bind("127.0.0.1:0", tls, Arc::new(gateway), options).await.unwrap();
     let (address, stop) = (server.address(), CancellationToken::new());

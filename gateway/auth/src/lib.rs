@@ -1,0 +1,15 @@
+//! Who may do what: from what a request shows to an [`Identity`], and from an identity to a decision.
+//!
+//! Nothing here answers HTTP: the gateway asks, and renders what it is told. [`authn`] finds out who somebody is, [`authz`] decides purely.
+
+mod access;
+mod assembly;
+pub mod authn;
+pub mod authz;
+mod identity;
+mod peer;
+
+pub use access::Access;
+pub use assembly::{OpenError, Surroundings};
+pub use identity::{Identity, Method, Rights};
+pub use peer::{Peer, PeerTls};
