@@ -2,11 +2,14 @@
 
 use std::time::Duration;
 
-use axum::http::{HeaderValue, header::InvalidHeaderValue};
+use axum::http::header::InvalidHeaderValue;
 use zot_config::{Timeout, http::Http};
 use zot_runtime::tls::TlsFiles;
 
-use crate::{http::Options, server::ServerOptions};
+use crate::{
+    http::{Options, Origins},
+    server::ServerOptions,
+};
 
 /// As good as for ever: what a timeout that is switched off waits.
 const FOREVER: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
@@ -25,8 +28,7 @@ pub struct InvalidOrigin {
 impl Options {
     /// The options that a configuration asks for.
     pub fn configured(http: &Http) -> Result<Self, InvalidOrigin> {
-        let origin = Some(http.allow_origin.as_str()).filter(|origin| !origin.is_empty());
-        let allow_origin = HeaderValue::from_str(origin.unwrap_or("*"))
+        let allow_origin = Origins::parse(&http.allow_origin)
             .map_err(|source| InvalidOrigin { origin: http.allow_origin.escape_debug().to_string(), source })?;
         Ok(Self {
             docker_schema_2: http.accepts_docker_schema_2(),
@@ -34,6 +36,7 @@ impl Options {
             manifest_bytes_max: http.limits.manifest_bytes_max,
             page_entries_max: http.limits.page_entries_max,
             body_progress: limit(http.read_timeout),
+            trusted_proxies: http.trusted_proxies.clone(),
         })
     }
 }
@@ -53,7 +56,13 @@ impl ServerOptions {
 
 /// The files that TLS is made from, if there is to be any.
 pub fn tls_files(http: &Http) -> Option<TlsFiles> {
-    http.tls.as_ref().map(|tls| TlsFiles { cert: tls.cert.clone(), key: tls.key.clone(), client_ca: tls.cacert.clone() })
+    http.tls.as_ref().map(|tls| TlsFiles {
+        cert: tls.cert.clone(),
+        key: tls.key.clone(),
+        client_ca: tls.cacert.clone(),
+        // Who shows none may prove who they are in another way.
+        client_optional: true,
+    })
 }
 
 fn limit(timeout: Timeout) -> Duration {
@@ -83,7 +92,7 @@ mod tests {
             ..Http::default()
         };
         let options = Options::configured(&http).unwrap();
-        assert_eq!(options.allow_origin, "https://example.com");
+        assert_eq!(options.allow_origin, Origins::parse("https://example.com").unwrap());
         assert_eq!((options.docker_schema_2, options.body_progress), (true, FOREVER));
     }
 

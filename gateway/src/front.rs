@@ -1,17 +1,22 @@
 //! The side that clients see: a registry behind HTTP, from the first connection to the last.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
-use tokio::task::JoinHandle;
+use tokio::{sync::watch, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
-use zot_auth::{Access, Surroundings};
+use zot_auth::{Access, OpenError, Surroundings, rate::RateLimits};
 use zot_cluster::HashKey;
-use zot_config::cluster::Cluster;
+use zot_config::{Config, cluster::Cluster};
 use zot_contract::Registry;
 use zot_process::Process;
 use zot_proto::Dialer;
-use zot_runtime::tls::{RELOAD_POLL, TlsSource};
+use zot_redis::Connection;
+use zot_runtime::{
+    tasks::Tasks,
+    telemetry::chain,
+    tls::{RELOAD_POLL, TlsSource},
+};
 
 use crate::{
     cluster_registry::{ClusterOptions, ClusterRegistry},
@@ -19,6 +24,9 @@ use crate::{
     server::{Drained, Server, ServerOptions},
     tls_files,
 };
+
+/// How long what runs in the background for an access may take to end when another one takes its place.
+const KEEPERS_MAY_TAKE: Duration = Duration::from_secs(1);
 
 /// The cluster of a configuration, as a registry.
 pub fn cluster(process: &Process, cluster: &Cluster) -> anyhow::Result<ClusterRegistry> {
@@ -42,11 +50,17 @@ impl Front {
     pub async fn open(process: &Process, registry: Arc<dyn Registry>, health: Health) -> anyhow::Result<Self> {
         let http = &process.config.http;
         let logs = Logs { access: process.logs.access_log(), audit: process.audit.clone() };
-        let surroundings = Surroundings { registry: Arc::clone(&registry), tasks: process.tasks.clone() };
-        let access = Access::open(&process.config, &surroundings).await?;
+        let doors = Doors { registry: Arc::clone(&registry) };
+        let (access, keepers) = doors.open(&process.config).await?;
         let gateway = Gateway::new(registry, access, Options::configured(http)?, health, logs);
+        let gateway = Arc::new(match rate_limits(process)? {
+            Some(rate) => gateway.limited(rate),
+            None => gateway,
+        });
+        let follow = doors.follow(process.configurations(), keepers, Arc::clone(&gateway), process.tasks.stop());
+        process.tasks.spawn("reload-access", follow);
         let options = ServerOptions { drain_timeout: process.requests_may_take(), ..ServerOptions::configured(http) };
-        let server = Server::bind(&http.listen_address(), tls(process)?, Arc::new(gateway), &options).await?;
+        let server = Server::bind(&http.listen_address(), tls(process)?, gateway, &options).await?;
         announce(process, server.address());
         let stop = CancellationToken::new();
         let serving = tokio::spawn(server.serve(stop.clone()));
@@ -58,6 +72,51 @@ impl Front {
         self.stop.cancel();
         self.serving.await.context("serve")
     }
+}
+
+/// What makes access, again whenever the configuration changes.
+struct Doors {
+    registry: Arc<dyn Registry>,
+}
+
+impl Doors {
+    /// Access as `config` says, and what runs in the background for it.
+    async fn open(&self, config: &Config) -> Result<(Access, Tasks), OpenError> {
+        let tasks = Tasks::new();
+        let surroundings = Surroundings { registry: Arc::clone(&self.registry), tasks: tasks.clone() };
+        Ok((Access::open(config, &surroundings).await?, tasks))
+    }
+
+    /// Exchanges the access of `gateway` whenever another configuration is there; what cannot be used leaves it as it is.
+    async fn follow(
+        self,
+        mut configurations: watch::Receiver<Arc<Config>>,
+        mut keepers: Tasks,
+        gateway: Arc<Gateway>,
+        stop: CancellationToken,
+    ) {
+        while let Some(Ok(())) = stop.run_until_cancelled(configurations.changed()).await {
+            let config = Arc::clone(&configurations.borrow_and_update());
+            match self.open(&config).await {
+                Ok((access, tasks)) => {
+                    gateway.replace_access(access);
+                    std::mem::replace(&mut keepers, tasks).shutdown(KEEPERS_MAY_TAKE).await;
+                }
+                Err(error) => tracing::error!(error = %chain(&error), "could not take up who may do what, it stays as it was"),
+            }
+        }
+        keepers.shutdown(KEEPERS_MAY_TAKE).await;
+    }
+}
+
+/// How many requests clients may send; in a cluster they are counted in its Redis, if it has one.
+fn rate_limits(process: &Process) -> anyhow::Result<Option<Arc<RateLimits>>> {
+    let Some(settings) = &process.config.http.ratelimit else { return Ok(None) };
+    let redis = process.config.cluster.as_ref().and_then(|cluster| cluster.redis.as_ref());
+    let shared = redis.map(Connection::open).transpose().context("read cluster.redis")?;
+    let rate = Arc::new(RateLimits::new(settings, shared));
+    process.tasks.spawn("forget-clients", Arc::clone(&rate).forget(process.tasks.stop()));
+    Ok(Some(rate))
 }
 
 /// Loads the certificate, and keeps looking for a newer one.

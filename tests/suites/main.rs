@@ -1,6 +1,7 @@
 //! One test binary for all topics: the sandbox is linked once, and a topic is a file with a line here.
 #![cfg(test)]
 
+mod access;
 mod adopt;
 mod base;
 mod blobs;

@@ -2,26 +2,28 @@
 
 use std::{fs, path::Path};
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
+pub(crate) use zot_tests::client::Trust;
 use zot_tests::{
     Client, Sandbox,
-    client::Trust,
     sandbox::{self, Builder},
     wait,
 };
 
-type Authority = CertifiedIssuer<'static, KeyPair>;
+pub(crate) type Authority = CertifiedIssuer<'static, KeyPair>;
 
-fn authority() -> Authority {
+pub(crate) fn authority() -> Authority {
     let mut params = CertificateParams::new(Vec::new()).unwrap();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()
 }
 
 /// A certificate for `name` and its key, as PEM.
-fn issue(authority: &Authority, name: &str) -> (String, String) {
+pub(crate) fn issue(authority: &Authority, name: &str) -> (String, String) {
     let key = KeyPair::generate().unwrap();
-    let certificate = CertificateParams::new(vec![name.to_owned()]).unwrap().signed_by(&key, authority).unwrap();
+    let mut parameters = CertificateParams::new(vec![name.to_owned()]).unwrap();
+    parameters.distinguished_name.push(DnType::CommonName, name);
+    let certificate = parameters.signed_by(&key, authority).unwrap();
     (certificate.pem(), key.serialize_pem())
 }
 
@@ -34,7 +36,7 @@ fn install(directory: &Path, (certificate, key): &(String, String)) {
     }
 }
 
-fn builder(authority: &Authority) -> Builder {
+pub(crate) fn builder(authority: &Authority) -> Builder {
     let builder = Sandbox::builder();
     let directory = builder.directory();
     install(&directory, &issue(authority, "127.0.0.1"));
@@ -42,7 +44,7 @@ fn builder(authority: &Authority) -> Builder {
     builder.set("/http/tls/cert", path("cert.pem")).set("/http/tls/key", path("key.pem"))
 }
 
-fn trust(authority: &Authority) -> Trust {
+pub(crate) fn trust(authority: &Authority) -> Trust {
     Trust { authority: authority.pem(), ..Trust::default() }
 }
 
@@ -107,7 +109,7 @@ async fn a_broken_certificate_file_does_not_replace_a_good_one() {
 }
 
 #[tokio::test]
-async fn with_an_authority_for_clients_only_those_with_its_certificate_get_in() {
+async fn with_an_authority_for_clients_no_other_certificate_is_taken_and_without_one_nobody_is_known() {
     let (authority, clients, others) = (authority(), self::authority(), self::authority());
     let builder = builder(&authority);
     let file = builder.directory().join("clients.pem");
@@ -115,8 +117,9 @@ async fn with_an_authority_for_clients_only_those_with_its_certificate_get_in() 
     let mine = Trust { identity: Some(issue(&clients, "client")), ..trust(&authority) };
     let sandbox = builder.set("/http/tls/cacert", file.to_str().unwrap()).https(mine).start().await;
     sandbox.client().push_blob("a", b"from a known client").await;
-    for identity in [None, Some(issue(&others, "client"))] {
-        let stranger = Client::https(&sandbox.url(), &Trust { identity, ..trust(&authority) });
-        stranger.get("/v2/").try_send().await.unwrap_err();
-    }
+    let stranger = Client::https(&sandbox.url(), &Trust { identity: Some(issue(&others, "client")), ..trust(&authority) });
+    stranger.get("/v2/").try_send().await.unwrap_err();
+    let nobody = Client::https(&sandbox.url(), &trust(&authority));
+    nobody.get("/v2/").await.expect_error(401, "UNAUTHORIZED");
+    nobody.get("/livez").await.expect(200);
 }

@@ -2,6 +2,7 @@
 
 pub mod output;
 mod ready;
+mod reload;
 mod reopen;
 mod serve;
 mod verify;

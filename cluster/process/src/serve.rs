@@ -3,6 +3,7 @@
 use std::{path::Path, process::ExitCode, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
+use tokio::sync::{Notify, watch};
 use zot_config::{Config, Loaded, cluster::Cluster, log::Level};
 use zot_runtime::{
     shutdown::ShutdownSignals,
@@ -11,7 +12,7 @@ use zot_runtime::{
     tls::{RELOAD_POLL, TlsFiles, TlsSource},
 };
 
-use crate::{output, reopen};
+use crate::{output, reload::Reload, reopen};
 
 /// The shares of `http.limits.drainTimeout` that requests, background tasks and the storage may take to finish, one after the other.
 const DRAIN_REQUESTS: f64 = 0.7;
@@ -32,10 +33,12 @@ pub struct Process {
     /// What runs in the background.
     pub tasks: Tasks,
     signals: ShutdownSignals,
+    configurations: watch::Receiver<Arc<Config>>,
 }
 
 /// Serves what `run` opens until it returns. It is to wait for [`Process::signal`], and to drain.
 pub fn serve(path: &Path, run: impl AsyncFnOnce(&mut Process) -> anyhow::Result<()>) -> ExitCode {
+    let read = Reload::state_of(path);
     let loaded = match Config::load(path) {
         Ok(loaded) => loaded,
         Err(error) => {
@@ -44,6 +47,7 @@ pub fn serve(path: &Path, run: impl AsyncFnOnce(&mut Process) -> anyhow::Result<
             return ExitCode::FAILURE;
         }
     };
+    let reload = Reload::new(path, &loaded.config, read);
     let log = &loaded.config.log;
     let logs = match telemetry::init(&LogOptions { level: level(log.level), output: log.output.clone() }) {
         Ok(logs) => logs,
@@ -55,7 +59,7 @@ pub fn serve(path: &Path, run: impl AsyncFnOnce(&mut Process) -> anyhow::Result<
     telemetry::log_panics();
     let served = runtime().and_then(|runtime| {
         runtime.block_on(async {
-            let mut process = Process::start(loaded, logs.handle())?;
+            let mut process = Process::start(loaded, reload, logs.handle())?;
             run(&mut process).await
         })
     });
@@ -72,7 +76,7 @@ pub fn serve(path: &Path, run: impl AsyncFnOnce(&mut Process) -> anyhow::Result<
 /// The files that the certificate of the internal plane is made from, if there is to be one.
 pub fn plane_tls_files(cluster: &Cluster) -> Option<TlsFiles> {
     let tls = cluster.tls.as_ref()?;
-    Some(TlsFiles { cert: tls.cert.clone()?, key: tls.key.clone()?, client_ca: tls.cacert.clone() })
+    Some(TlsFiles { cert: tls.cert.clone()?, key: tls.key.clone()?, client_ca: tls.cacert.clone(), client_optional: false })
 }
 
 fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
@@ -90,7 +94,7 @@ fn level(level: Level) -> LogLevel {
 }
 
 impl Process {
-    fn start(loaded: Loaded, logs: LogHandle) -> anyhow::Result<Self> {
+    fn start(loaded: Loaded, reload: Reload, logs: LogHandle) -> anyhow::Result<Self> {
         let Loaded { config, warnings } = loaded;
         let signals = ShutdownSignals::listen().context("listen for signals")?;
         tracing::info!(params = %serde_json::to_string(&config)?, "configuration settings");
@@ -99,8 +103,10 @@ impl Process {
         }
         let tasks = Tasks::new();
         let audit = config.log.audit.as_ref().map(AuditLog::open).transpose()?;
-        reopen::on_hangup(&tasks, &logs, audit.clone())?;
-        Ok(Self { config, logs, audit, tasks, signals })
+        let (configurations, hangup) = (reload.follow(), Arc::new(Notify::new()));
+        reopen::on_hangup(&tasks, &logs, audit.clone(), Arc::clone(&hangup))?;
+        reload.start(&tasks, hangup);
+        Ok(Self { config, logs, audit, tasks, signals, configurations })
     }
 
     /// The certificate of the internal plane, for both of its ends, if there is to be one; a newer one is looked for from now on.
@@ -109,6 +115,12 @@ impl Process {
         let source = Arc::new(TlsSource::load(files)?);
         self.tasks.spawn("reload-cluster-certificates", Arc::clone(&source).watch(RELOAD_POLL, self.tasks.stop()));
         Ok(Some(source))
+    }
+
+    /// The configuration, and each one after it that the file makes while the process runs. Only what can be taken up without a restart
+    /// ever differs from [`Process::config`].
+    pub fn configurations(&self) -> watch::Receiver<Arc<Config>> {
+        self.configurations.clone()
     }
 
     /// Waits until somebody wants the process to end.

@@ -3,6 +3,7 @@
 //! ```text
 //! <prefix>:uploads:{<id>}            one upload in progress
 //! <prefix>:uploads:<store>:{<id>}    the same, where a process has several stores
+//! <prefix>:rate:<limit>:{<client>}   when the next request of a client is due
 //! ```
 //!
 //! What stands in braces chooses the slot of a cluster.
@@ -19,6 +20,11 @@ pub enum Room<'a> {
     Uploads {
         /// The name of the store that they go to; empty if there is only one.
         store: &'a str,
+    },
+    /// How many requests clients send, by their addresses.
+    Rate {
+        /// The name of the limit that is counted for.
+        limit: &'a str,
     },
 }
 
@@ -59,6 +65,7 @@ fn start(prefix: &str, room: Room<'_>) -> String {
     match room {
         Room::Uploads { store: "" } => format!("{prefix}:uploads:"),
         Room::Uploads { store } => format!("{prefix}:uploads:{store}:"),
+        Room::Rate { limit } => format!("{prefix}:rate:{limit}:"),
     }
 }
 

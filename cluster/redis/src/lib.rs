@@ -11,6 +11,7 @@ mod error;
 mod key;
 mod limits;
 mod link;
+mod rate;
 mod scan;
 mod versioned;
 

@@ -65,7 +65,7 @@ impl Connection {
 }
 
 /// Scripts are sent whole: they are small, and a server that took over knows none.
-fn script(text: &str, key: &Key) -> Cmd {
+pub(crate) fn script(text: &str, key: &Key) -> Cmd {
     let mut command = redis::cmd("EVAL");
     command.arg(text).arg(1).arg(key.as_str());
     command

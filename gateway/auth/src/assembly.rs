@@ -2,11 +2,14 @@
 
 use std::sync::Arc;
 
-use zot_config::Config;
+use zot_config::{Config, http::Http};
 use zot_contract::Registry;
 use zot_runtime::tasks::Tasks;
 
-use crate::{Access, authn::Authenticators};
+use crate::{
+    Access,
+    authn::{Authenticators, CertificateNames, InvalidPattern},
+};
 
 /// What access is made with, beside the configuration.
 #[derive(Clone)]
@@ -19,15 +22,26 @@ pub struct Surroundings {
 
 /// Access cannot be made as the configuration says.
 #[derive(Debug, thiserror::Error)]
-pub enum OpenError {}
+pub enum OpenError {
+    /// Where users stand in certificates cannot be read.
+    #[error(transparent)]
+    Certificates(#[from] InvalidPattern),
+}
 
 impl Access {
     /// Access as `config` says.
     ///
     /// # Errors
     /// A file that the configuration names cannot be used.
-    pub async fn open(_config: &Config, _surroundings: &Surroundings) -> Result<Self, OpenError> {
-        let authenticators = Authenticators::default();
+    pub async fn open(config: &Config, _surroundings: &Surroundings) -> Result<Self, OpenError> {
+        let authenticators = Authenticators { certificates: certificates(&config.http)?, ..Authenticators::default() };
         Ok(Self::new(authenticators))
     }
+}
+
+/// An authority for clients makes their certificates a proof, whether or not the configuration says where users stand in them.
+fn certificates(http: &Http) -> Result<Option<CertificateNames>, InvalidPattern> {
+    let asked_for = http.tls.as_ref().is_some_and(|tls| tls.cacert.is_some());
+    let settings = http.auth.mtls.clone().unwrap_or_default();
+    asked_for.then(|| CertificateNames::new(&settings)).transpose()
 }

@@ -8,6 +8,7 @@ pub mod authn;
 pub mod authz;
 mod identity;
 mod peer;
+pub mod rate;
 
 pub use access::Access;
 pub use assembly::{OpenError, Surroundings};

@@ -1,7 +1,7 @@
 //! Cross-origin requests of browsers: who may read what is listed and pulled. Blobs and uploads are not offered to pages of other origins.
 
 use axum::{
-    http::{HeaderValue, Method, StatusCode, header},
+    http::{HeaderValue, Method, StatusCode, header, header::InvalidHeaderValue},
     response::Response,
 };
 
@@ -34,10 +34,57 @@ pub(super) fn preflight(route: &Route) -> Option<Response> {
     Some(response)
 }
 
-/// Lets pages of the configured origin read the response, where they may send the request.
+/// The origins whose pages may read what is listed and pulled (`http.allowOrigin`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origins {
+    /// Those of any.
+    Any,
+    /// Those of these; with whatever the browser knows the user by.
+    These(Vec<HeaderValue>),
+}
+
+impl Origins {
+    /// Reads a list with commas; empty or `*` for any.
+    pub fn parse(list: &str) -> Result<Self, InvalidHeaderValue> {
+        let origins = list.split(',').map(str::trim).filter(|origin| !origin.is_empty());
+        let origins = origins.map(HeaderValue::from_str).collect::<Result<Vec<_>, _>>()?;
+        let any = origins.is_empty() || origins.iter().any(|origin| origin == "*");
+        Ok(if any { Self::Any } else { Self::These(origins) })
+    }
+}
+
+/// Lets pages of the configured origins read the response, where they may send the request.
 pub(super) fn expose(call: &Call<'_>, route: &Route, response: &mut Response) {
-    if methods(route).is_some() && *call.method() != Method::PUT {
-        let origin = call.options.allow_origin.clone();
-        response.headers_mut().insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+    if methods(route).is_none() || *call.method() == Method::PUT {
+        return;
+    }
+    let headers = response.headers_mut();
+    match &call.options.allow_origin {
+        Origins::Any => {
+            headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+        }
+        Origins::These(origins) => {
+            let asked = call.headers().get(header::ORIGIN).filter(|origin| origins.contains(origin));
+            if let Some(origin) = asked.or(origins.first()) {
+                headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
+                headers.insert(header::ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
+            }
+            headers.append(header::VARY, HeaderValue::from_name(header::ORIGIN));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn origins_are_a_list_and_none_is_any() {
+        for any in ["", " ", "*", "https://a.example, *"] {
+            assert_eq!(Origins::parse(any).unwrap(), Origins::Any, "{any:?}");
+        }
+        let two = ["https://a.example", "https://b.example:8443"].map(HeaderValue::from_static).to_vec();
+        assert_eq!(Origins::parse(" https://a.example,https://b.example:8443 ").unwrap(), Origins::These(two));
+        Origins::parse("a\nb").unwrap_err();
     }
 }

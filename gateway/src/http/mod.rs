@@ -7,6 +7,7 @@ mod cors;
 mod dispatch;
 mod error;
 mod exact_body;
+mod forwarded;
 mod header;
 mod health;
 mod oci;
@@ -36,13 +37,14 @@ use axum::{
 };
 use futures::FutureExt as _;
 use http_body::Body as _;
-use zot_auth::{Access, Peer, authn::Asked};
+use zot_auth::{Access, Peer, authn::Asked, rate::RateLimits};
 use zot_contract::{Context, Registry, RequestId, Subject, TraceParent};
 use zot_runtime::telemetry::{AccessLog, AuditLog, chain};
 
 use self::{call::Call, error::Refusal, report::Report, request_body::RequestBody, request_id::RequestIds, route::Route};
 
 pub use self::{
+    cors::Origins,
     health::{Health, Stage},
     options::Options,
     report::Reported,
@@ -52,6 +54,7 @@ pub use self::{
 pub struct Gateway {
     registry: Arc<dyn Registry>,
     access: ArcSwap<Access>,
+    rate: Option<Arc<RateLimits>>,
     options: Options,
     health: Health,
     logs: Logs,
@@ -73,12 +76,19 @@ impl Gateway {
         Self {
             registry,
             access: ArcSwap::from_pointee(access),
+            rate: None,
             options,
             health,
             logs,
             ids: RequestIds::default(),
             panics: AtomicU64::new(0),
         }
+    }
+
+    /// The same gateway, for clients who send no more than `rate` allows.
+    #[must_use]
+    pub fn limited(self, rate: Arc<RateLimits>) -> Self {
+        Self { rate: Some(rate), ..self }
     }
 
     /// What it tells of this process.
@@ -101,6 +111,7 @@ impl Gateway {
         let (head, body) = request.into_parts();
         let cx = Context::new(Subject::Anonymous, self.ids.of(&head.headers)).traced(trace_parent(&head.headers));
         let head = Arc::new(head);
+        let peer = forwarded::client(peer, &head.headers, &self.options.trusted_proxies);
         let mut report = Report::begin(Arc::clone(self), peer.address, cx.request.clone(), Arc::clone(&head));
         let body = RequestBody::new(&head, body, self.options.body_progress);
         let continued = body.continued();
@@ -131,7 +142,11 @@ impl Gateway {
         body: RequestBody,
         report: &mut Report,
     ) -> Result<Response, Refusal> {
-        let route = Route::parse(head.uri.path()).map_err(|reason| Refusal::unroutable(reason, &head.method))?;
+        let route = Route::parse(head.uri.path());
+        if let Some(rate) = self.rate.as_ref().filter(|_| !matches!(route, Ok(Route::Live | Route::Ready | Route::Started))) {
+            rate.admit(peer.address.ip(), &head.method).await?;
+        }
+        let route = route.map_err(|reason| Refusal::unroutable(reason, &head.method))?;
         let access = self.access.load_full();
         let identity = access.identify(&Asked { method: &head.method, headers: &head.headers, peer }).await?;
         report.asked_by(&identity.subject);

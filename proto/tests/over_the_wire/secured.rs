@@ -44,7 +44,12 @@ impl Identity {
     fn new(issuer: &Authority, trusted: &Authority, host: &str) -> Self {
         let folder = TempDir::new().unwrap();
         write(&folder, issuer, trusted, host);
-        let files = TlsFiles { cert: path(&folder, "cert"), key: path(&folder, "key"), client_ca: Some(path(&folder, "ca")) };
+        let files = TlsFiles {
+            cert: path(&folder, "cert"),
+            key: path(&folder, "key"),
+            client_ca: Some(path(&folder, "ca")),
+            client_optional: false,
+        };
         Self { tls: Arc::new(TlsSource::load(files).unwrap()), folder }
     }
 
@@ -109,7 +114,7 @@ async fn a_node_must_be_who_was_dialed() {
 async fn a_dialer_without_an_authority_connects_to_nobody() {
     let authority = authority();
     let node = Identity::new(&authority, &authority, "127.0.0.1");
-    let files = TlsFiles { cert: path(&node.folder, "cert"), key: path(&node.folder, "key"), client_ca: None };
+    let files = TlsFiles { cert: path(&node.folder, "cert"), key: path(&node.folder, "key"), client_ca: None, client_optional: false };
     let server = node.serve().await;
     let tls = Arc::new(TlsSource::load(files).unwrap());
     let remote = RemoteRegistry::dial(&Dialer::secured(tls), &server.address).unwrap();

@@ -9,7 +9,10 @@ use super::{assert_nothing, cargo};
 /// Our crates, and exactly those of ours that each depends on.
 const ARROWS: &[(&str, &[&str])] = &[
     ("zot", &["zot-cluster", "zot-config", "zot-gateway", "zot-node", "zot-process", "zot-proto", "zot-runtime"]),
-    ("zot-gateway", &["zot-auth", "zot-cluster", "zot-config", "zot-contract", "zot-oci", "zot-process", "zot-proto", "zot-runtime"]),
+    (
+        "zot-gateway",
+        &["zot-auth", "zot-cluster", "zot-config", "zot-contract", "zot-oci", "zot-process", "zot-proto", "zot-redis", "zot-runtime"],
+    ),
     ("zot-auth", &["zot-config", "zot-contract", "zot-redis", "zot-runtime"]),
     (
         "zot-node",

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use super::Auth;
 use crate::key_path::KeyPath;
 use crate::pattern;
 use crate::report::Report;
@@ -94,8 +93,8 @@ section! {
 }
 
 impl AccessControl {
-    pub(super) fn check(&self, auth: &Auth, path: &KeyPath, report: &Report) {
-        if !auth.is_on() && !self.needs_no_login() {
+    pub(super) fn check(&self, can_log_in: bool, path: &KeyPath, report: &Report) {
+        if !can_log_in && !self.needs_no_login() {
             let message = "access control config requires one of htpasswd, ldap, openid or mTLS authentication \
                            or using only 'anonymousPolicy' policies";
             report.problem(path, message);

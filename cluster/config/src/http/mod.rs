@@ -3,6 +3,7 @@
 pub mod access_control;
 pub mod auth;
 pub(crate) mod limits;
+pub(crate) mod network;
 pub(crate) mod ratelimit;
 pub(crate) mod tls;
 
@@ -12,6 +13,7 @@ use std::time::Duration;
 pub use access_control::AccessControl;
 pub use auth::Auth;
 pub use limits::Limits;
+pub use network::Network;
 pub use ratelimit::{MethodRate, RateLimit};
 pub use tls::Tls;
 
@@ -42,7 +44,9 @@ section! {
         "writeTimeout" => write_timeout: Timeout = PROGRESS;
         /// Certificate and key; plain HTTP if absent.
         "tls" => tls: Option<Tls> = None;
-        /// Requests per second.
+        /// Proxies that are believed when they say whom they forward for.
+        "trustedProxies" => trusted_proxies: Vec<Network> = Vec::new();
+        /// Requests per second and client.
         "ratelimit" => ratelimit: Option<RateLimit> = None;
         /// Extensions of the accepted media types.
         "compat" => compat: Vec<String> = Vec::new();
@@ -96,7 +100,7 @@ impl Http {
         }
         self.auth.check(self.tls.as_ref(), &path.key("auth"), report);
         if let Some(access_control) = &self.access_control {
-            access_control.check(&self.auth, &path.key("accessControl"), report);
+            access_control.check(self.auth.is_on(self.tls.as_ref()), &path.key("accessControl"), report);
         }
         self.limits.check(&path.key("limits"), report);
     }

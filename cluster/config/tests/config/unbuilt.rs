@@ -14,7 +14,6 @@ fn every_way_of_protecting_the_registry_is_refused_while_it_is_not_built() {
         ("ldap", "{}"),
         ("bearer", "{}"),
         ("openid", "{}"),
-        ("mtls", "{}"),
         ("apikey", "true"),
         ("apikey", r#""true""#),
         ("sessionDriver", r#"{"name": "local"}"#),
@@ -26,7 +25,6 @@ fn every_way_of_protecting_the_registry_is_refused_while_it_is_not_built() {
     }
     assert!(refused(&http(r#"{"accessControl": {}}"#), "http.accessControl"));
     assert!(refused(&http(r#"{"ACCESSCONTROL": {}}"#), "http.accessControl"));
-    assert!(refused(&http(r#"{"ratelimit": {}}"#), "http.ratelimit"));
 }
 
 #[test]
@@ -43,13 +41,12 @@ fn other_features_that_are_not_built_are_refused_by_path() {
         assert!(refused(&extensions(&format!(r#"{{"{section}": {{}}}}"#)), &format!("extensions.{section}")), "{section}");
     }
     assert!(refused(&extensions(r#"{"events": {"enable": true}}"#), "extensions.events"));
-    assert!(refused(&http(r#"{"allowOrigin": "*"}"#), "http.allowOrigin"));
 }
 
 #[test]
 fn what_asks_for_nothing_is_accepted() {
     for text in [
-        http(r#"{"auth": {}, "realm": "zot", "allowOrigin": "", "compat": ["docker2s2"]}"#),
+        http(r#"{"auth": {}, "realm": "zot", "allowOrigin": "https://a.example,https://b.example", "compat": ["docker2s2"]}"#),
         http(r#"{"auth": {"failDelay": 0, "apikey": false, "htpasswd": null}}"#),
         storage(r#""remoteCache": false, "redirectBlobURL": false, "maxRepos": 0, "retention": {"dryRun": true, "policies": []}"#),
         extensions(r#"{"search": {"enable": false}, "metrics": {"enable": "false"}, "sync": {"enable": false}, "events": {}}"#),

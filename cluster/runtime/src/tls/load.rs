@@ -20,7 +20,7 @@ pub(super) fn server_config(files: &TlsFiles) -> Result<ServerConfig, TlsError> 
     let provider = Arc::new(aws_lc_rs::default_provider());
     let chain = certificates(&files.cert)?;
     let key = private_key(&files.key)?;
-    let verifier = client_verifier(files.client_ca.as_deref(), &provider)?;
+    let verifier = client_verifier(files, &provider)?;
     let mut config = ServerConfig::builder_with_provider(provider)
         .with_protocol_versions(&[&TLS13, &TLS12])
         .map_err(TlsError::Versions)?
@@ -43,12 +43,13 @@ pub(super) fn client_config(files: &TlsFiles, authority: &Path) -> Result<Client
     Ok(config)
 }
 
-fn client_verifier(client_ca: Option<&Path>, provider: &Arc<CryptoProvider>) -> Result<Arc<dyn ClientCertVerifier>, TlsError> {
-    let Some(path) = client_ca else {
+fn client_verifier(files: &TlsFiles, provider: &Arc<CryptoProvider>) -> Result<Arc<dyn ClientCertVerifier>, TlsError> {
+    let Some(path) = files.client_ca.as_deref() else {
         return Ok(WebPkiClientVerifier::no_client_auth());
     };
-    let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(authorities(path)?), Arc::clone(provider)).build();
-    verifier.map_err(|source| TlsError::ClientCa { path: path.into(), source: source.into() })
+    let builder = WebPkiClientVerifier::builder_with_provider(Arc::new(authorities(path)?), Arc::clone(provider));
+    let builder = if files.client_optional { builder.allow_unauthenticated() } else { builder };
+    builder.build().map_err(|source| TlsError::ClientCa { path: path.into(), source: source.into() })
 }
 
 fn authorities(path: &Path) -> Result<RootCertStore, TlsError> {

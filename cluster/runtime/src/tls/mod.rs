@@ -1,12 +1,11 @@
 //! TLS for servers, and for peers that are both ends: certificate and key from PEM files, optional client certificates, and reload when a file
 //! changes.
 
-mod fingerprint;
 mod itself;
 mod load;
 mod source;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 pub use itself::connect_to_itself;
 pub use source::{RELOAD_POLL, TlsSource};
@@ -21,8 +20,16 @@ pub struct TlsFiles {
     pub cert: PathBuf,
     /// The private key: PKCS #8, PKCS #1 or SEC 1.
     pub key: PathBuf,
-    /// Authorities for client certificates: if there are any, a client must show a certificate that chains to one.
+    /// Authorities for client certificates: what a client shows must chain to one.
     pub client_ca: Option<PathBuf>,
+    /// Whether a client may show no certificate at all.
+    pub client_optional: bool,
+}
+
+impl TlsFiles {
+    pub(super) fn paths(&self) -> impl Iterator<Item = &Path> {
+        [&self.cert, &self.key].into_iter().chain(&self.client_ca).map(PathBuf::as_path)
+    }
 }
 
 /// Why the files make no usable TLS.

@@ -9,8 +9,8 @@ use rustls::{ClientConfig, ServerConfig};
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 use tokio_util::sync::CancellationToken;
 
-use super::fingerprint::Fingerprint;
 use super::{TlsError, TlsFiles, load};
+use crate::fingerprint::Fingerprint;
 use crate::telemetry::chain;
 
 /// How often the files are looked at. Polled rather than subscribed to: that works on every file system, and nothing
@@ -48,7 +48,7 @@ impl TlsSource {
     /// A file is unreadable or malformed, or key and certificate do not match.
     pub fn load(files: TlsFiles) -> Result<Self, TlsError> {
         // Taken before reading: a file that changes meanwhile differs from it at the next look.
-        let tried = Mutex::new(Fingerprint::of(&files));
+        let tried = Mutex::new(Fingerprint::of(files.paths()));
         let current = ArcSwap::from_pointee(Ends::load(&files)?);
         Ok(Self { files, current, tried })
     }
@@ -74,7 +74,7 @@ impl TlsSource {
     /// # Errors
     /// As for [`TlsSource::load`]; the configuration in force stays.
     pub fn reload(&self) -> Result<(), TlsError> {
-        *self.tried.lock() = Fingerprint::of(&self.files);
+        *self.tried.lock() = Fingerprint::of(self.files.paths());
         self.current.store(Arc::new(Ends::load(&self.files)?));
         Ok(())
     }
@@ -98,7 +98,7 @@ impl TlsSource {
 
     /// Looks at the files once and reloads them if they changed since they were tried, but not since `seen`.
     pub(super) fn look(&self, seen: &Fingerprint) -> Fingerprint {
-        let now = Fingerprint::of(&self.files);
+        let now = Fingerprint::of(self.files.paths());
         if now == *seen && now != *self.tried.lock() {
             self.reload_logged();
         }

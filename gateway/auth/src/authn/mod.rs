@@ -1,5 +1,6 @@
 //! Finding out who somebody is: one way of proving it a file, and the order in which they are tried.
 
+mod certificate;
 mod credentials;
 mod source;
 
@@ -9,6 +10,7 @@ use zot_contract::{BoxError, Subject};
 use crate::{Identity, Peer};
 
 pub use self::{
+    certificate::{CertificateNames, InvalidPattern},
     credentials::{Credentials, InvalidCredentials},
     source::{PasswordSource, Proof, TokenSource, Verdict},
 };
@@ -31,6 +33,8 @@ pub struct Authenticators {
     pub passwords: Vec<Box<dyn PasswordSource>>,
     /// Who knows tokens, in the order in which they are asked.
     pub tokens: Vec<Box<dyn TokenSource>>,
+    /// Where users stand in certificates, if certificates are a proof.
+    pub certificates: Option<CertificateNames>,
 }
 
 /// Why somebody is not let in.
@@ -56,7 +60,7 @@ pub enum Rejected {
 impl Authenticators {
     /// Whether anybody is asked who they are.
     pub fn is_on(&self) -> bool {
-        !self.passwords.is_empty() || !self.tokens.is_empty()
+        !self.passwords.is_empty() || !self.tokens.is_empty() || self.certificates.is_some()
     }
 
     /// Finds out who a request is from. What a request shows decides which way is tried, and there is no falling back to another: somebody
@@ -69,27 +73,32 @@ impl Authenticators {
         if !self.is_on() || *asked.method == HttpMethod::OPTIONS {
             return Ok(Identity::anonymous());
         }
+        let mut verdicts = Verdicts::default();
         match Credentials::of(asked.headers)? {
             Some(Credentials::Basic { user, password }) => {
-                let mut verdicts = Verdicts::default();
                 for source in &self.passwords {
                     if let Some(identity) = verdicts.take(source.check(&user, &password).await) {
                         return Ok(identity);
                     }
                 }
-                Err(verdicts.rejected())
             }
             Some(Credentials::Bearer(token)) => {
-                let mut verdicts = Verdicts::default();
                 for source in &self.tokens {
                     if let Some(identity) = verdicts.take(source.check(&token).await) {
                         return Ok(identity);
                     }
                 }
-                Err(verdicts.rejected())
             }
-            None => Ok(Identity::anonymous()),
+            None => {
+                let Some(verdict) = self.certificates.as_ref().and_then(|names| names.check(asked)) else {
+                    return Ok(Identity::anonymous());
+                };
+                if let Some(identity) = verdicts.take(verdict) {
+                    return Ok(identity);
+                }
+            }
         }
+        Err(verdicts.rejected())
     }
 }
 

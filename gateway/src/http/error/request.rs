@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use axum::http::{HeaderValue, Method, StatusCode, header};
-use zot_auth::authn::Rejected;
+use zot_auth::{authn::Rejected, rate::TooManyRequests};
 use zot_contract::Error;
 use zot_oci::{ErrorCode, InvalidDigest, MediaType, RangeError, media_types};
 
-use super::Refusal;
+use super::{Refusal, seconds};
 use crate::http::{
     percent::InvalidEscape,
     query::Repeated,
@@ -86,6 +86,16 @@ impl From<Rejected> for Refusal {
             }
             Rejected::Unavailable { what, source } => Error::Unavailable { what, retry_after: AUTHENTICATION_RETRY_AFTER, source }.into(),
         }
+    }
+}
+
+/// A client is told when to come again (RFC 6585 section 4).
+impl From<TooManyRequests> for Refusal {
+    fn from(too_many: TooManyRequests) -> Self {
+        Self::new(StatusCode::TOO_MANY_REQUESTS, ErrorCode::TooManyRequests)
+            .detail("limit", too_many.per_second)
+            .detail("reason", too_many)
+            .header(header::RETRY_AFTER, seconds(too_many.retry_after))
     }
 }
 

@@ -31,8 +31,12 @@ async fn start(options: &ServerOptions) -> (SocketAddr, RootCertStore, Cancellat
         std::fs::write(&path, text).unwrap();
         path
     };
-    let files =
-        TlsFiles { cert: file("cert.pem", made.cert.pem()), key: file("key.pem", made.signing_key.serialize_pem()), client_ca: None };
+    let files = TlsFiles {
+        cert: file("cert.pem", made.cert.pem()),
+        key: file("key.pem", made.signing_key.serialize_pem()),
+        client_ca: None,
+        client_optional: false,
+    };
     let mut roots = RootCertStore::empty();
     roots.add(made.cert.der().clone()).unwrap();
     let logs = Logs { access: AccessLog::disabled(), audit: None };

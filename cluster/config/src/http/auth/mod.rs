@@ -60,10 +60,10 @@ impl Auth {
         self.api_key || self.openid.is_some()
     }
 
-    /// Whether any way of proving who one is has been chosen.
-    pub(crate) fn is_on(&self) -> bool {
+    /// Whether any way of proving who one is has been chosen; an authority for clients makes their certificates one.
+    pub(crate) fn is_on(&self, tls: Option<&Tls>) -> bool {
         let passwords = self.htpasswd.is_some() || self.ldap.is_some() || self.makes_api_keys();
-        passwords || self.mtls.is_some() || self.bearer.is_some()
+        passwords || tls.is_some_and(|tls| tls.cacert.is_some()) || self.bearer.is_some()
     }
 
     pub(crate) fn check(&self, tls: Option<&Tls>, path: &KeyPath, report: &Report) {

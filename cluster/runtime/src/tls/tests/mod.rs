@@ -73,7 +73,7 @@ impl ServerFiles {
     }
 
     fn files(&self) -> TlsFiles {
-        TlsFiles { cert: self.path("cert.pem"), key: self.path("key.pem"), client_ca: None }
+        TlsFiles { cert: self.path("cert.pem"), key: self.path("key.pem"), client_ca: None, client_optional: false }
     }
 
     fn load(&self) -> TlsSource {

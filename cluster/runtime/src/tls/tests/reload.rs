@@ -6,10 +6,10 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::*;
+use crate::fingerprint::Fingerprint;
 use crate::tasks::Tasks;
 use crate::telemetry::LogLevel;
 use crate::telemetry::tests::TestLog;
-use crate::tls::fingerprint::Fingerprint;
 
 const POLL: Duration = Duration::from_millis(5);
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -35,7 +35,7 @@ impl Watched {
 
     /// Waits until the watcher has tried the files as they are, and given up on them.
     async fn until_tried(&self) {
-        let now = Fingerprint::of(&self.source.files);
+        let now = Fingerprint::of(self.source.files.paths());
         let tried = async {
             while *self.source.tried.lock() != now {
                 tokio::task::yield_now().await;
@@ -86,7 +86,12 @@ async fn a_folder_swapped_behind_a_link_is_reloaded() {
     folder("v1", &first);
     folder("v2", &second);
     symlink("v1", server.path("data")).unwrap();
-    let watched = Watched::new(TlsFiles { cert: server.path("data/cert.pem"), key: server.path("data/key.pem"), client_ca: None });
+    let watched = Watched::new(TlsFiles {
+        cert: server.path("data/cert.pem"),
+        key: server.path("data/key.pem"),
+        client_ca: None,
+        client_optional: false,
+    });
     assert_eq!(served_certificate(&watched.source, &server.authority).await, first.cert);
     symlink("v2", server.path("data.new")).unwrap();
     std::fs::rename(server.path("data.new"), server.path("data")).unwrap();

@@ -39,6 +39,18 @@ async fn a_client_must_show_a_certificate_that_chains_to_the_authority() {
 }
 
 #[tokio::test]
+async fn where_a_certificate_is_optional_only_a_wrong_one_is_refused() {
+    let (server, _) = ServerFiles::new();
+    let (clients, strangers) = (Authority::new(), Authority::new());
+    server.write("ca.pem", &clients.0.pem());
+    let files = TlsFiles { client_ca: Some(server.path("ca.pem")), client_optional: true, ..server.files() };
+    let source = TlsSource::load(files).unwrap();
+    connect(&source, with_identity(&server.authority, &clients.issue())).await.unwrap();
+    connect(&source, client(&server.authority).with_no_client_auth()).await.unwrap();
+    assert!(connect(&source, with_identity(&server.authority, &strangers.issue())).await.is_err());
+}
+
+#[tokio::test]
 async fn a_server_is_asked_by_its_own_files_and_only_by_them() {
     let (server, _) = ServerFiles::new();
     let (other, _) = ServerFiles::new();

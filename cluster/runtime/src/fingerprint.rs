@@ -1,13 +1,12 @@
-//! Whether a file is still the one that was read, by what the system knows of it and without reading it.
+//! Whether files are still those that were read, by what the system knows of them and without reading them.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 
-use super::TlsFiles;
-
-/// What tells one state of the files from another; links are followed, so that a swapped link changes it too.
+/// What tells one state of some files from another; links are followed, so that a swapped link changes it too.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Fingerprint(Vec<Option<FileState>>);
+pub struct Fingerprint(Vec<Option<FileState>>);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct FileState {
@@ -20,9 +19,9 @@ struct FileState {
 }
 
 impl Fingerprint {
-    pub(super) fn of(files: &TlsFiles) -> Self {
-        let paths = [&files.cert, &files.key].into_iter().chain(&files.client_ca);
-        Self(paths.map(|path| fs::metadata(path).ok().map(|metadata| FileState::of(&metadata))).collect())
+    /// The state that the files are in, present or not.
+    pub fn of<'a>(paths: impl IntoIterator<Item = &'a Path>) -> Self {
+        Self(paths.into_iter().map(|path| fs::metadata(path).ok().map(|metadata| FileState::of(&metadata))).collect())
     }
 }
 

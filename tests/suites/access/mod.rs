@@ -1,0 +1,5 @@
+//! Who may do what, on real ports: one way of proving who one is, or one rule, a file.
+
+mod certificates;
+mod rate;
+mod reload;
