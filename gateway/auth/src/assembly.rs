@@ -6,7 +6,13 @@ use zot_config::Config;
 use zot_contract::Registry;
 use zot_runtime::tasks::Tasks;
 
-use crate::{Access, authn::Authenticators};
+use crate::{
+    Access,
+    authn::{
+        Authenticators, TokenSource,
+        bearer::{KeyFileError, RegistryTokens},
+    },
+};
 
 /// What access is made with, beside the configuration.
 #[derive(Clone)]
@@ -19,15 +25,28 @@ pub struct Surroundings {
 
 /// Access cannot be made as the configuration says.
 #[derive(Debug, thiserror::Error)]
-pub enum OpenError {}
+pub enum OpenError {
+    /// The keys that tokens are checked with cannot be used.
+    #[error("open http.auth.bearer.cert")]
+    Keys(#[source] KeyFileError),
+}
 
 impl Access {
     /// Access as `config` says.
     ///
     /// # Errors
     /// A file that the configuration names cannot be used.
-    pub async fn open(_config: &Config, _surroundings: &Surroundings) -> Result<Self, OpenError> {
-        let authenticators = Authenticators::default();
+    pub async fn open(config: &Config, _surroundings: &Surroundings) -> Result<Self, OpenError> {
+        let authenticators = Authenticators { tokens: tokens(config)?, ..Authenticators::default() };
         Ok(Self::new(authenticators))
     }
+}
+
+fn tokens(config: &Config) -> Result<Vec<Box<dyn TokenSource>>, OpenError> {
+    let Some(bearer) = &config.http.auth.bearer else { return Ok(Vec::new()) };
+    let mut sources: Vec<Box<dyn TokenSource>> = Vec::new();
+    if let Some(tokens) = RegistryTokens::open(bearer).map_err(OpenError::Keys)? {
+        sources.push(Box::new(tokens));
+    }
+    Ok(sources)
 }
