@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use zot_config::Config;
+use zot_config::{Config, Problem};
 use zot_contract::Registry;
 use zot_runtime::tasks::Tasks;
 
@@ -10,7 +10,7 @@ use crate::{
     Access,
     authn::{
         Authenticators, TokenSource,
-        bearer::{KeyFileError, RegistryTokens},
+        bearer::{self, IdentityTokens, KeyFileError, ProviderError, RegistryTokens},
     },
 };
 
@@ -29,6 +29,14 @@ pub enum OpenError {
     /// The keys that tokens are checked with cannot be used.
     #[error("open http.auth.bearer.cert")]
     Keys(#[source] KeyFileError),
+    /// A provider of identity tokens cannot be used.
+    #[error("open http.auth.bearer.oidc")]
+    Provider(#[source] ProviderError),
+}
+
+/// What is wrong with a configuration that only those see who know what to do with it.
+pub fn check(config: &Config) -> Vec<Problem> {
+    bearer::check(config)
 }
 
 impl Access {
@@ -45,6 +53,10 @@ impl Access {
 fn tokens(config: &Config) -> Result<Vec<Box<dyn TokenSource>>, OpenError> {
     let Some(bearer) = &config.http.auth.bearer else { return Ok(Vec::new()) };
     let mut sources: Vec<Box<dyn TokenSource>> = Vec::new();
+    let identities = IdentityTokens::open(bearer).map_err(OpenError::Provider)?;
+    if !identities.is_empty() {
+        sources.push(Box::new(identities));
+    }
     if let Some(tokens) = RegistryTokens::open(bearer).map_err(OpenError::Keys)? {
         sources.push(Box::new(tokens));
     }

@@ -55,6 +55,12 @@ impl Claims {
         }
     }
 
+    /// For how many seconds after `now` the token is good.
+    pub(super) fn seconds_left(&self, now: f64) -> u64 {
+        let expiry = self.time("exp").ok().flatten().unwrap_or(now);
+        (expiry - now).max(0.0) as u64
+    }
+
     /// Whether the token is of use at `now`, in seconds since 1970. One that never ends would be good for whoever finds it: it is of no use.
     pub(super) fn check_times(&self, now: f64) -> Result<(), InvalidToken> {
         let expiry = self.time("exp")?.ok_or(InvalidToken::Claim("exp"))?;

@@ -71,6 +71,11 @@ impl<'a> Jwt<'a> {
         Ok(Self { algorithm, key_id, signed, payload, signature: decoded(signature)? })
     }
 
+    /// Which algorithm it says that it was signed with.
+    pub(super) fn algorithm(&self) -> &str {
+        &self.algorithm
+    }
+
     /// Which key it says that it was signed with.
     pub(super) fn key_id(&self) -> Option<&str> {
         self.key_id.as_deref()
