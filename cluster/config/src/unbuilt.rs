@@ -43,7 +43,7 @@ const UNBUILT: &[(&str, Asks, &str)] = &[
     ("http.auth.sessionKeysFile", Asks::IfNotEmpty, "authentication"),
     ("http.auth.sessionDriver", Asks::Always, "authentication"),
     ("http.auth.ldap", Asks::Always, "authentication"),
-    ("http.auth.bearer", Asks::Always, "authentication"),
+    ("http.auth.bearer.awsSecretsManager", Asks::Always, "keys in a secret of AWS"),
     ("http.auth.openid", Asks::Always, "authentication"),
     ("http.accessControl", Asks::Always, "access control"),
     ("extensions.search", Asks::UnlessDisabled, "searching"),

@@ -2,13 +2,16 @@
 
 use std::sync::Arc;
 
-use zot_config::{Config, http::Http};
+use zot_config::{Config, Problem, http::Http};
 use zot_contract::Registry;
 use zot_runtime::tasks::Tasks;
 
 use crate::{
     Access,
-    authn::{Authenticators, CertificateNames, InvalidPattern},
+    authn::{
+        Authenticators, CertificateNames, InvalidPattern, TokenSource,
+        bearer::{self, IdentityTokens, KeyFileError, ProviderError, RegistryTokens},
+    },
 };
 
 /// What access is made with, beside the configuration.
@@ -26,6 +29,17 @@ pub enum OpenError {
     /// Where users stand in certificates cannot be read.
     #[error(transparent)]
     Certificates(#[from] InvalidPattern),
+    /// The keys that tokens are checked with cannot be used.
+    #[error("open http.auth.bearer.cert")]
+    Keys(#[source] KeyFileError),
+    /// A provider of identity tokens cannot be used.
+    #[error("open http.auth.bearer.oidc")]
+    Provider(#[source] ProviderError),
+}
+
+/// What is wrong with a configuration that only those see who know what to do with it.
+pub fn check(config: &Config) -> Vec<Problem> {
+    bearer::check(config)
 }
 
 impl Access {
@@ -34,7 +48,8 @@ impl Access {
     /// # Errors
     /// A file that the configuration names cannot be used.
     pub async fn open(config: &Config, _surroundings: &Surroundings) -> Result<Self, OpenError> {
-        let authenticators = Authenticators { certificates: certificates(&config.http)?, ..Authenticators::default() };
+        let authenticators =
+            Authenticators { tokens: tokens(config)?, certificates: certificates(&config.http)?, ..Authenticators::default() };
         Ok(Self::new(authenticators))
     }
 }
@@ -44,4 +59,17 @@ fn certificates(http: &Http) -> Result<Option<CertificateNames>, InvalidPattern>
     let asked_for = http.tls.as_ref().is_some_and(|tls| tls.cacert.is_some());
     let settings = http.auth.mtls.clone().unwrap_or_default();
     asked_for.then(|| CertificateNames::new(&settings)).transpose()
+}
+
+fn tokens(config: &Config) -> Result<Vec<Box<dyn TokenSource>>, OpenError> {
+    let Some(bearer) = &config.http.auth.bearer else { return Ok(Vec::new()) };
+    let mut sources: Vec<Box<dyn TokenSource>> = Vec::new();
+    let identities = IdentityTokens::open(bearer).map_err(OpenError::Provider)?;
+    if !identities.is_empty() {
+        sources.push(Box::new(identities));
+    }
+    if let Some(tokens) = RegistryTokens::open(bearer).map_err(OpenError::Keys)? {
+        sources.push(Box::new(tokens));
+    }
+    Ok(sources)
 }

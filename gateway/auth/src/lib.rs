@@ -6,11 +6,12 @@ mod access;
 mod assembly;
 pub mod authn;
 pub mod authz;
+mod egress;
 mod identity;
 mod peer;
 pub mod rate;
 
 pub use access::Access;
-pub use assembly::{OpenError, Surroundings};
+pub use assembly::{OpenError, Surroundings, check};
 pub use identity::{Identity, Method, Rights};
 pub use peer::{Peer, PeerTls};

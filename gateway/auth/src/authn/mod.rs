@@ -1,5 +1,6 @@
 //! Finding out who somebody is: one way of proving it a file, and the order in which they are tried.
 
+pub mod bearer;
 mod certificate;
 mod credentials;
 mod source;

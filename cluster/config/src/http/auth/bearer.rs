@@ -15,6 +15,8 @@ section! {
         "realm" => realm: Option<String> = None;
         /// Name that tokens for this registry carry.
         "service" => service: Option<String> = None;
+        /// Who issues the tokens; anybody with the key if absent.
+        "issuer" => issuer: Option<String> = None;
         /// File with the certificate, public key or key set that tokens are checked with.
         "cert" => cert: Option<PathBuf> = None;
         /// Secret of AWS that holds the same.
