@@ -3,6 +3,8 @@
 //! ```text
 //! <prefix>:uploads:{<id>}            one upload in progress
 //! <prefix>:uploads:<store>:{<id>}    the same, where a process has several stores
+//! <prefix>:sessions:{<id>}           one session of a browser
+//! <prefix>:logins:{<id>}             one login in a browser that is under way
 //! ```
 //!
 //! What stands in braces chooses the slot of a cluster.
@@ -20,6 +22,10 @@ pub enum Room<'a> {
         /// The name of the store that they go to; empty if there is only one.
         store: &'a str,
     },
+    /// Sessions of browsers.
+    Sessions,
+    /// Logins in browsers that are under way.
+    Logins,
 }
 
 /// The name of a key.
@@ -59,6 +65,8 @@ fn start(prefix: &str, room: Room<'_>) -> String {
     match room {
         Room::Uploads { store: "" } => format!("{prefix}:uploads:"),
         Room::Uploads { store } => format!("{prefix}:uploads:{store}:"),
+        Room::Sessions => format!("{prefix}:sessions:"),
+        Room::Logins => format!("{prefix}:logins:"),
     }
 }
 

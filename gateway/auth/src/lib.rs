@@ -6,8 +6,10 @@ mod access;
 mod assembly;
 pub mod authn;
 pub mod authz;
+pub mod egress;
 mod identity;
 mod peer;
+pub mod sessions;
 
 pub use access::Access;
 pub use assembly::{OpenError, Surroundings};
