@@ -178,6 +178,7 @@ impl Config {
             cluster.check(&KeyPath::of("cluster"), &self.storage, &self.http, report);
             cluster::check_manifests(self.http.limits.manifest_bytes_max, report);
         }
+        self.http.auth.check_shared_sessions(self.cluster.as_ref(), &self.extensions, report);
     }
 }
 

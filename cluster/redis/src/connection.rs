@@ -19,6 +19,13 @@ use crate::{
     link::Link,
 };
 
+/// Reads and removes in one step; the command of Redis that does so is younger than servers that are still about.
+const TAKE: &str = "
+local held = redis.call('GET', KEYS[1])
+if held then redis.call('DEL', KEYS[1]) end
+return held
+";
+
 /// A connection to Redis; clones share it.
 #[derive(Clone, Debug)]
 pub struct Connection(Arc<Inner>);
@@ -95,6 +102,14 @@ impl Connection {
     /// Removes what is under a key, if anything.
     pub async fn delete(&self, key: &Key) -> Result<()> {
         self.command("remove a value", redis::cmd("DEL").arg(key.as_str())).await
+    }
+
+    /// Removes what is under a key, and tells what it was: of several who do so at once, one is told.
+    ///
+    /// # Errors
+    /// As every command; whoever then tries again may find that the first attempt removed it.
+    pub async fn take(&self, key: &Key) -> Result<Option<Bytes>> {
+        self.command("take a value", redis::cmd("EVAL").arg(TAKE).arg(1).arg(key.as_str())).await
     }
 
     /// Sends a command that may be done twice, and reads its answer.

@@ -4,6 +4,8 @@
 //! <prefix>:uploads:{<id>}            one upload in progress
 //! <prefix>:uploads:<store>:{<id>}    the same, where a process has several stores
 //! <prefix>:rate:<limit>:{<client>}   when the next request of a client is due
+//! <prefix>:sessions:{<id>}           one session of a browser
+//! <prefix>:logins:{<id>}             one login in a browser that is under way
 //! ```
 //!
 //! What stands in braces chooses the slot of a cluster.
@@ -26,6 +28,10 @@ pub enum Room<'a> {
         /// The name of the limit that is counted for.
         limit: &'a str,
     },
+    /// Sessions of browsers.
+    Sessions,
+    /// Logins in browsers that are under way.
+    Logins,
 }
 
 /// The name of a key.
@@ -66,6 +72,8 @@ fn start(prefix: &str, room: Room<'_>) -> String {
         Room::Uploads { store: "" } => format!("{prefix}:uploads:"),
         Room::Uploads { store } => format!("{prefix}:uploads:{store}:"),
         Room::Rate { limit } => format!("{prefix}:rate:{limit}:"),
+        Room::Sessions => format!("{prefix}:sessions:"),
+        Room::Logins => format!("{prefix}:logins:"),
     }
 }
 

@@ -6,10 +6,11 @@ mod access;
 mod assembly;
 pub mod authn;
 pub mod authz;
-mod egress;
+pub mod egress;
 mod identity;
 mod peer;
 pub mod rate;
+pub mod sessions;
 
 pub use access::Access;
 pub use assembly::{OpenError, Surroundings, check};

@@ -9,7 +9,7 @@ use crate::extensions::Extensions;
 use crate::http::{Auth, Http};
 use crate::key_path::KeyPath;
 use crate::report::Report;
-use crate::{Config, Part};
+use crate::{Config, ConfigError, Part};
 
 /// Reports every file, directory and address that cannot be used as the configuration says.
 pub(crate) fn check(config: &Config, part: Part, report: &Report) {
@@ -30,6 +30,7 @@ pub(crate) fn check(config: &Config, part: Part, report: &Report) {
         }
     }
     if part.serves_clients() {
+        check_sections(&config.http.auth, report);
         address::check(&config.http, &KeyPath::of("http"), report);
     }
     if part != Part::AllInOne && config.cluster.is_none() {
@@ -44,6 +45,22 @@ fn check_directories(config: &Config, report: &Report) {
     }
     if let Some(directory) = config.cluster.as_ref().and_then(|cluster| cluster.directory.as_ref()) {
         disk::check_writable_directory(directory, &KeyPath::of("cluster.directory"), report);
+    }
+}
+
+/// Reports files that can be read, but do not hold what they are for.
+fn check_sections(auth: &Auth, report: &Report) {
+    let path = KeyPath::of("http.auth");
+    let mut read = vec![(path.key("sessionKeysFile"), auth.session_keys().map(drop))];
+    for (name, provider) in auth.openid.iter().flat_map(|openid| &openid.providers) {
+        let path = path.key("openid.providers").entry(name).key("credentialsFile");
+        read.push((path, provider.client().map(drop)));
+    }
+    for (path, error) in read.into_iter().filter_map(|(path, read)| Some((path, read.err()?))) {
+        // Those that cannot be read are reported with all other files.
+        if !matches!(error, ConfigError::Read { .. }) {
+            report.problem(&path, error.to_string());
+        }
     }
 }
 

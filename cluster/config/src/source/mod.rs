@@ -12,7 +12,9 @@ use serde_json::Value;
 
 pub use format::Format;
 
-use crate::report::Problem;
+use crate::key_path::KeyPath;
+use crate::report::{Problem, Report};
+use crate::setting::{Found, Setting};
 
 /// The largest file read as a configuration, in bytes; thousands of access rules fit.
 pub const CONFIG_BYTES_MAX: u64 = 4 * 1024 * 1024;
@@ -81,6 +83,16 @@ impl fmt::Display for Listing<'_> {
         write!(f, "{}: {} problem{plural}", self.path.display(), self.problems.len())?;
         self.problems.iter().try_for_each(|problem| write!(f, "\n  {problem}"))
     }
+}
+
+/// Reads a file beside the configuration that holds one section, and nothing else; its format is found as the configuration's is.
+pub(crate) fn read_section<T: Setting + Default>(path: &Path, check: impl FnOnce(&T, &Report)) -> Result<T, ConfigError> {
+    let tree = parse(path, &read(path)?)?;
+    let (root, report) = (KeyPath::root(), Report::default());
+    let section = T::read(&Found { value: &tree, path: &root, report: &report }).unwrap_or_default();
+    check(&section, &report);
+    let (problems, _) = report.into_parts();
+    if problems.is_empty() { Ok(section) } else { Err(ConfigError::Invalid { path: path.to_owned(), problems }) }
 }
 
 /// Reads a file of at most [`CONFIG_BYTES_MAX`] bytes of UTF-8.

@@ -11,13 +11,14 @@ use std::path::PathBuf;
 pub use bearer::{AwsSecretsManager, Bearer, BearerOidc, ClaimMapping, ClaimValidation, ClaimVariable, UpstreamTokenEndpoint};
 pub use ldap::Ldap;
 pub use mtls::{IdentityAttribute, MutualTls};
-pub use openid::{OpenId, OpenIdClaims, OpenIdProvider};
-pub use session::SessionDriver;
+pub use openid::{OpenId, OpenIdClaims, OpenIdClient, OpenIdProvider};
+pub use session::{SessionDriver, SessionKeys, SessionPlace};
 
 use super::Tls;
 use crate::key_path::KeyPath;
 use crate::report::Report;
 use crate::setting::section::section;
+use crate::source::{ConfigError, read_section};
 
 section! {
     /// The ways in which a client can prove who it is.
@@ -83,6 +84,14 @@ impl Auth {
         if let Some(mtls) = &self.mtls {
             mtls.check(tls, &path.key("mtls"), report);
         }
+    }
+
+    /// The keys of the `sessionKeysFile`, if there is one.
+    ///
+    /// # Errors
+    /// The file cannot be read, or holds something else.
+    pub fn session_keys(&self) -> Result<Option<SessionKeys>, ConfigError> {
+        self.session_keys_file.as_deref().map(|file| read_section(file, SessionKeys::check)).transpose()
     }
 
     fn check_sessions(&self, path: &KeyPath, report: &Report) {

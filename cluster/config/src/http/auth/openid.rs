@@ -7,6 +7,7 @@ use crate::key_path::KeyPath;
 use crate::report::Report;
 use crate::setting::secret::Secret;
 use crate::setting::section::{fold, section};
+use crate::source::{ConfigError, read_section};
 
 section! {
     /// Logging in at another party in the browser.
@@ -54,10 +55,31 @@ section! {
     }
 }
 
+section! {
+    /// How the registry proves itself to a party: the keys of a `credentialsFile`.
+    pub struct OpenIdClient {
+        /// The registry's name there.
+        "clientid" => id: String = String::new();
+        /// The registry's secret there.
+        "clientsecret" => secret: Option<Secret> = None;
+    }
+}
+
+impl OpenIdClient {
+    fn check(&self, report: &Report) {
+        if self.id.is_empty() {
+            report.problem(&KeyPath::of("clientid"), "must be given");
+        }
+    }
+}
+
 impl OpenId {
     pub(super) fn check(&self, path: &KeyPath, report: &Report) {
         if self.providers.is_empty() {
             report.problem(&path.key("providers"), "must name at least one provider");
+        }
+        for (index, origin) in self.callback_allow_origins.iter().enumerate() {
+            check_url(origin, &path.key("callbackAllowOrigins").index(index), report);
         }
         for (name, provider) in &self.providers {
             let path = path.key("providers").entry(name);
@@ -75,6 +97,9 @@ impl OpenIdProvider {
         if !self.has_client() || self.issuer.is_none() || self.scopes.is_empty() {
             report.problem(path, "OpenID provider config requires clientid, issuer and scopes parameters");
         }
+        if let Some(issuer) = &self.issuer {
+            check_url(issuer, &path.key("issuer"), report);
+        }
         self.check_credentials(path, report);
     }
 
@@ -82,7 +107,26 @@ impl OpenIdProvider {
         if !self.has_client() || self.scopes.is_empty() {
             report.problem(path, "OAuth2 provider config requires clientid and scopes parameters");
         }
+        if self.auth_url.is_some() != self.token_url.is_some() {
+            report.problem(path, "`authurl` and `tokenurl` belong together: both are of a GitHub of one's own");
+        }
+        for (key, url) in [("authurl", &self.auth_url), ("tokenurl", &self.token_url)] {
+            if let Some(url) = url {
+                check_url(url, &path.key(key), report);
+            }
+        }
         self.check_credentials(path, report);
+    }
+
+    /// How the registry proves itself to this party.
+    ///
+    /// # Errors
+    /// The `credentialsFile` cannot be read, or holds something else.
+    pub fn client(&self) -> Result<OpenIdClient, ConfigError> {
+        match &self.credentials_file {
+            Some(file) => read_section(file, OpenIdClient::check),
+            None => Ok(OpenIdClient { id: self.client_id.clone().unwrap_or_default(), secret: self.client_secret.clone() }),
+        }
     }
 
     fn has_client(&self) -> bool {
@@ -99,5 +143,12 @@ impl OpenIdProvider {
             (None, true) => report.warning(path, "`clientid` and `clientsecret` here are deprecated, use `credentialsFile`"),
             _ => {}
         }
+    }
+}
+
+/// Users and the registry itself are sent there.
+fn check_url(text: &str, path: &KeyPath, report: &Report) {
+    if !text.starts_with("https://") && !text.starts_with("http://") {
+        report.problem(path, format!("expected a URL that begins with https:// or http://, found {text:?}"));
     }
 }

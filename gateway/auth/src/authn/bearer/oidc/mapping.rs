@@ -211,7 +211,7 @@ mod tests {
         assert_eq!(name(&mapping("claims.sub.split(':')[1]", None)).unwrap(), "acme/app");
         assert_eq!(name(&mapping("claims.n == 3 ? 'three' : 'other'", None)).unwrap(), "three", "a number is a number");
         let user = Mapping::compile(&mapping("claims.sub", Some("claims.groups.map(g, 'ci-' + g)"))).unwrap().user(&claims()).unwrap();
-        assert_eq!(user.groups, ["ci-a".into(), "ci-b".into()]);
+        assert_eq!(user.groups, ["ci-a", "ci-b"].map(Arc::<str>::from));
     }
 
     #[test]

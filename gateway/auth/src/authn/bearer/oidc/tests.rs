@@ -126,7 +126,7 @@ async fn a_workload_is_who_its_provider_says() {
     assert_eq!(provider.asked(), 0, "nobody is asked before a token comes");
     let proof = proof(&tokens, &token(&issuer, "1", &provider.claims())).await.unwrap();
     assert_eq!((proof.user.as_deref(), proof.method), (Some("ci/job-7"), Method::IdentityToken));
-    assert_eq!(proof.groups, ["ci".into()]);
+    assert_eq!(proof.groups, [Arc::<str>::from("ci")]);
     assert!(matches!(proof.rights, Rights::OfUser));
     assert_eq!(proof.claims.unwrap()["sub"], "job-7");
     assert_eq!(provider.asked(), 2, "one document, one set of keys");

@@ -1,0 +1,209 @@
+//! Sessions of browsers: whoever logged in is known by a cookie, on every gateway, until two hours are over or they log out.
+//!
+//! The cookie holds a random number; everything else is in a store ([`SessionStore`]), under a key made from it. A session counts only with a
+//! header that no page of another origin can make a browser send.
+
+mod cookie;
+mod directory;
+mod id;
+mod memory;
+mod redis;
+mod store;
+#[cfg(test)]
+mod suite;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+use serde::{Deserialize, Serialize};
+use zot_config::Secret;
+
+use self::id::Signer;
+
+pub(crate) use self::{cookie::Cookie, id::Token};
+pub use self::{
+    directory::DirectoryStore,
+    memory::MemoryStore,
+    redis::RedisStore,
+    store::{SessionStore, StoreError, StoreKey},
+};
+
+/// The header by which zot's pages tell that a request is theirs. Other origins would have to ask for permission to send it.
+pub const CLIENT: HeaderName = HeaderName::from_static("x-zot-api-client");
+/// What they say in it.
+const PAGES: &[u8] = b"zot-ui";
+/// For how long a session lasts, whatever happens meanwhile.
+pub const SESSION_LIFE: Duration = Duration::from_secs(2 * 60 * 60);
+/// The age up to which whoever shows a password again keeps the session they have.
+const KEPT_UP_TO: Duration = Duration::from_secs(60 * 60);
+/// The cookie with the session.
+const SESSION: &str = "session";
+/// The cookie that tells the pages who is logged in.
+const USER: &str = "user";
+/// What a session's token is good for.
+const PURPOSE: &str = "session";
+
+/// Whether a request says that it comes from zot's pages.
+pub fn is_from_pages(headers: &HeaderMap) -> bool {
+    headers.get(CLIENT).is_some_and(|value| value.as_bytes() == PAGES)
+}
+
+/// Who logged in, and how.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Session {
+    /// The user's name.
+    pub user: String,
+    /// The groups that whoever proved it said they are in. Those of the configuration are added when something is decided.
+    pub groups: Vec<String>,
+    /// How it was proved.
+    pub method: LoginMethod,
+    /// Where, if that was at another party: its name in the configuration.
+    pub provider: Option<String>,
+    /// When, in seconds of the epoch.
+    pub created: u64,
+}
+
+/// How somebody logged in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LoginMethod {
+    /// By a password of the htpasswd file.
+    Htpasswd,
+    /// By a password of the LDAP directory.
+    Ldap,
+    /// At another party.
+    OpenId,
+}
+
+impl Session {
+    /// A session that begins now.
+    pub fn new(user: &str, groups: Vec<String>, method: LoginMethod, provider: Option<&str>) -> Self {
+        Self { user: user.to_owned(), groups, method, provider: provider.map(str::to_owned), created: now() }
+    }
+
+    fn age(&self) -> Duration {
+        Duration::from_secs(now().saturating_sub(self.created))
+    }
+
+    fn is_same_login(&self, other: &Self) -> bool {
+        (&self.user, &self.groups, self.method, &self.provider) == (&other.user, &other.groups, other.method, &other.provider)
+    }
+}
+
+/// What the cookies of a request lead to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Found {
+    /// There is no cookie.
+    Nothing,
+    /// There is one that leads nowhere: it is old, or was made up.
+    Stale,
+    /// A session.
+    Session(Session),
+}
+
+/// The sessions of a registry.
+pub struct Sessions {
+    store: Arc<dyn SessionStore>,
+    signer: Option<Signer>,
+    secure: bool,
+}
+
+impl Sessions {
+    /// Sessions that are kept in `store`. `secure` says whether browsers send their cookies over TLS only; with a `key` these are signed.
+    pub fn new(store: Arc<dyn SessionStore>, key: Option<&Secret>, secure: bool) -> Self {
+        Self { store, signer: key.and_then(Signer::new), secure }
+    }
+
+    /// Whether browsers send cookies over TLS only.
+    pub(crate) fn are_secure(&self) -> bool {
+        self.secure
+    }
+
+    /// Begins a session under a fresh number, whatever the request shows; the one that it shows ends. Returns what the browser is told to keep.
+    ///
+    /// # Errors
+    /// The store cannot keep it.
+    pub async fn begin(&self, headers: &HeaderMap, session: &Session) -> Result<Vec<HeaderValue>, StoreError> {
+        let token = Token::random();
+        let value = serde_json::to_vec(session).map_err(|error| StoreError::new("write a session", error))?;
+        self.store.create(&token.key(PURPOSE), &value, SESSION_LIFE).await?;
+        if let Err(error) = self.end(headers).await {
+            tracing::warn!(error = %zot_runtime::telemetry::chain(&error), "the session before a login could not be ended");
+        }
+        let shown = self.signer.as_ref().map_or_else(|| token.reveal().to_owned(), |signer| signer.sign(&token));
+        Ok(vec![self.cookie(SESSION, &shown).set(), self.cookie(USER, &session.user).set()])
+    }
+
+    /// Begins a session for somebody who showed a password, unless they have one from the same login already.
+    ///
+    /// # Errors
+    /// As [`Self::begin`].
+    pub async fn begin_or_keep(&self, headers: &HeaderMap, session: &Session) -> Result<Vec<HeaderValue>, StoreError> {
+        match self.find(headers).await? {
+            Found::Session(kept) if kept.is_same_login(session) && kept.age() < KEPT_UP_TO => Ok(Vec::new()),
+            _ => self.begin(headers, session).await,
+        }
+    }
+
+    /// The session that a request shows.
+    ///
+    /// # Errors
+    /// The store cannot tell.
+    pub async fn find(&self, headers: &HeaderMap) -> Result<Found, StoreError> {
+        if !cookie::has(headers, SESSION) {
+            return Ok(Found::Nothing);
+        }
+        let Some(token) = self.shown(headers) else { return Ok(Found::Stale) };
+        let found = self.store.find(&token.key(PURPOSE)).await?;
+        Ok(found.and_then(|value| live(&value)).map_or(Found::Stale, Found::Session))
+    }
+
+    /// Ends the session that a request shows, everywhere, and returns it.
+    ///
+    /// # Errors
+    /// The store cannot be reached: it may go on.
+    pub async fn end(&self, headers: &HeaderMap) -> Result<Option<Session>, StoreError> {
+        let Some(token) = self.shown(headers) else { return Ok(None) };
+        Ok(self.store.remove(&token.key(PURPOSE)).await?.and_then(|value| live(&value)))
+    }
+
+    /// What a browser is told to forget.
+    pub fn forgotten(&self) -> Vec<HeaderValue> {
+        vec![self.cookie(SESSION, "").clear(), self.cookie(USER, "").clear()]
+    }
+
+    fn shown(&self, headers: &HeaderMap) -> Option<Token> {
+        let text = cookie::find(headers, SESSION)?;
+        self.signer.as_ref().map_or_else(|| Token::shown(text), |signer| signer.check(text))
+    }
+
+    fn cookie<'a>(&self, name: &'a str, value: &'a str) -> Cookie<'a> {
+        Cookie { name, value, path: "/", life: SESSION_LIFE, secure: self.secure, hidden: name == SESSION }
+    }
+}
+
+impl std::fmt::Debug for Sessions {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let signed = self.signer.is_some();
+        f.debug_struct("Sessions").field("store", &self.store).field("signed", &signed).field("secure", &self.secure).finish()
+    }
+}
+
+/// The session in what a store kept, if its time is not over. A release that writes them differently makes people log in again.
+fn live(value: &[u8]) -> Option<Session> {
+    serde_json::from_slice(value).ok().filter(|session: &Session| session.age() < SESSION_LIFE)
+}
+
+fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
+}
+
+/// The value of a cookie that a browser sends.
+pub(crate) fn cookie_of<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    cookie::find(headers, name)
+}
