@@ -140,8 +140,7 @@ impl Node {
     fn hears_majority(&self) -> bool {
         let (membership, now, silence) = (self.membership(), Instant::now(), self.timings().silence);
         let attendance = self.attendance.lock();
-        // Its own process may be about to stop: then the others hold an election anyway.
-        let heard = membership.voter_ids().filter(|id| *id == self.id || attendance.is_present(*id, now, silence));
+        let heard = membership.voter_ids().filter(|id| *id == self.id || !attendance.is_missed(*id, now, silence));
         is_majority(&membership, &heard.collect::<Vec<_>>())
     }
 

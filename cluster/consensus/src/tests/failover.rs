@@ -169,6 +169,8 @@ async fn a_node_that_steps_aside_is_down_at_once_and_up_when_it_starts_again() {
         cluster.start(node).await;
         cluster.until(node, |view| all_up(view, 3)).await;
     }
+    let two = Cluster::up(2).await;
+    assert!(two.node(3 - two.leader().await).step_aside(Duration::from_secs(5)).await, "although that leaves the leader alone");
     let alone = Cluster::up(1).await;
     assert!(!alone.node(1).step_aside(Duration::from_secs(5)).await, "nobody could take its share");
 }
