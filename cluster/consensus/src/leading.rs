@@ -14,6 +14,7 @@ use tokio::time::{Instant, sleep, timeout};
 use zot_cluster::{JobStatus, NodeId, State, Status, View};
 
 use crate::{
+    election::is_majority,
     error::{Contact, Error},
     node::Node,
     raft::{Peer, Types},
@@ -123,11 +124,33 @@ impl Node {
                 continue;
             }
             self.look_around(term);
-            if self.has_majority(since_ack) {
+            if !self.has_majority(since_ack) {
+                continue;
+            }
+            if self.hears_majority() {
                 self.note_presence().await;
                 self.settle_membership().await;
+            } else {
+                self.give_way().await;
             }
         }
+    }
+
+    /// Whether enough members let themselves be heard of their own accord.
+    fn hears_majority(&self) -> bool {
+        let (membership, now, silence) = (self.membership(), Instant::now(), self.timings().silence);
+        let attendance = self.attendance.lock();
+        let heard = membership.voter_ids().filter(|id| *id == self.id || !attendance.is_missed(*id, now, silence));
+        is_majority(&membership, &heard.collect::<Vec<_>>())
+    }
+
+    /// Keeps still for as long as the others need to elect another leader. They answer this one and do not reach it: it would take them for down,
+    /// and they could ask nothing of it.
+    async fn give_way(&self) {
+        tracing::warn!("the other nodes answer this one and do not reach it: they are to elect another leader");
+        self.raft.runtime_config().heartbeat(false);
+        sleep(self.timings().leadership * 2).await;
+        self.raft.runtime_config().heartbeat(true);
     }
 
     fn look_around(&self, term: u64) {

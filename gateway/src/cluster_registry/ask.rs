@@ -1,11 +1,15 @@
 //! How a call finds the member that answers it.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    future,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
-use zot_cluster::{Member, Placement, Storage};
+use futures::{StreamExt as _, stream::FuturesUnordered};
+use zot_cluster::{Member, Placement, State, Storage};
 use zot_contract::{Context, Error, Result, Routed};
 use zot_oci::RepositoryName;
 use zot_proto::Unreachable;
@@ -14,6 +18,15 @@ use super::{ClusterRegistry, members::Remote, unavailable};
 
 /// The most members that one call is tried with.
 const TRIED_MAX: usize = 3;
+
+/// Whether a call may be under way at several members at a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Act {
+    /// It may: the first answer is as good as any.
+    Read,
+    /// The next member is asked only once it is known that the one before will not be heard.
+    Change,
+}
 
 /// A member to be asked, and whether it shall serve although it may not own the repository.
 pub(super) struct Candidate {
@@ -46,10 +59,8 @@ impl Deletion {
 }
 
 impl ClusterRegistry {
-    /// What the owner of a repository answers, or who comes after it if it cannot be reached; a move is followed once.
-    ///
-    /// `call` must be safe to be made again: it says itself when it cannot be.
-    pub(super) async fn ask<T, F>(
+    /// What the owner of a repository answers to something that is to be read, or who comes after it.
+    pub(super) async fn read<T, F>(
         &self,
         cx: &Context,
         repository: &RepositoryName,
@@ -59,9 +70,40 @@ impl ClusterRegistry {
         T: Send,
         F: Future<Output = Result<T>> + Send,
     {
+        self.ask(cx, repository, Act::Read, call).await
+    }
+
+    /// What the owner of a repository answers to a change, or who comes after it if it cannot be reached.
+    ///
+    /// `call` must be safe to be made again: it says itself when it cannot be.
+    pub(super) async fn change<T, F>(
+        &self,
+        cx: &Context,
+        repository: &RepositoryName,
+        call: impl Fn(Arc<Remote>, Context) -> F + Send + Sync,
+    ) -> Result<T>
+    where
+        T: Send,
+        F: Future<Output = Result<T>> + Send,
+    {
+        self.ask(cx, repository, Act::Change, call).await
+    }
+
+    /// What the first member that can be reached answers; a move is followed once.
+    async fn ask<T, F>(
+        &self,
+        cx: &Context,
+        repository: &RepositoryName,
+        act: Act,
+        call: impl Fn(Arc<Remote>, Context) -> F + Send + Sync,
+    ) -> Result<T>
+    where
+        T: Send,
+        F: Future<Output = Result<T>> + Send,
+    {
         let placement = self.directory.placement()?;
         let candidates = self.candidates(&placement, placement.candidates(repository))?;
-        let moved = match self.ask_by(&placement, cx, candidates, &call).await {
+        let moved = match self.ask_by(&placement, cx, candidates, act, &call).await {
             Err(Error::Moved { view }) => view,
             answer => return answer,
         };
@@ -69,18 +111,22 @@ impl ClusterRegistry {
         let mut candidates = self.candidates(&newer, newer.candidates(repository))?;
         // It is followed once: should it move again meanwhile, whoever reaches the stores serves it.
         candidates.iter_mut().for_each(|candidate| candidate.failover = true);
-        match self.ask_by(&newer, cx, candidates, &call).await {
+        match self.ask_by(&newer, cx, candidates, act, &call).await {
             Err(Error::Moved { .. }) => Err(unavailable("repository moved twice while it was asked for")),
             answer => answer,
         }
     }
 
     /// What the first of some members that can be reached answers.
+    ///
+    /// A member that falls silent is asked last from then on. A read is then put to the next one as well, and the first answer counts: but for one
+    /// that says that a member cannot tell, for as long as another may.
     pub(super) async fn ask_by<T, F>(
         &self,
         placement: &Placement,
         cx: &Context,
         candidates: Vec<Candidate>,
+        act: Act,
         call: &(impl Fn(Arc<Remote>, Context) -> F + Send + Sync),
     ) -> Result<T>
     where
@@ -88,36 +134,77 @@ impl ClusterRegistry {
         F: Future<Output = Result<T>> + Send,
     {
         let mut failed = unavailable("no member can own repositories at the moment");
-        for Candidate { remote, failover } in candidates {
-            let cx = cx.clone().routed(Routed { view: placement.view().number, failover });
-            match call(Arc::clone(&remote), cx).await {
-                Err(error) if Unreachable::caused(&error) => {
-                    remote.lose();
-                    failed = error;
-                }
-                answer => {
-                    remote.find();
-                    return answer;
+        let mut asked = FuturesUnordered::new();
+        let mut candidates = candidates.into_iter();
+        loop {
+            let next = candidates.next();
+            if next.is_none() && asked.is_empty() {
+                return Err(failed);
+            }
+            let newest = next.as_ref().map(|candidate| Arc::clone(&candidate.remote));
+            if let Some(Candidate { remote, failover }) = next {
+                let cx = cx.clone().routed(Routed { view: placement.view().number, failover });
+                asked.push(async move { (call(Arc::clone(&remote), cx).await, remote) });
+            }
+            let silence = silence(newest, act);
+            tokio::pin!(silence);
+            loop {
+                let answered = tokio::select! {
+                    answered = asked.next() => answered,
+                    () = &mut silence => break,
+                };
+                match answered {
+                    Some((Err(error), remote)) if Unreachable::caused(&error) => {
+                        remote.lose();
+                        failed = error;
+                        break;
+                    }
+                    Some((Err(error @ Error::Unavailable { .. }), remote)) if !asked.is_empty() => {
+                        remote.find();
+                        failed = error;
+                    }
+                    Some((answer, remote)) => {
+                        remote.find();
+                        return answer;
+                    }
+                    None => break,
                 }
             }
         }
-        Err(failed)
     }
 
-    /// Whom to ask, in order: those who did not answer lately come last. With local storage nobody can stand in for the owner.
-    pub(super) fn candidates<'a>(&self, placement: &Placement, members: impl Iterator<Item = &'a Member>) -> Result<Vec<Candidate>> {
-        let most = match placement.view().storage {
+    /// Whom to ask, in order: those who do not answer come last. With local storage nobody can stand in for the owner.
+    pub(super) fn candidates<'a>(&self, placement: &'a Placement, members: impl Iterator<Item = &'a Member>) -> Result<Vec<Candidate>> {
+        let view = placement.view();
+        let mut members: Vec<&Member> = members.collect();
+        let most = match view.storage {
             Storage::Shared => TRIED_MAX,
             Storage::Local => 1,
         };
+        // Whom the others do not hear may be heard from here.
+        if !members.is_empty() {
+            members.extend(view.members.iter().filter(|member| member.state == State::Down));
+        }
         let mut candidates = Vec::with_capacity(most);
-        for member in members.take(most) {
-            let remote = self.members.remote(member, placement.view())?;
+        for member in members.into_iter().take(most) {
+            let remote = self.members.remote(member, view)?;
             candidates.push(Candidate { remote, failover: !candidates.is_empty() });
         }
-        candidates.sort_by_key(|candidate| candidate.remote.is_passed_over());
+        candidates.sort_by_key(|candidate| candidate.remote.is_lost());
         Ok(candidates)
     }
+}
+
+/// Ends when the member that was asked last falls silent, if another one may be asked then.
+async fn silence(asked: Option<Arc<Remote>>, act: Act) {
+    if let Some(remote) = asked {
+        remote.falls_silent().await;
+        remote.lose();
+        if act == Act::Read {
+            return;
+        }
+    }
+    future::pending().await
 }
 
 #[cfg(test)]

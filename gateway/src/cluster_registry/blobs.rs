@@ -16,7 +16,7 @@ use super::{
 #[async_trait::async_trait]
 impl Blobs for ClusterRegistry {
     async fn stat_blob(&self, cx: &Context, repository: &RepositoryName, digest: &Digest) -> Result<BlobInfo> {
-        self.ask(cx, repository, |node, cx| async move { node.stat_blob(&cx, repository, digest).await }).await
+        self.read(cx, repository, |node, cx| async move { node.stat_blob(&cx, repository, digest).await }).await
     }
 
     async fn read_blob(&self, cx: &Context, repository: &RepositoryName, digest: &Digest, range: Option<ByteRange>) -> Result<BlobBody> {
@@ -30,12 +30,12 @@ impl Blobs for ClusterRegistry {
         if from.is_some_and(|from| self.are_apart(from, repository)) {
             return self.has_blob(cx, repository, digest).await;
         }
-        self.ask(cx, repository, |node, cx| async move { node.mount_blob(&cx, repository, digest, from).await }).await
+        self.change(cx, repository, |node, cx| async move { node.mount_blob(&cx, repository, digest, from).await }).await
     }
 
     async fn delete_blob(&self, cx: &Context, repository: &RepositoryName, digest: &Digest) -> Result<()> {
         let deletion = &Deletion::default();
-        self.ask(cx, repository, |node, cx| deletion.attempt(async move { node.delete_blob(&cx, repository, digest).await })).await
+        self.change(cx, repository, |node, cx| deletion.attempt(async move { node.delete_blob(&cx, repository, digest).await })).await
     }
 }
 
@@ -49,7 +49,7 @@ impl ClusterRegistry {
         range: Option<ByteRange>,
     ) -> Result<(BlobBody, Arc<Remote>)> {
         let read = |node: Arc<Remote>, cx: Context| async move { Ok((node.read_blob(&cx, repository, digest, range).await?, node)) };
-        self.ask(cx, repository, read).await
+        self.read(cx, repository, read).await
     }
 
     async fn has_blob(&self, cx: &Context, repository: &RepositoryName, digest: &Digest) -> Result<bool> {

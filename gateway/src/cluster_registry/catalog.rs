@@ -7,7 +7,7 @@ use zot_cluster::{Placement, Storage};
 use zot_contract::{Catalog, Context, Error, Page, PageRequest, Referrers, Result};
 use zot_oci::{Digest, RepositoryName, Tag};
 
-use super::{ClusterRegistry, members::Remote, merge::merge, unavailable};
+use super::{ClusterRegistry, ask::Act, members::Remote, merge::merge, unavailable};
 
 /// The most members that are asked for a page at a time.
 const ASKED_AT_ONCE_MAX: usize = 16;
@@ -27,11 +27,11 @@ impl Catalog for ClusterRegistry {
     }
 
     async fn list_tags(&self, cx: &Context, repository: &RepositoryName, page: &PageRequest) -> Result<Page<Tag>> {
-        self.ask(cx, repository, |node, cx| async move { node.list_tags(&cx, repository, page).await }).await
+        self.read(cx, repository, |node, cx| async move { node.list_tags(&cx, repository, page).await }).await
     }
 
     async fn list_referrers(&self, cx: &Context, repository: &RepositoryName, subject: &Digest) -> Result<Referrers> {
-        self.ask(cx, repository, |node, cx| async move { node.list_referrers(&cx, repository, subject).await }).await
+        self.read(cx, repository, |node, cx| async move { node.list_referrers(&cx, repository, subject).await }).await
     }
 }
 
@@ -43,7 +43,7 @@ impl ClusterRegistry {
         owners.rotate_left(first);
         let list = |node: Arc<Remote>, cx: Context| async move { node.list_repositories(&cx, page).await };
         let candidates = self.candidates(placement, owners.into_iter())?;
-        self.ask_by(placement, cx, candidates, &list).await
+        self.ask_by(placement, cx, candidates, Act::Read, &list).await
     }
 
     /// A page of the lists of all members together. Each of them must answer.
@@ -51,7 +51,7 @@ impl ClusterRegistry {
         let list = |node: Arc<Remote>, cx: Context| async move { node.list_repositories(&cx, page).await };
         let mut asked = Vec::new();
         for owner in placement.view().owners() {
-            asked.push(self.ask_by(placement, cx, self.candidates(placement, iter::once(owner))?, &list));
+            asked.push(self.ask_by(placement, cx, self.candidates(placement, iter::once(owner))?, Act::Read, &list));
         }
         let pages: Vec<_> = stream::iter(asked).buffer_unordered(ASKED_AT_ONCE_MAX).try_collect().await?;
         if pages.is_empty() {

@@ -60,6 +60,17 @@ impl Directory {
         self.placement.borrow().as_ref().map(|placement| placement.view().number)
     }
 
+    /// Whether a member has this address by the newest view.
+    pub(super) fn has_member(&self, address: &str) -> bool {
+        self.placement.borrow().as_ref().is_some_and(|placement| placement.view().members.iter().any(|member| member.address == address))
+    }
+
+    /// Ends when a newer view than now is known.
+    pub(super) async fn changed(&self) {
+        // The sender lives as long as `self`.
+        self.placement.subscribe().changed().await.ok();
+    }
+
     /// Who owns what by the view of that number or a newer one, once it is known; asks for it to be looked for.
     pub(super) async fn reach(&self, number: u64) -> Result<Arc<Placement>> {
         let mut placements = self.placement.subscribe();

@@ -8,20 +8,21 @@ use super::{ClusterRegistry, ask::Deletion};
 #[async_trait::async_trait]
 impl Manifests for ClusterRegistry {
     async fn stat_manifest(&self, cx: &Context, repository: &RepositoryName, reference: &Reference) -> Result<ManifestInfo> {
-        self.ask(cx, repository, |node, cx| async move { node.stat_manifest(&cx, repository, reference).await }).await
+        self.read(cx, repository, |node, cx| async move { node.stat_manifest(&cx, repository, reference).await }).await
     }
 
     async fn get_manifest(&self, cx: &Context, repository: &RepositoryName, reference: &Reference) -> Result<StoredManifest> {
-        self.ask(cx, repository, |node, cx| async move { node.get_manifest(&cx, repository, reference).await }).await
+        self.read(cx, repository, |node, cx| async move { node.get_manifest(&cx, repository, reference).await }).await
     }
 
     async fn put_manifest(&self, cx: &Context, repository: &RepositoryName, push: ManifestPush) -> Result<PushedManifest> {
         let push = &push;
-        self.ask(cx, repository, |node, cx| async move { node.put_manifest(&cx, repository, push.clone()).await }).await
+        self.change(cx, repository, |node, cx| async move { node.put_manifest(&cx, repository, push.clone()).await }).await
     }
 
     async fn delete_manifest(&self, cx: &Context, repository: &RepositoryName, reference: &Reference) -> Result<()> {
         let deletion = &Deletion::default();
-        self.ask(cx, repository, |node, cx| deletion.attempt(async move { node.delete_manifest(&cx, repository, reference).await })).await
+        self.change(cx, repository, |node, cx| deletion.attempt(async move { node.delete_manifest(&cx, repository, reference).await }))
+            .await
     }
 }

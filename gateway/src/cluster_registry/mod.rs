@@ -4,6 +4,8 @@
 //!   knows a newer one says so, and the call is made once more by the newer one.
 //! - **An owner that does not answer** is passed over where all members reach the same stores, for everything that can be said twice. A body that
 //!   was partly sent cannot: its client is asked to come again. With local storage nobody else has the repository.
+//! - **What was learned is remembered** (`members`, `lost`): who did not answer is asked last until it answers a question that no client waits for.
+//!   A member that is late is asked whether it is there; if it says nothing to that either, a read goes on with another one at once.
 //! - **Nothing is made up.** A member that does not answer makes a call [`zot_contract::Error::Unavailable`], never "not found", and a list
 //!   never shorter.
 
@@ -13,6 +15,7 @@ mod catalog;
 mod continued;
 mod directory;
 mod follow;
+mod lost;
 mod manifests;
 mod members;
 mod merge;
@@ -51,12 +54,16 @@ impl ClusterRegistry {
     /// [`zot_contract::Error::Unavailable`].
     pub fn start(options: ClusterOptions, tasks: &Tasks) -> Self {
         let directory = Arc::new(Directory::new(options.hash_key));
-        let members = Arc::new(Members::new(options.dialer.clone()));
+        let (members, losses) = Members::new(options.dialer.clone());
+        let (looking, stop) = (lost::look_for_lost(Arc::clone(&directory), losses), tasks.stop());
+        tasks.spawn("look-for-lost-members", async move {
+            stop.run_until_cancelled(looking).await;
+        });
         let (following, stop) = (follow::follow(Arc::clone(&directory), options.dialer, options.seeds), tasks.stop());
         tasks.spawn("follow-views", async move {
             stop.run_until_cancelled(following).await;
         });
-        Self { directory, members }
+        Self { directory, members: Arc::new(members) }
     }
 
     /// Whether requests can be served: a node tells of its views, and by the last one somebody owns repositories.

@@ -22,10 +22,11 @@ use zot_contract::Error;
 
 use crate::{
     Dialer, InvalidAddress, MESSAGE_BYTES_MAX,
-    status::{self, Answer},
+    status::{self, Answer, Unreachable},
     v1::{
-        blob_service_client::BlobServiceClient, catalog_service_client::CatalogServiceClient,
-        manifest_service_client::ManifestServiceClient, upload_service_client::UploadServiceClient,
+        self, blob_service_client::BlobServiceClient, catalog_service_client::CatalogServiceClient,
+        cluster_service_client::ClusterServiceClient, manifest_service_client::ManifestServiceClient,
+        upload_service_client::UploadServiceClient,
     },
 };
 
@@ -78,6 +79,15 @@ impl RemoteRegistry {
     /// The same registry, which gives up a call without a stream after `deadline`.
     pub fn with_deadline(self, deadline: Duration) -> Self {
         Self { deadline, ..self }
+    }
+
+    /// Whether the process answers at all within a time, whatever it says. It asks nothing of its stores for that.
+    pub async fn answers(&self, within: Duration) -> bool {
+        let mut client = ClusterServiceClient::new(self.calls.clone());
+        match timeout(within, client.watch_views(v1::WatchViewsRequest {})).await {
+            Ok(Err(refusal)) => !Unreachable::caused(&status::error(&refusal)),
+            answered => answered.is_ok(),
+        }
     }
 
     fn blobs(&self) -> BlobServiceClient<Channel> {

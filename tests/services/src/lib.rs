@@ -6,6 +6,7 @@
 pub mod dynamodb;
 pub mod guardian;
 pub mod haproxy;
+pub mod http_proxy;
 pub mod port;
 pub mod process;
 pub mod proxy;
@@ -18,6 +19,7 @@ use std::{env, path::PathBuf};
 
 pub use dynamodb::DynamoDb;
 pub use haproxy::Haproxy;
+pub use http_proxy::{HttpProxy, Mood};
 pub use process::Process;
 pub use proxy::{Fault, Proxy};
 pub use redis::{Redis, RedisCluster, RedisSentinels};

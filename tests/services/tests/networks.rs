@@ -10,7 +10,7 @@ use tokio::{
     task::JoinHandle,
     time::{Instant, timeout},
 };
-use zot_services::{Fault, Haproxy, Proxy, port, skip::skip, wait};
+use zot_services::{Fault, Haproxy, HttpProxy, Mood, Proxy, port, skip::skip, wait};
 
 /// Answers every request with one letter.
 async fn server(letter: char) -> (u16, JoinHandle<()>) {
@@ -76,4 +76,22 @@ async fn a_proxy_does_what_networks_do() {
     let begun = Instant::now();
     assert!(answers().await);
     assert!(begun.elapsed() >= 2 * latency, "there and back");
+}
+
+#[tokio::test]
+async fn a_service_that_is_overloaded_refuses_some_and_lets_others_wait() {
+    let (port, _serving) = server('a').await;
+    let proxy = HttpProxy::start(port).await;
+    assert!(get(proxy.port()).await.unwrap().ends_with("\r\n\r\na"));
+    proxy.set(Mood::Refuses(3, 503, "later"));
+    let mut refused = 0;
+    for _ in 0..6 {
+        let answer = get(proxy.port()).await.unwrap();
+        refused += usize::from(answer.starts_with("HTTP/1.1 503 ") && answer.ends_with("\r\n\r\nlater"));
+    }
+    assert_eq!((refused, proxy.refused()), (2, 2));
+    proxy.set(Mood::Slow(Duration::from_millis(200)));
+    let begun = Instant::now();
+    assert!(get(proxy.port()).await.unwrap().ends_with("\r\n\r\na"));
+    assert!(begun.elapsed() >= Duration::from_millis(200));
 }

@@ -69,6 +69,11 @@ impl Member {
         set(&mut self.config, path, value.into());
     }
 
+    /// Sets a variable of its environment for its next start.
+    pub fn set_variable(&mut self, name: &str, value: &str) {
+        self.environment.push((name.to_owned(), value.to_owned()));
+    }
+
     /// Starts its process without waiting for anything.
     pub fn spawn(&mut self) {
         fs::write(self.config_file(), self.config.to_string()).expect("the configuration file");

@@ -12,6 +12,7 @@ mod disk_refuses;
 mod kill;
 mod layouts;
 mod load;
+mod losses;
 mod model;
 mod power_cut;
 mod random;

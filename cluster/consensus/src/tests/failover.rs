@@ -104,6 +104,30 @@ async fn an_isolated_leader_is_replaced_and_follows_when_it_returns() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_leader_that_hears_nobody_takes_nobody_for_down_and_gives_way() {
+    let cluster = Cluster::up(3).await;
+    let old = cluster.leader().await;
+    let others: Vec<usize> = (1..=3).filter(|node| *node != old).collect();
+    cluster.network.put_out_of_reach(&address(old));
+    let begun = Instant::now();
+    let mut views = cluster.node(others[0]).views();
+    let led_by_another = async {
+        while !others.contains(&cluster.leader().await) {
+            let view = views.borrow_and_update().clone().unwrap();
+            assert!(others.iter().all(|node| is(&view, cluster.id(*node), State::Up)), "{view:?}");
+        }
+    };
+    tokio::time::timeout(PATIENCE, led_by_another).await.expect("the others elect one of them");
+    println!("another one leads after {:?}", begun.elapsed());
+    // It follows, and is no member less: it lets itself be heard.
+    tokio::time::sleep(Duration::from_secs(20)).await;
+    assert!(others.contains(&cluster.leader().await));
+    assert!(all_up(&cluster.view(others[1]).unwrap(), 3));
+    cluster.network.heal();
+    cluster.until(old, |view| all_up(view, 3)).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_node_out_of_the_leaders_reach_alone_holds_no_election() {
     let cluster = Cluster::up(3).await;
     let leader = cluster.leader().await;
@@ -145,6 +169,8 @@ async fn a_node_that_steps_aside_is_down_at_once_and_up_when_it_starts_again() {
         cluster.start(node).await;
         cluster.until(node, |view| all_up(view, 3)).await;
     }
+    let two = Cluster::up(2).await;
+    assert!(two.node(3 - two.leader().await).step_aside(Duration::from_secs(5)).await, "although that leaves the leader alone");
     let alone = Cluster::up(1).await;
     assert!(!alone.node(1).step_aside(Duration::from_secs(5)).await, "nobody could take its share");
 }

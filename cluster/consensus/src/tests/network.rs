@@ -24,6 +24,8 @@ struct Wires {
     nodes: HashMap<String, Consensus>,
     /// From whom to whom nothing arrives.
     cut: HashSet<(String, String)>,
+    /// Who cannot be asked anything, although what it asks is answered.
+    out_of_reach: HashSet<String>,
     delay: Duration,
     /// One message of so many is lost.
     lose_one_of: Option<u64>,
@@ -46,9 +48,15 @@ impl Network {
         self.0.lock().cut.insert((from.to_owned(), to.to_owned()));
     }
 
+    /// From now on nobody can ask a node anything; what it asks is answered.
+    pub(crate) fn put_out_of_reach(&self, node: &str) {
+        self.0.lock().out_of_reach.insert(node.to_owned());
+    }
+
     pub(crate) fn heal(&self) {
         let mut wires = self.0.lock();
         wires.cut.clear();
+        wires.out_of_reach.clear();
         wires.delay = Duration::ZERO;
         wires.lose_one_of = None;
     }
@@ -72,7 +80,8 @@ impl Transport for End {
         let network = &self.network;
         let (node, delay) = {
             let wires = network.0.lock();
-            (wires.nodes.get(address).cloned(), wires.delay)
+            let within_reach = !wires.out_of_reach.contains(address);
+            (wires.nodes.get(address).filter(|_| within_reach).cloned(), wires.delay)
         };
         let lost = |what| TransportError::Failed(Box::new(Lost(what)));
         let exchange = async {

@@ -8,7 +8,7 @@ use std::{
 use bytes::Bytes;
 use futures::{StreamExt as _, TryStreamExt as _};
 use tokio::time::timeout;
-use zot_cluster::{HashKey, Storage};
+use zot_cluster::{HashKey, State, Storage};
 use zot_contract::{
     Chunk, Error, MemoryRegistry, PageRequest, Registry, Routed,
     suite::{
@@ -216,6 +216,41 @@ async fn calls_say_which_view_they_go_by_and_who_was_passed_over() {
     cluster.nodes[owner].kill();
     assert!(!client.has_blob(&Digest::sha256(b"")).await);
     assert_eq!(routes(&recordings), [Some(Routed { view: 1, failover: true })]);
+}
+
+#[tokio::test]
+async fn an_owner_that_froze_is_asked_last_and_first_again_once_it_thaws() {
+    let (cluster, client, recordings, owner) = recorded(Answers::Given).await;
+    let (thaw, frozen) = mpsc::channel::<()>();
+    cluster.nodes[owner].freeze(frozen);
+    assert!(!timeout(HANG, client.has_blob(&Digest::sha256(b""))).await.expect("another member answers"));
+    assert_eq!(routes(&recordings), [Some(Routed { view: 1, failover: true })]);
+    // Changes do not wait for it either, now that it is known.
+    client.push_blob("abc").await;
+    assert!(routes(&recordings).into_iter().all(|routed| routed == Some(Routed { view: 1, failover: true })));
+    drop(thaw);
+    until(async || {
+        client.has_blob(&Digest::sha256(b"")).await;
+        routes(&recordings) == [Some(Routed { view: 1, failover: false })]
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn members_that_the_others_do_not_hear_are_asked_when_nobody_else_answers() {
+    let (mut cluster, client, recordings, owner) = recorded(Answers::Given).await;
+    let mut view = cluster.view(2, &[]);
+    let others = view.members.iter_mut().enumerate().filter(|(place, _)| *place != owner);
+    others.for_each(|(_, member)| member.state = State::Down);
+    cluster.tell(&view);
+    until(async || {
+        client.has_blob(&Digest::sha256(b"")).await;
+        routes(&recordings) == [Some(Routed { view: 2, failover: false })]
+    })
+    .await;
+    cluster.nodes[owner].kill();
+    client.push_image(1, &["v1"]).await;
+    assert!(client.resolve("v1").await.is_some());
 }
 
 #[tokio::test]

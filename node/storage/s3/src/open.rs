@@ -107,7 +107,8 @@ impl S3Blobs {
         let user_agent = user_agent.map_err(|error| unusable("useragent", error.to_string()))?;
         let patience = Patience { connect: limits.connect, stall: limits.stall };
         let http = Http::new(trust(config, &endpoint), patience, user_agent, Arc::clone(&counters)).map_err(OpenError::Client)?;
-        let client = Client::from_conf(client(config, &shared, &endpoint, limits).http_client(http).build());
+        let client = client(config, &shared, &endpoint, limits).time_source(http.clock.clone()).http_client(http);
+        let client = Client::from_conf(client.build());
         let bucket = Bucket { client, name: config.bucket.clone(), storing: storing(config), counters };
         bucket.check().await.map_err(|error| refused(config, &endpoint, error))?;
         Ok(Self::new(Store::new(bucket, Keys::new(&config.root_directory), part_bytes, limits)))

@@ -47,6 +47,11 @@ impl Nemesis {
         matches!(self, Self::EmptyRedis | Self::PauseS3 | Self::PauseDynamoDb)
     }
 
+    /// Whether it kills nodes: how long others then need is worth measuring often.
+    pub(super) fn kills_nodes(self) -> bool {
+        matches!(self, Self::KillNode | Self::KillLeader)
+    }
+
     /// Announces the errors that it makes processes log.
     pub(super) fn tolerating(self, builder: Builder) -> Builder {
         match self {

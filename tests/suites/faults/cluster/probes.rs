@@ -45,6 +45,39 @@ impl fmt::Display for Gaps {
     }
 }
 
+/// How long the gaps of a campaign were.
+pub(super) struct Distribution {
+    reads: Vec<Gap>,
+    writes: Vec<Gap>,
+}
+
+impl Distribution {
+    pub(super) fn of(gaps: &[Gaps]) -> Self {
+        let sorted = |of: fn(&Gaps) -> Gap| {
+            let mut gaps: Vec<Gap> = gaps.iter().map(of).collect();
+            gaps.sort_unstable();
+            gaps
+        };
+        Self { reads: sorted(|gaps| gaps.reads), writes: sorted(|gaps| gaps.writes) }
+    }
+}
+
+impl fmt::Display for Distribution {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (what, gaps) in [("reads", &self.reads), ("; writes", &self.writes)] {
+            let at = |percent: usize| gaps.get((gaps.len() * percent).div_ceil(100).max(1) - 1).copied().unwrap_or_default().time;
+            let failures = gaps.iter().map(|gap| gap.failures).max().unwrap_or_default();
+            let (count, least, median, most, longest) = (gaps.len(), at(0), at(50), at(90), at(100));
+            write!(
+                f,
+                "{what}: {count} gaps, least {least:.2?}, median {median:.2?}, nine of ten within {most:.2?}, longest {longest:.2?}, "
+            )?;
+            write!(f, "at most {failures} failures in a row")?;
+        }
+        Ok(())
+    }
+}
+
 impl Probes {
     pub(super) async fn start(front: &Front) -> Self {
         let stop = Arc::new(AtomicBool::new(false));

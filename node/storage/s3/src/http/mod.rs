@@ -3,6 +3,7 @@
 //! The SDK's own client can neither take a certificate unchecked nor tell a slow upload from a stalled one.
 
 mod body;
+mod clock;
 mod progress;
 mod tls;
 
@@ -10,6 +11,7 @@ use std::{sync::Arc, time::Duration};
 
 use aws_smithy_runtime_api::{
     client::{
+        connection::{CaptureSmithyConnection, ConnectionMetadata},
         http::{HttpClient, HttpConnector as Connector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector},
         orchestrator::{HttpRequest, HttpResponse},
         result::ConnectorError,
@@ -18,15 +20,22 @@ use aws_smithy_runtime_api::{
     http::Request,
 };
 use aws_smithy_types::body::SdkBody;
-use http::{HeaderValue, header::USER_AGENT};
+use http::{
+    HeaderMap, HeaderValue, StatusCode,
+    header::{DATE, USER_AGENT},
+};
 use hyper_rustls::HttpsConnector;
 use hyper_util::{
-    client::legacy::{Client, connect::HttpConnector},
+    client::legacy::{
+        Client,
+        connect::{CaptureConnection, HttpConnector, capture_connection},
+    },
     rt::{TokioExecutor, TokioTimer},
 };
 
 use crate::calls::Counters;
 use body::{Received, Sent};
+pub(crate) use clock::Clock;
 use progress::Progress;
 pub(crate) use tls::Trust;
 
@@ -55,6 +64,8 @@ pub(crate) struct Http {
     stall: Duration,
     user_agent: Option<HeaderValue>,
     counters: Arc<Counters>,
+    /// What requests are signed with.
+    pub(crate) clock: Clock,
 }
 
 impl Http {
@@ -67,7 +78,7 @@ impl Http {
         let connector = hyper_rustls::HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1().wrap_connector(tcp);
         let mut builder = Client::builder(TokioExecutor::new());
         builder.pool_timer(TokioTimer::new()).pool_idle_timeout(IDLE).pool_max_idle_per_host(IDLE_CONNECTIONS_MAX);
-        Ok(Self { client: builder.build(connector), stall: patience.stall, user_agent, counters })
+        Ok(Self { client: builder.build(connector), stall: patience.stall, user_agent, counters, clock: Clock::default() })
     }
 
     fn prepare(&self, request: HttpRequest, progress: &Progress) -> Result<http::Request<Sent>, ConnectorError> {
@@ -82,14 +93,37 @@ impl Http {
 
     async fn exchange(self, request: HttpRequest) -> Result<HttpResponse, ConnectorError> {
         let completes = request.method() == "POST" && request.uri().contains("uploadId=");
+        let signed = self.clock.ahead_seconds();
         let progress = Progress::new(if completes { self.stall * COMPLETION_FACTOR } else { self.stall });
-        let request = self.prepare(request, &progress)?;
+        let mut request = self.prepare(request, &progress)?;
+        let capture = capture_connection(&mut request);
+        if let Some(connection) = request.extensions().get::<CaptureSmithyConnection>() {
+            // The SDK does not use a connection again on which something went wrong.
+            connection.set_connection_retriever(move || Some(metadata(&capture)));
+        }
         let response = progress.watch(self.client.request(request)).await.map_err(|stalled| ConnectorError::timeout(stalled.into()))?;
         // Whatever goes wrong below HTTP may go well on another connection.
         let response = response.map_err(|error| ConnectorError::io(error.into()))?;
+        if response.status() == StatusCode::FORBIDDEN && self.clock.put_right(date(response.headers()), signed) {
+            return Err(ConnectorError::io("the request was signed with a time that is not that of S3".into()));
+        }
         let response = response.map(|body| SdkBody::from_body_1_x(Received::new(body, self.stall)));
         HttpResponse::try_from(response).map_err(|error| ConnectorError::other(error.into(), None))
     }
+}
+
+fn date(headers: &HeaderMap) -> &str {
+    headers.get(DATE).and_then(|date| date.to_str().ok()).unwrap_or_default()
+}
+
+fn metadata(capture: &CaptureConnection) -> ConnectionMetadata {
+    let capture = capture.clone();
+    let poison = move || {
+        if let Some(connection) = &*capture.connection_metadata() {
+            connection.poison();
+        }
+    };
+    ConnectionMetadata::builder().proxied(false).poison_fn(poison).build()
 }
 
 impl Connector for Http {

@@ -1,0 +1,159 @@
+//! What users do, each a column of the table, and what came of it.
+
+use std::{
+    fmt,
+    time::{Duration, Instant},
+};
+
+use futures::future::join_all;
+use tokio::time::timeout;
+use zot_tests::{Client, Image, Reply, client::Call, content::bytes, digest_of};
+
+/// How long a client waits for an answer.
+const PATIENCE: Duration = Duration::from_secs(45);
+/// Repositories that every cell is tried with: enough for every node to own one.
+pub(super) const REPOSITORIES: u64 = 6;
+/// More than is kept in rows.
+const LAYER_BYTES: usize = 200_000;
+
+/// Something that users do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Column {
+    PullCached,
+    PullNew,
+    Push,
+    Tags,
+}
+
+pub(super) const COLUMNS: [Column; 4] = [Column::PullCached, Column::PullNew, Column::Push, Column::Tags];
+
+/// What users are to see.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Expected {
+    /// Everybody is served at the first attempt.
+    Served,
+    /// Nobody is: everybody is told when to try again.
+    Refused,
+}
+
+/// What one user saw.
+#[derive(Debug, Clone, Copy)]
+enum Seen {
+    Served(Duration),
+    /// After how long, and when to try again, in seconds.
+    Refused(Duration, u64),
+}
+
+/// What all users of a cell saw.
+#[derive(Debug)]
+pub(super) struct Cell {
+    seen: Vec<Seen>,
+}
+
+pub(super) fn repository(number: u64) -> String {
+    format!("team-{number}/app")
+}
+
+/// The image that a tag of a repository points to: every one has another layer.
+pub(super) fn image(number: u64, tag: u64) -> Image {
+    let seed = 1000 * tag + number;
+    Image::with_layers(seed, vec![bytes(seed, LAYER_BYTES)])
+}
+
+/// Tags by their number: what was pulled before, what was not, and what is pushed.
+pub(super) const CACHED: u64 = 1;
+pub(super) const NEW: u64 = 2;
+pub(super) const PUSHED: u64 = 3;
+
+pub(super) fn tag(number: u64) -> String {
+    format!("v{number}")
+}
+
+impl Cell {
+    /// Has a user for each repository do it, all at once.
+    pub(super) async fn try_out(client: &Client, column: Column) -> Self {
+        let users = (0..REPOSITORIES).map(|number| async move {
+            let begun = Instant::now();
+            let done = match column {
+                Column::PullCached => pull(client, number, CACHED).await,
+                Column::PullNew => pull(client, number, NEW).await,
+                Column::Push => push(client, number, PUSHED).await,
+                Column::Tags => list(client, number).await,
+            };
+            match done {
+                Ok(()) => Seen::Served(begun.elapsed()),
+                Err(retry_after) => Seen::Refused(begun.elapsed(), retry_after),
+            }
+        });
+        Self { seen: join_all(users).await }
+    }
+
+    /// Fails the test unless users saw what they are to see.
+    pub(super) fn expect(&self, column: Column, expected: Expected) {
+        let as_expected = |seen: &Seen| match expected {
+            Expected::Served => matches!(seen, Seen::Served(_)),
+            Expected::Refused => matches!(seen, Seen::Refused(..)),
+        };
+        assert!(self.seen.iter().all(as_expected), "{column:?} is to be {expected:?}, and is {:?}", self.seen);
+    }
+
+    /// The numbers of the repositories with which it was done.
+    pub(super) fn served(&self) -> impl Iterator<Item = u64> {
+        (0..).zip(&self.seen).filter(|(_, seen)| matches!(seen, Seen::Served(_))).map(|(number, _)| number)
+    }
+}
+
+/// As it stands in the table.
+impl fmt::Display for Cell {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut told = Vec::new();
+        let served = self.seen.iter().filter_map(|seen| if let Seen::Served(time) = seen { Some(*time) } else { None });
+        if let Some(longest) = served.max() {
+            told.push(format!("served within {longest:.1?}"));
+        }
+        let refused = self.seen.iter().filter_map(|seen| if let Seen::Refused(time, after) = seen { Some((*time, *after)) } else { None });
+        if let Some((longest, after)) = refused.max() {
+            told.push(format!("503 within {longest:.1?}, `Retry-After: {after}`"));
+        }
+        f.write_str(&told.join("; "))
+    }
+}
+
+/// An answer as it should be, or when to try again. Anything else fails the test.
+async fn answer(call: Call<'_>, expected: u16) -> Result<Reply, u64> {
+    let answer = timeout(PATIENCE, call.try_send()).await.expect("every request is answered in time");
+    let reply = answer.expect("every answer is whole");
+    if reply.status == 503 {
+        assert!(reply.body.is_empty() || reply.error_code() == "UNAVAILABLE", "{}", reply.text());
+        let seconds = reply.header("retry-after").parse().expect("a 503 says when to try again");
+        assert!(seconds > 0);
+        return Err(seconds);
+    }
+    Ok(reply.expect(expected))
+}
+
+pub(super) async fn pull(client: &Client, number: u64, which: u64) -> Result<(), u64> {
+    let (repository, image) = (repository(number), image(number, which));
+    let manifest = answer(client.get_manifest(&repository, &tag(which)), 200).await?;
+    assert_eq!(manifest.header("docker-content-digest"), image.digest());
+    for blob in image.blobs() {
+        let reply = answer(client.get_blob(&repository, &digest_of(blob)), 200).await?;
+        assert!(reply.body == blob, "other bytes than were pushed");
+    }
+    Ok(())
+}
+
+pub(super) async fn push(client: &Client, number: u64, which: u64) -> Result<(), u64> {
+    let (repository, image) = (repository(number), image(number, which));
+    for blob in image.blobs() {
+        let upload = answer(client.post(&format!("/v2/{repository}/blobs/uploads/")), 202).await?.location();
+        answer(client.finish_upload(&upload, &digest_of(blob), blob), 201).await?;
+    }
+    answer(client.put_manifest(&repository, &tag(which), &image.manifest), 201).await.map(drop)
+}
+
+async fn list(client: &Client, number: u64) -> Result<(), u64> {
+    let listed = answer(client.get(&format!("/v2/{}/tags/list", repository(number))), 200).await?.list("tags");
+    assert!([CACHED, NEW].iter().all(|which| listed.contains(&tag(*which))), "{listed:?}");
+    Ok(())
+}

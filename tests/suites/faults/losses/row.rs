@@ -1,0 +1,80 @@
+//! One loss: a cluster suffers it while users do everything there is to do, and recovers.
+
+use std::{
+    io::{self, Write as _},
+    thread,
+};
+
+use futures::future::join_all;
+use zot_tests::{Client, Cluster, cluster::Services, skip::skip};
+
+use super::{
+    cells::{CACHED, COLUMNS, Cell, Column, Expected, NEW, PUSHED, REPOSITORIES, pull, push},
+    loss::Loss,
+};
+
+/// Pulls until a blob is surely kept by the node that serves it.
+const PULLS: usize = 2;
+
+/// Has a cluster suffer a loss, and fails the test unless users see what is expected of each column; prints the row.
+pub(super) async fn row(loss: Loss, expected: [Expected; 4]) {
+    let test = thread::current().name().unwrap_or("row").to_owned();
+    if let Err(reason) = Services::available().and_then(|()| loss.missing().map_or(Ok(()), Err)) {
+        return skip(&test, &reason);
+    }
+    let mut endpoints = Services::shared().await.endpoints();
+    let Some(mut way) = loss.between(&mut endpoints, &test).await else { return };
+    let mut cluster = loss.tolerating(Cluster::builder().sized(1, 3).shared(&endpoints)).prepare();
+    for number in 0..cluster.nodes().len() {
+        let directory = cluster.directory().join(format!("cache-{number}"));
+        cluster.node(number).set("/storage/blobCache/directory", directory.to_str().expect("a readable path"));
+    }
+    loss.prepare(&mut cluster, &way);
+    cluster.start().await;
+    cluster.all_nodes_up().await;
+    let client = cluster.gateway(0).client();
+    prepare(&client).await;
+    loss.strike(&mut cluster, &mut way).await;
+    let cells = join_all(COLUMNS.map(|column| Cell::try_out(&client, column))).await;
+    tell(&format!("| {} | {} |", loss.name(), cells.iter().map(ToString::to_string).collect::<Vec<_>>().join(" | ")));
+    loss.heal(&mut cluster, &way).await;
+    recovered(&client, &cells).await;
+    // Last of all: what was seen is of use also where it is not what was expected.
+    cells.iter().zip(COLUMNS).zip(expected).for_each(|((cell, column), expected)| cell.expect(column, expected));
+}
+
+/// Pushes what is to be pulled, and pulls one half of it.
+async fn prepare(client: &Client) {
+    let pushes = (0..REPOSITORIES).map(|number| async move {
+        for which in [CACHED, NEW] {
+            push(client, number, which).await.expect("nothing is wrong yet");
+        }
+        for _ in 0..PULLS {
+            pull(client, number, CACHED).await.expect("nothing is wrong yet");
+        }
+    });
+    join_all(pushes).await;
+}
+
+/// Everything works again, and all that was acknowledged is there.
+async fn recovered(client: &Client, cells: &[Cell]) {
+    let pushed: Vec<u64> = cells[COLUMNS.iter().position(|column| *column == Column::Push).expect("a column")].served().collect();
+    for number in 0..REPOSITORIES {
+        for which in [CACHED, NEW, PUSHED] {
+            if which != PUSHED || pushed.contains(&number) {
+                again(async || pull(client, number, which).await).await;
+            }
+        }
+        again(async || push(client, number, PUSHED + 1).await).await;
+    }
+}
+
+/// Tries until it works.
+async fn again(mut attempt: impl AsyncFnMut() -> Result<(), u64>) {
+    zot_tests::wait::until("it works again", async || attempt().await.is_ok()).await;
+}
+
+fn tell(text: &str) {
+    // Not a printing macro: the test harness would swallow what a test that passes says.
+    writeln!(io::stderr().lock(), "{text}").ok();
+}
