@@ -22,6 +22,7 @@
 
 mod client;
 mod convert;
+mod lanes;
 mod plane;
 mod serve;
 mod server;
