@@ -36,8 +36,8 @@ pub enum Stopped {
     CutOff,
 }
 
-/// Serves until `stop` is cancelled; then lets calls under way finish within `drain_within`. Callers are told to make their next calls
-/// elsewhere, or over a new connection.
+/// Serves until `stop` is cancelled; then lets calls and transfers under way finish within `drain_within`. Callers are told to make their next
+/// calls elsewhere, or over a new connection.
 pub async fn serve(
     listener: TcpListener,
     tls: Option<Arc<TlsSource>>,

@@ -15,8 +15,10 @@ use super::{
 };
 use crate::Connection;
 
-/// Less room than this is not worth a read.
-const ROOM_BYTES_MIN: usize = 16 * 1024;
+/// Room for whatever is not data, and for all of a small blob.
+const MESSAGE_ROOM_BYTES: usize = 16 * 1024;
+/// Less room than this is not worth a read if more is to come.
+const ROOM_BYTES_MIN: usize = 64 * 1024;
 
 /// A lane, with what came and was not looked at yet.
 pub(super) struct Inbound {
@@ -35,7 +37,7 @@ impl Inbound {
             if let Some(header) = Header::take(&mut self.bytes).map_err(invalid)? {
                 return Ok(header);
             }
-            self.fill(ROOM_BYTES_MIN).await?;
+            self.fill(MESSAGE_ROOM_BYTES).await?;
         }
     }
 
@@ -51,7 +53,7 @@ impl Inbound {
     pub(super) async fn some(&mut self, most: usize, missing: u64) -> io::Result<Bytes> {
         if self.bytes.is_empty() {
             let missing = usize::try_from(missing).unwrap_or(READ_BYTES);
-            self.fill(missing.clamp(ROOM_BYTES_MIN, READ_BYTES)).await?;
+            self.fill(missing.clamp(MESSAGE_ROOM_BYTES, READ_BYTES)).await?;
         }
         Ok(self.bytes.split_to(self.bytes.len().min(most)).freeze())
     }
@@ -63,7 +65,7 @@ impl Inbound {
 
     /// Waits until something comes.
     pub(super) async fn begin(&mut self) -> io::Result<()> {
-        if self.bytes.is_empty() { self.fill(ROOM_BYTES_MIN).await } else { Ok(()) }
+        if self.bytes.is_empty() { self.fill(MESSAGE_ROOM_BYTES).await } else { Ok(()) }
     }
 
     /// Writes everything in `bytes`, as fast as the other end takes it.
@@ -77,7 +79,7 @@ impl Inbound {
         self.io.flush().await
     }
 
-    /// Reads once, with room for at least `room` bytes if there is little left.
+    /// Reads once, where `room` bytes are worth it to have room for.
     async fn fill(&mut self, room: usize) -> io::Result<()> {
         if self.bytes.capacity() - self.bytes.len() < ROOM_BYTES_MIN.min(room) {
             // Memory that nobody reads any more is used again.

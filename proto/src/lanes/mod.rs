@@ -20,11 +20,7 @@ use std::time::Duration;
 
 use crate::transport::{PING_EVERY, PONG_WITHIN};
 
-pub(crate) use self::{
-    frame::MAGIC,
-    pool::Lanes,
-    served::serve_all,
-};
+pub(crate) use self::{frame::MAGIC, pool::Lanes, served::serve_all};
 
 /// How often whoever serves says that it is alive while it has nothing to send.
 const ALIVE_EVERY: Duration = PING_EVERY;

@@ -5,11 +5,7 @@ use std::{io, sync::Arc};
 use bytes::{Buf as _, Bytes, BytesMut};
 use futures::{FutureExt as _, StreamExt as _};
 use prost::Message as _;
-use tokio::{
-    sync::mpsc,
-    task::JoinSet,
-    time::timeout,
-};
+use tokio::{sync::mpsc, task::JoinSet, time::timeout};
 use tokio_util::sync::CancellationToken;
 use zot_contract::{BlobBody, BlobStream, Context, Registry};
 use zot_oci::{ByteRange, Digest, RepositoryName};

@@ -1,8 +1,7 @@
 //! What goes wrong on a lane, in a time that does not pass by itself.
 
 use std::{
-    fmt,
-    io,
+    fmt, io,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},

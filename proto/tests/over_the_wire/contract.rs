@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use zot_contract::{MemoryRegistry, suite::{Fixture, registry_suite}};
+use zot_contract::{
+    MemoryRegistry,
+    suite::{Fixture, registry_suite},
+};
 use zot_storage::Engine;
 
 use crate::{older::Older, wire::Wire};
