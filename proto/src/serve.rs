@@ -2,13 +2,16 @@
 
 use std::{io, sync::Arc, time::Duration};
 
-use futures::Stream;
-use tokio::{net::TcpListener, time::sleep};
+use futures::{Stream, future};
+use tokio::{net::TcpListener, sync::mpsc, time::sleep};
 use tokio_util::sync::CancellationToken;
 use zot_contract::Registry;
 use zot_runtime::tls::TlsSource;
 
-use crate::{ClusterPlane, Connection, server, transport};
+use crate::{ClusterPlane, Connection, lanes, server, transport};
+
+/// The most lanes that wait to be served: one waits for no longer than it takes to begin the ones before it.
+const LANES_WAITING_MAX: usize = 64;
 
 /// What is served on the internal plane.
 #[derive(Clone)]
@@ -33,8 +36,8 @@ pub enum Stopped {
     CutOff,
 }
 
-/// Serves until `stop` is cancelled; then lets calls under way finish within `drain_within`. Callers are told to make their next calls
-/// elsewhere, or over a new connection.
+/// Serves until `stop` is cancelled; then lets calls and transfers under way finish within `drain_within`. Callers are told to make their next
+/// calls elsewhere, or over a new connection.
 pub async fn serve(
     listener: TcpListener,
     tls: Option<Arc<TlsSource>>,
@@ -52,14 +55,17 @@ pub async fn serve_connections(
     drain_within: Duration,
     stop: CancellationToken,
 ) -> Result<Stopped, ServeError> {
+    let (lanes, carried) = mpsc::channel(LANES_WAITING_MAX);
+    let carrying = lanes::serve_all(carried, Arc::clone(&services.registry), stop.clone());
+    let incoming = transport::sorted(incoming, lanes);
     let routes = server::routes(services, &stop);
-    let serving = transport::server().add_routes(routes).serve_with_incoming_shutdown(incoming, stop.cancelled());
+    let answering = transport::server().add_routes(routes).serve_with_incoming_shutdown(incoming, stop.cancelled());
     let overdue = async {
         stop.cancelled().await;
         sleep(drain_within).await;
     };
     tokio::select! {
-        served = serving => served.map(|()| Stopped::Drained).map_err(ServeError),
+        (answered, ()) = future::join(answering, carrying) => answered.map(|()| Stopped::Drained).map_err(ServeError),
         () = overdue => Ok(Stopped::CutOff),
     }
 }

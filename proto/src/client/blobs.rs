@@ -28,6 +28,9 @@ impl Blobs for RemoteRegistry {
             digest: digest.to_string(),
             range: range.map(Into::into),
         };
+        if let Some(answer) = self.lanes.read_blob(&message).await {
+            return answer;
+        }
         let mut client = self.blob_streams();
         let call = timeout(READ_IDLE_MAX, client.read_blob(message)).await;
         let answer = call.map_err(|_| status::overdue(READ_IDLE_MAX))?.map_err(|refusal| status::error(&refusal))?;

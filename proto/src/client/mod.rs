@@ -22,6 +22,7 @@ use zot_contract::Error;
 
 use crate::{
     Dialer, InvalidAddress, MESSAGE_BYTES_MAX,
+    lanes::Lanes,
     status::{self, Answer, Unreachable},
     v1::{
         self, blob_service_client::BlobServiceClient, catalog_service_client::CatalogServiceClient,
@@ -51,6 +52,7 @@ pub struct RemoteRegistry {
     /// Blobs do not stand in the way of what is small: calls without a body have a connection to themselves.
     calls: Channel,
     streams: Arc<Streams>,
+    lanes: Lanes,
     deadline: Duration,
 }
 
@@ -73,7 +75,8 @@ impl RemoteRegistry {
     pub fn dial(dialer: &Dialer, address: &str) -> Result<Self, InvalidAddress> {
         let channels = [dialer.channel(address)?, dialer.channel(address)?];
         let streams = Arc::new(Streams { channels, next: AtomicUsize::new(0) });
-        Ok(Self { calls: dialer.channel(address)?, address: address.into(), streams, deadline: DEADLINE })
+        let lanes = Lanes::new(dialer.destination(address)?);
+        Ok(Self { calls: dialer.channel(address)?, address: address.into(), streams, lanes, deadline: DEADLINE })
     }
 
     /// The same registry, which gives up a call without a stream after `deadline`.

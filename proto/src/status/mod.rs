@@ -2,7 +2,7 @@
 //!
 //! The typed error travels in the details of the status. The code is for generic tools, and for readers that find no details they understand.
 
-use std::{error::Error as StdError, time::Duration};
+use std::{error::Error as StdError, io, time::Duration};
 
 use prost::Message as _;
 use prost_types::Any;
@@ -47,6 +47,18 @@ pub(crate) fn refusal(error: &Error) -> Refusal {
     Status::with_details(code, message, details.encode_to_vec().into())
 }
 
+/// What a status says, where nothing else carries it.
+pub(crate) fn details(status: &Refusal) -> v1::Details {
+    let typed = v1::Details::decode(status.details()).unwrap_or_default();
+    v1::Details { code: status.code().into(), message: status.message().to_owned(), details: typed.details }
+}
+
+/// The status that was told so.
+pub(crate) fn told(details: v1::Details) -> Refusal {
+    let bytes = details.encode_to_vec();
+    Status::with_details(details.code.into(), details.message, bytes.into())
+}
+
 fn code(error: &Error) -> Code {
     match error {
         Error::NameUnknown { .. } | Error::BlobUnknown { .. } | Error::ManifestUnknown { .. } | Error::UploadUnknown { .. } => {
@@ -84,6 +96,11 @@ pub(crate) fn overdue(deadline: Duration) -> Error {
 /// The error of a stream that stopped before its end, whatever its status says.
 pub(crate) fn broke_off() -> Error {
     unreachable(vec!["the stream ended before its end".to_owned()])
+}
+
+/// The error of a connection that does not come about, or breaks off.
+pub(crate) fn lost(error: &io::Error) -> Error {
+    unreachable(causes(error))
 }
 
 /// Why the other process stopped sending, in words.

@@ -4,7 +4,7 @@ use std::{error::Error as StdError, fmt::Debug, io, str::FromStr as _, sync::Arc
 
 use hyper_util::rt::TokioIo;
 use rustls_pki_types::{InvalidDnsNameError, ServerName};
-use tokio::net::TcpStream;
+use tokio::{net::TcpStream, time::timeout};
 use tonic::transport::{Channel, Endpoint, Uri};
 use tower::service_fn;
 use zot_runtime::tls::TlsSource;
@@ -67,21 +67,58 @@ impl Dialer {
 
     /// A channel to the node at `address`, such as `node-1:9090`. It connects with the first call, and again whenever the connection was lost.
     pub(crate) fn channel(&self, address: &str) -> Result<Channel, InvalidAddress> {
+        let destination = self.destination(address)?;
+        let endpoint = endpoint(destination.uri.clone());
+        let connect = service_fn(move |_: Uri| {
+            let destination = destination.clone();
+            async move { destination.connect().await.map(TokioIo::new) }
+        });
+        Ok(endpoint.connect_with_connector_lazy(connect))
+    }
+
+    /// The node at `address`, to connect to.
+    pub(crate) fn destination(&self, address: &str) -> Result<Destination, InvalidAddress> {
         let invalid = |source: Box<dyn StdError + Send + Sync>| InvalidAddress { address: address.to_owned(), source };
         let uri = Uri::from_str(&format!("http://{address}")).map_err(|error| invalid(error.into()))?;
         let (Some(host), Some(_)) = (uri.host(), uri.port_u16()) else {
             return Err(invalid("it is not of the form host:port".into()));
         };
         let name = server_name(host).map_err(|error| invalid(error.into()))?;
-        let (way, dialed): (_, Arc<str>) = (self.way.clone(), address.into());
-        let connect = service_fn(move |_: Uri| connect(Arc::clone(&dialed), way.clone(), name.clone()));
-        Ok(endpoint(uri).connect_with_connector_lazy(connect))
+        Ok(Destination { address: address.into(), uri, name, way: self.way.clone() })
+    }
+}
+
+/// A node that can be dialed.
+#[derive(Clone)]
+pub(crate) struct Destination {
+    address: Arc<str>,
+    uri: Uri,
+    name: ServerName<'static>,
+    way: Way,
+}
+
+impl Destination {
+    /// A new connection, with its handshake.
+    pub(crate) async fn connect(&self) -> io::Result<Connection> {
+        timeout(CONNECT_WITHIN, self.dial()).await.map_err(|_| io::ErrorKind::TimedOut)?
+    }
+
+    async fn dial(&self) -> io::Result<Connection> {
+        if let Way::Given(network) = &self.way {
+            return network.connect(&self.address).await;
+        }
+        let socket = TcpStream::connect(&*self.address).await?;
+        socket.set_nodelay(true)?;
+        let Way::Secured(tls) = &self.way else {
+            return Ok(Connection::new(socket));
+        };
+        let connector = tls.connector().ok_or_else(|| io::Error::other("tls has no authority to check the node's certificate against"))?;
+        Ok(Connection::new(connector.connect(self.name.clone(), socket).await?))
     }
 }
 
 fn endpoint(uri: Uri) -> Endpoint {
     Endpoint::from(uri)
-        .connect_timeout(CONNECT_WITHIN)
         .initial_stream_window_size(STREAM_WINDOW_BYTES)
         .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
         .max_frame_size(FRAME_BYTES_MAX)
@@ -94,19 +131,6 @@ fn endpoint(uri: Uri) -> Endpoint {
 /// The name that the certificate must have: brackets belong to addresses, not to names.
 fn server_name(host: &str) -> Result<ServerName<'static>, InvalidDnsNameError> {
     ServerName::try_from(host.trim_start_matches('[').trim_end_matches(']').to_owned())
-}
-
-async fn connect(address: Arc<str>, way: Way, name: ServerName<'static>) -> io::Result<TokioIo<Connection>> {
-    if let Way::Given(network) = way {
-        return network.connect(&address).await.map(TokioIo::new);
-    }
-    let socket = TcpStream::connect(&*address).await?;
-    socket.set_nodelay(true)?;
-    let Way::Secured(tls) = way else {
-        return Ok(TokioIo::new(Connection::new(socket)));
-    };
-    let connector = tls.connector().ok_or_else(|| io::Error::other("tls has no authority to check the node's certificate against"))?;
-    Ok(TokioIo::new(Connection::new(connector.connect(name, socket).await?)))
 }
 
 #[cfg(test)]

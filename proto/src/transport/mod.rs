@@ -3,14 +3,17 @@
 mod connection;
 mod dialer;
 mod incoming;
+mod sorted;
 
 use std::time::Duration;
 
 use tonic::transport::Server;
 
 pub use connection::Connection;
+pub(crate) use dialer::Destination;
 pub use dialer::{Dialer, InvalidAddress, Network};
 pub(crate) use incoming::incoming;
+pub(crate) use sorted::sorted;
 
 /// The most bytes of one message, in either direction. A manifest and a full page of the catalog fit; blobs come in many messages.
 pub const MESSAGE_BYTES_MAX: usize = 16 * 1024 * 1024;
@@ -32,10 +35,10 @@ const FRAME_BYTES_MAX: u32 = 1024 * 1024;
 const HEADER_LIST_BYTES_MAX: u32 = 64 * 1024;
 
 /// How often a node is asked whether it is still there, also while nothing is going on; a ping is 17 bytes.
-const PING_EVERY: Duration = Duration::from_secs(1);
+pub(crate) const PING_EVERY: Duration = Duration::from_secs(1);
 /// How long it may take to answer. A node that is stopped, or cut off, is noticed after the two together: in time for a client that waits for
 /// another one to answer instead, and long enough for a node that is only busy.
-const PONG_WITHIN: Duration = Duration::from_secs(2);
+pub(crate) const PONG_WITHIN: Duration = Duration::from_secs(2);
 /// How often a node asks its callers. Nobody waits for the answer: it ends what callers that vanished have left behind, such as uploads.
 const CALLER_PING_EVERY: Duration = Duration::from_secs(5);
 /// How long they may take to answer.

@@ -4,6 +4,8 @@
 mod cluster;
 mod contract;
 mod failures;
+mod lanes;
+mod older;
 mod scripted;
 mod secured;
 mod streams;

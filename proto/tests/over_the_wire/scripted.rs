@@ -16,6 +16,8 @@ pub(crate) struct Scripted {
     body: Mutex<Option<BlobBody>>,
     /// Told when a call that is never answered is given up.
     given_up: Mutex<Option<oneshot::Sender<()>>>,
+    /// Who asked for the last blob.
+    pub(crate) asked: Mutex<Option<Context>>,
     /// The chunk headers that came.
     pub(crate) chunks: Mutex<Vec<(Option<u64>, Option<u64>)>>,
 }
@@ -53,7 +55,8 @@ impl Blobs for Scripted {
         std::future::pending().await
     }
 
-    async fn read_blob(&self, _: &Context, _: &RepositoryName, _: &Digest, _: Option<ByteRange>) -> Result<BlobBody> {
+    async fn read_blob(&self, cx: &Context, _: &RepositoryName, _: &Digest, _: Option<ByteRange>) -> Result<BlobBody> {
+        *self.asked.lock() = Some(cx.clone());
         let body = self.body.lock().take();
         body.map_or_else(unscripted, Ok)
     }
