@@ -1,10 +1,13 @@
-//! What the processes of a cluster agree on: its members, the numbered view of them, and which member owns a repository. Pure.
+//! What the processes of a cluster agree on: its members, the numbered view of them, which member owns a repository, and what a gateway vouches
+//! for. Pure.
 
+mod claim;
 mod member;
 mod placement;
 mod status;
 mod view;
 
+pub use claim::{Acts, CLAIM_LIFE, Claim, ClaimKey, Disbelieved, Grants};
 pub use member::{Member, NodeId, State};
 pub use placement::{HashKey, Placement};
 pub use status::{JobStatus, Status};

@@ -27,7 +27,7 @@ use std::fmt::Debug;
 
 pub use blobs::{BlobBody, BlobInfo, BlobStream, Blobs};
 pub use catalog::{Catalog, PAGE_ENTRIES_MAX, Page, PageRequest, Referrers};
-pub use context::{Context, InvalidTraceParent, RequestId, Routed, Subject, TraceParent};
+pub use context::{Context, InvalidTraceParent, RequestId, Routed, SealedClaim, Subject, TraceParent};
 pub use error::{BoxError, Error, Result};
 pub use manifests::{ManifestInfo, ManifestPush, Manifests, PushedManifest, StoredManifest};
 #[cfg(any(test, feature = "testing"))]

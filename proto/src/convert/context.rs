@@ -1,6 +1,6 @@
 //! Who asks, on the wire. Any text is a user or a request: what it means is decided by whoever authenticated it.
 
-use zot_contract::{Context, RequestId, Routed, Subject};
+use zot_contract::{Context, RequestId, Routed, SealedClaim, Subject};
 
 use crate::v1;
 
@@ -11,7 +11,8 @@ impl From<&Context> for v1::Context {
             Subject::User(name) => Some(name.to_string()),
         };
         let routed = cx.routed.map(|Routed { view, failover }| v1::Routed { view, failover });
-        Self { user, request: cx.request.to_string(), trace: cx.trace.as_ref().map(ToString::to_string), routed }
+        let claim = cx.claim.as_ref().map(|claim| claim.as_bytes().to_vec().into());
+        Self { user, request: cx.request.to_string(), trace: cx.trace.as_ref().map(ToString::to_string), routed, claim }
     }
 }
 
@@ -21,13 +22,14 @@ impl From<v1::Context> for Context {
         // A trace in a form that this release does not know is no reason to refuse a call.
         let trace = wire.trace.and_then(|text| text.parse().ok());
         let routed = wire.routed.map(|v1::Routed { view, failover }| Routed { view, failover });
-        Self { routed, ..Self::new(subject, RequestId::new(&wire.request)).traced(trace) }
+        let claim = wire.claim.map(|claim| SealedClaim::new(&claim[..]));
+        Self { routed, claim, ..Self::new(subject, RequestId::new(&wire.request)).traced(trace) }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use zot_contract::{Context, RequestId, Routed, Subject};
+    use zot_contract::{Context, RequestId, Routed, SealedClaim, Subject};
 
     use crate::v1;
 
@@ -43,9 +45,9 @@ mod tests {
     #[test]
     fn how_a_call_was_routed_and_traced_arrives() {
         let trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".parse().ok();
-        let cx = Context::internal().traced(trace).routed(Routed { view: 7, failover: true });
+        let cx = Context::internal().traced(trace).routed(Routed { view: 7, failover: true }).claimed(SealedClaim::new(&b"sealed"[..]));
         let back = Context::from(v1::Context::from(&cx));
-        assert_eq!((back.trace, back.routed), (cx.trace, cx.routed));
+        assert_eq!((back.trace, back.routed, back.claim), (cx.trace, cx.routed, cx.claim));
         let unreadable = v1::Context { trace: Some("of a later release".to_owned()), ..v1::Context::default() };
         assert_eq!(Context::from(unreadable).trace, None);
     }

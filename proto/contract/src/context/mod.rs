@@ -17,12 +17,14 @@ pub struct Context {
     pub trace: Option<TraceParent>,
     /// How the cluster's own caller chose whom to ask; absent where nobody chose.
     pub routed: Option<Routed>,
+    /// What a gateway has decided that the call may do, sealed; absent where nobody needs to vouch.
+    pub claim: Option<SealedClaim>,
 }
 
 impl Context {
     /// The context of a call made by `subject` within `request`.
     pub fn new(subject: Subject, request: RequestId) -> Self {
-        Self { subject, request, trace: None, routed: None }
+        Self { subject, request, trace: None, routed: None, claim: None }
     }
 
     /// The same context, as part of a trace.
@@ -35,9 +37,30 @@ impl Context {
         Self { routed: Some(routed), ..self }
     }
 
+    /// The same context, for whom a gateway vouches.
+    pub fn claimed(self, claim: SealedClaim) -> Self {
+        Self { claim: Some(claim), ..self }
+    }
+
     /// The context of work that no client asked for.
     pub fn internal() -> Self {
         Self::new(Subject::Anonymous, RequestId::new("internal"))
+    }
+}
+
+/// A claim that only members of the cluster can make and read; to everybody else it is some bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SealedClaim(Arc<[u8]>);
+
+impl SealedClaim {
+    /// The claim in these bytes.
+    pub fn new(bytes: impl Into<Arc<[u8]>>) -> Self {
+        Self(bytes.into())
+    }
+
+    /// The bytes.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
     }
 }
 
