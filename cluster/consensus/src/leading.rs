@@ -127,21 +127,21 @@ impl Node {
             if !self.has_majority(since_ack) {
                 continue;
             }
-            if self.hears_majority() {
+            if self.is_out_of_reach() {
+                self.give_way().await;
+            } else {
                 self.note_presence().await;
                 self.settle_membership().await;
-            } else {
-                self.give_way().await;
             }
         }
     }
 
-    /// Whether enough members let themselves be heard of their own accord.
-    fn hears_majority(&self) -> bool {
+    /// Whether so many voters that answer are silent of their own accord that they could elect another leader without this node.
+    fn is_out_of_reach(&self) -> bool {
         let (membership, now, silence) = (self.membership(), Instant::now(), self.timings().silence);
         let attendance = self.attendance.lock();
-        let heard = membership.voter_ids().filter(|id| *id == self.id || !attendance.is_missed(*id, now, silence));
-        is_majority(&membership, &heard.collect::<Vec<_>>())
+        let missed = membership.voter_ids().filter(|id| *id != self.id && attendance.is_missed(*id, now, silence));
+        is_majority(&membership, &missed.collect::<Vec<_>>())
     }
 
     /// Keeps still for as long as the others need to elect another leader. They answer this one and do not reach it: it would take them for down,

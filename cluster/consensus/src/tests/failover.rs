@@ -115,6 +115,7 @@ async fn a_leader_that_hears_nobody_takes_nobody_for_down_and_gives_way() {
         while !others.contains(&cluster.leader().await) {
             let view = views.borrow_and_update().clone().unwrap();
             assert!(others.iter().all(|node| is(&view, cluster.id(*node), State::Up)), "{view:?}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
     tokio::time::timeout(PATIENCE, led_by_another).await.expect("the others elect one of them");
