@@ -48,7 +48,6 @@ const UNBUILT: &[(&str, Asks, &str)] = &[
     ("http.auth.bearer", Asks::Always, "authentication"),
     ("http.auth.openid", Asks::Always, "authentication"),
     ("http.auth.mtls", Asks::Always, "authentication"),
-    ("http.accessControl", Asks::Always, "access control"),
     ("extensions.search", Asks::UnlessDisabled, "searching"),
     ("extensions.ui", Asks::UnlessDisabled, "the user interface"),
     ("extensions.metrics", Asks::UnlessDisabled, "metrics"),

@@ -6,10 +6,12 @@ mod access;
 mod assembly;
 pub mod authn;
 pub mod authz;
+mod challenge;
 mod identity;
 mod peer;
 
 pub use access::Access;
-pub use assembly::{OpenError, Surroundings};
+pub use assembly::{OpenError, Surroundings, check};
+pub use challenge::{BearerChallenge, Challenges};
 pub use identity::{Identity, Method, Rights};
 pub use peer::{Peer, PeerTls};

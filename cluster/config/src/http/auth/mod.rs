@@ -61,7 +61,8 @@ impl Auth {
     }
 
     /// Whether any way of proving who one is has been chosen.
-    pub(crate) fn is_on(&self) -> bool {
+    #[must_use]
+    pub fn is_on(&self) -> bool {
         let passwords = self.htpasswd.is_some() || self.ldap.is_some() || self.makes_api_keys();
         passwords || self.mtls.is_some() || self.bearer.is_some()
     }
