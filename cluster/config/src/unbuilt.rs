@@ -41,7 +41,6 @@ const UNBUILT: &[(&str, Asks, &str)] = &[
     ("http.auth.apikey", Asks::IfTrue, "authentication"),
     ("http.auth.ldap", Asks::Always, "authentication"),
     ("http.auth.bearer.awsSecretsManager", Asks::Always, "keys in a secret of AWS"),
-    ("http.accessControl", Asks::Always, "access control"),
     ("extensions.search", Asks::UnlessDisabled, "searching"),
     ("extensions.ui", Asks::UnlessDisabled, "the user interface"),
     ("extensions.metrics", Asks::UnlessDisabled, "metrics"),

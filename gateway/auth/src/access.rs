@@ -1,27 +1,60 @@
 //! Everything about access that one state of the configuration makes; exchanged as a whole when the configuration changes.
 
 use crate::{
-    Identity,
+    Challenges, Identity,
     authn::{Asked, Authenticators, Rejected},
+    authz::Policy,
 };
 
 /// Who is let in, and what they may do.
 #[derive(Debug, Default)]
 pub struct Access {
     authenticators: Authenticators,
+    policy: Policy,
+    challenges: Challenges,
 }
 
 impl Access {
-    /// Access for those whom `authenticators` know.
+    /// Access for those whom `authenticators` know: to everything, until a policy says otherwise.
     pub fn new(authenticators: Authenticators) -> Self {
-        Self { authenticators }
+        let policy = Policy::without_rules(authenticators.is_on());
+        Self { authenticators, policy, challenges: Challenges::default() }
     }
 
-    /// Finds out who a request is from.
+    /// The same, to what `policy` grants.
+    #[must_use]
+    pub fn governed(self, policy: Policy) -> Self {
+        Self { policy, ..self }
+    }
+
+    /// The same, with what those are told who have to say who they are.
+    #[must_use]
+    pub fn challenging(self, challenges: Challenges) -> Self {
+        Self { challenges, ..self }
+    }
+
+    /// Who may do what.
+    pub fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    /// What those are told who have to say who they are.
+    pub fn challenges(&self) -> &Challenges {
+        &self.challenges
+    }
+
+    /// Finds out who a request is from, with the groups that the configuration puts its user into.
     ///
     /// # Errors
     /// What it shows as a proof proves nothing, or cannot be checked for now.
     pub async fn identify(&self, asked: &Asked<'_>) -> Result<Identity, Rejected> {
-        self.authenticators.identify(asked).await
+        let mut identity = self.authenticators.identify(asked).await?;
+        let configured = identity.user().map_or(&[][..], |user| self.policy.groups_of(user));
+        if !configured.is_empty() {
+            identity.groups.extend(configured.iter().cloned());
+            identity.groups.sort();
+            identity.groups.dedup();
+        }
+        Ok(identity)
     }
 }

@@ -7,11 +7,12 @@ use zot_contract::Registry;
 use zot_runtime::tasks::Tasks;
 
 use crate::{
-    Access,
+    Access, Challenges,
     authn::{
         Authenticators, CertificateNames, InvalidPattern, TokenSource,
         bearer::{self, IdentityTokens, KeyFileError, ProviderError, RegistryTokens},
     },
+    authz::Policy,
 };
 
 /// What access is made with, beside the configuration.
@@ -35,11 +36,22 @@ pub enum OpenError {
     /// A provider of identity tokens cannot be used.
     #[error("open http.auth.bearer.oidc")]
     Provider(#[source] ProviderError),
+    /// The rules of who may do what.
+    #[error("compile the rules: {}", one_line(.problems))]
+    Rules {
+        /// Everything that is wrong with them.
+        problems: Vec<Problem>,
+    },
 }
 
 /// What is wrong with a configuration that only those see who know what to do with it.
 pub fn check(config: &Config) -> Vec<Problem> {
-    bearer::check(config)
+    let rules = config.http.access_control.as_ref().and_then(|written| Policy::compile(written).err());
+    rules.unwrap_or_default().into_iter().chain(bearer::check(config)).collect()
+}
+
+fn one_line(problems: &[Problem]) -> String {
+    problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
 
 impl Access {
@@ -48,9 +60,14 @@ impl Access {
     /// # Errors
     /// A file that the configuration names cannot be used.
     pub async fn open(config: &Config, _surroundings: &Surroundings) -> Result<Self, OpenError> {
-        let authenticators =
-            Authenticators { tokens: tokens(config)?, certificates: certificates(&config.http)?, ..Authenticators::default() };
-        Ok(Self::new(authenticators))
+        let http = &config.http;
+        let authenticators = Authenticators { tokens: tokens(config)?, certificates: certificates(http)?, ..Authenticators::default() };
+        let challenges = Challenges::configured(http, !authenticators.passwords.is_empty());
+        let policy = match &http.access_control {
+            Some(written) => Policy::compile(written).map_err(|problems| OpenError::Rules { problems })?,
+            None => Policy::without_rules(http.auth.is_on(http.tls.as_ref())),
+        };
+        Ok(Self::new(authenticators).governed(policy).challenging(challenges))
     }
 }
 

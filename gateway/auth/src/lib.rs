@@ -6,6 +6,7 @@ mod access;
 mod assembly;
 pub mod authn;
 pub mod authz;
+mod challenge;
 pub mod egress;
 mod identity;
 mod peer;
@@ -14,5 +15,6 @@ pub mod sessions;
 
 pub use access::Access;
 pub use assembly::{OpenError, Surroundings, check};
+pub use challenge::{BearerChallenge, Challenges};
 pub use identity::{Identity, Method, Rights};
 pub use peer::{Peer, PeerTls};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::http::{HeaderMap, Method, request::Parts};
 use zot_contract::{Context, Registry};
 
-use super::{Options, error::Refusal, query::Query};
+use super::{Options, error::Refusal, permit::Permit, query::Query};
 
 /// One request, without its body.
 pub(crate) struct Call<'a> {
@@ -13,6 +13,8 @@ pub(crate) struct Call<'a> {
     pub(crate) registry: &'a Arc<dyn Registry>,
     /// What is allowed here.
     pub(crate) options: &'a Options,
+    /// What whoever asks may do.
+    pub(crate) permit: &'a Permit<'a>,
     /// On whose behalf.
     pub(crate) cx: &'a Context,
     /// The request's head.

@@ -9,6 +9,12 @@ use zot_oci::{Digest, MediaType, media_types};
 pub(crate) const DOCKER_CONTENT_DIGEST: HeaderName = HeaderName::from_static("docker-content-digest");
 /// `Docker-Distribution-API-Version`: how docker recognises a registry.
 pub(crate) const DOCKER_API_VERSION: HeaderName = HeaderName::from_static("docker-distribution-api-version");
+/// The version of docker's API, which is the specification's.
+pub(crate) const API_VERSION: HeaderValue = HeaderValue::from_static("registry/2.0");
+/// `X-ZOT-API-CLIENT`: which program of zot's asks.
+pub(crate) const ZOT_API_CLIENT: HeaderName = HeaderName::from_static("x-zot-api-client");
+/// The user interface, in that header.
+pub(crate) const ZOT_UI: HeaderValue = HeaderValue::from_static("zot-ui");
 /// `Docker-Upload-UUID`: the identifier of an upload, docker's name for it.
 pub(crate) const DOCKER_UPLOAD_UUID: HeaderName = HeaderName::from_static("docker-upload-uuid");
 /// `Blob-Upload-UUID`: the identifier of an upload, zot's name for it.

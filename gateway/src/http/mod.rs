@@ -13,6 +13,7 @@ mod health;
 mod oci;
 mod options;
 mod percent;
+mod permit;
 mod query;
 mod render;
 mod report;
@@ -37,11 +38,19 @@ use axum::{
 };
 use futures::FutureExt as _;
 use http_body::Body as _;
-use zot_auth::{Access, Peer, authn::Asked, rate::RateLimits};
+use zot_auth::{Access, Identity, Peer, authn::Asked, rate::RateLimits};
 use zot_contract::{Context, Registry, RequestId, Subject, TraceParent};
 use zot_runtime::telemetry::{AccessLog, AuditLog, chain};
 
-use self::{call::Call, error::Refusal, report::Report, request_body::RequestBody, request_id::RequestIds, route::Route};
+use self::{
+    call::Call,
+    error::Refusal,
+    permit::{Challenge, Permit},
+    report::Report,
+    request_body::RequestBody,
+    request_id::RequestIds,
+    route::{Requirement, Route},
+};
 
 pub use self::{
     cors::Origins,
@@ -133,7 +142,7 @@ impl Gateway {
         response.map(|body| Reported::new(body, report))
     }
 
-    /// Finds out who asks for what, and does it.
+    /// Finds out who asks for what, whether they may, and does it.
     async fn answer(
         &self,
         peer: &Peer,
@@ -148,11 +157,19 @@ impl Gateway {
         }
         let route = route.map_err(|reason| Refusal::unroutable(reason, &head.method))?;
         let access = self.access.load_full();
-        let identity = access.identify(&Asked { method: &head.method, headers: &head.headers, peer }).await?;
+        let requirement = Requirement::of(&route, &head.method);
+        let asked = Asked { method: &head.method, headers: &head.headers, peer };
+        let challenge = Challenge { challenges: access.challenges(), headers: &head.headers, scope: requirement.scope() };
+        let identity = match requirement {
+            Requirement::Nothing => Identity::anonymous(),
+            _ => access.identify(&asked).await.map_err(|rejected| challenge.on(rejected.into()))?,
+        };
         report.asked_by(&identity.subject);
+        let permit = Permit { access: &access, who: &identity, asked, challenge };
+        permit.require(&requirement, &route)?;
         let cx = Context { subject: identity.subject.clone(), ..cx };
-        let call = Call { registry: &self.registry, options: &self.options, cx: &cx, head };
-        dispatch::dispatch(&call, &route, &self.health, body).await
+        let call = Call { registry: &self.registry, options: &self.options, permit: &permit, cx: &cx, head };
+        dispatch::dispatch(&call, &route, &self.health, body).await.map_err(|refusal| permit.told(refusal))
     }
 
     fn panicked(&self, panic: &(dyn Any + Send), request: &RequestId, head: &Parts) -> Refusal {

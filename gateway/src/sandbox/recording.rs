@@ -4,8 +4,8 @@ use std::{fmt, sync::Arc};
 
 use parking_lot::Mutex;
 use zot_contract::{
-    BlobBody, BlobInfo, Blobs, Catalog, Chunk, Context, Error, ManifestInfo, ManifestPush, Manifests, Page, PageRequest, PushedManifest,
-    Referrers, Registry, Result, StoredManifest, UploadId, UploadStatus, Uploads,
+    BlobBody, BlobInfo, Blobs, Catalog, Chunk, Collisions, Context, Error, ManifestInfo, ManifestPush, Manifests, Page, PageRequest,
+    PushedManifest, Referrers, Registry, Result, StoredManifest, UploadId, UploadStatus, Uploads,
 };
 use zot_oci::{Algorithm, ByteRange, Digest, Reference, RepositoryName, Tag};
 
@@ -117,8 +117,14 @@ impl Manifests for Recording {
         self.of(cx).put_manifest(cx, repository, push).await
     }
 
-    async fn delete_manifest(&self, cx: &Context, repository: &RepositoryName, reference: &Reference) -> Result<()> {
-        self.of(cx).delete_manifest(cx, repository, reference).await
+    async fn delete_manifest(
+        &self,
+        cx: &Context,
+        repository: &RepositoryName,
+        reference: &Reference,
+        collisions: Collisions,
+    ) -> Result<()> {
+        self.of(cx).delete_manifest(cx, repository, reference, collisions).await
     }
 }
 

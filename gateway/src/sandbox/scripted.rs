@@ -5,8 +5,8 @@ use futures::{StreamExt as _, stream};
 use std::time::Duration;
 use tokio::sync::Notify;
 use zot_contract::{
-    BlobBody, BlobInfo, Blobs, Catalog, Chunk, Context, Error, ManifestInfo, ManifestPush, Manifests, MemoryRegistry, Page, PageRequest,
-    PushedManifest, Referrers, Result, StoredManifest, UploadId, UploadStatus, Uploads,
+    BlobBody, BlobInfo, Blobs, Catalog, Chunk, Collisions, Context, Error, ManifestInfo, ManifestPush, Manifests, MemoryRegistry, Page,
+    PageRequest, PushedManifest, Referrers, Result, StoredManifest, UploadId, UploadStatus, Uploads,
 };
 use zot_oci::{Algorithm, ByteRange, Digest, Reference, RepositoryName, Tag};
 
@@ -131,8 +131,14 @@ impl Manifests for Scripted {
         self.memory.put_manifest(cx, repository, push).await
     }
 
-    async fn delete_manifest(&self, cx: &Context, repository: &RepositoryName, reference: &Reference) -> Result<()> {
-        self.memory.delete_manifest(cx, repository, reference).await
+    async fn delete_manifest(
+        &self,
+        cx: &Context,
+        repository: &RepositoryName,
+        reference: &Reference,
+        collisions: Collisions,
+    ) -> Result<()> {
+        self.memory.delete_manifest(cx, repository, reference, collisions).await
     }
 }
 

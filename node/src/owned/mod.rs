@@ -9,8 +9,8 @@ use std::{fmt, sync::Arc, time::Duration};
 use tokio::sync::watch;
 use zot_cluster::{NodeId, Placement, Storage};
 use zot_contract::{
-    BlobBody, BlobInfo, Blobs, Catalog, Chunk, Context, Error, ManifestInfo, ManifestPush, Manifests, Page, PageRequest, PushedManifest,
-    Referrers, Registry, Result, StoredManifest, UploadId, UploadStatus, Uploads,
+    BlobBody, BlobInfo, Blobs, Catalog, Chunk, Collisions, Context, Error, ManifestInfo, ManifestPush, Manifests, Page, PageRequest,
+    PushedManifest, Referrers, Registry, Result, StoredManifest, UploadId, UploadStatus, Uploads,
 };
 use zot_oci::{Algorithm, ByteRange, Digest, Reference, RepositoryName, Tag};
 
@@ -127,8 +127,14 @@ impl Manifests for Owned {
         self.of(cx, repository, Body::Absent)?.put_manifest(cx, repository, push).await
     }
 
-    async fn delete_manifest(&self, cx: &Context, repository: &RepositoryName, reference: &Reference) -> Result<()> {
-        self.of(cx, repository, Body::Absent)?.delete_manifest(cx, repository, reference).await
+    async fn delete_manifest(
+        &self,
+        cx: &Context,
+        repository: &RepositoryName,
+        reference: &Reference,
+        collisions: Collisions,
+    ) -> Result<()> {
+        self.of(cx, repository, Body::Absent)?.delete_manifest(cx, repository, reference, collisions).await
     }
 }
 

@@ -5,8 +5,8 @@ mod catalog;
 use std::collections::BTreeMap;
 
 use zot_contract::{
-    BlobBody, BlobInfo, Blobs, Chunk, Context, ManifestInfo, ManifestPush, Manifests, PushedManifest, Result, StoredManifest, UploadId,
-    UploadStatus, Uploads,
+    BlobBody, BlobInfo, Blobs, Chunk, Collisions, Context, ManifestInfo, ManifestPush, Manifests, PushedManifest, Result, StoredManifest,
+    UploadId, UploadStatus, Uploads,
 };
 use zot_oci::{Algorithm, ByteRange, Digest, Reference, RepositoryName};
 use zot_storage::Engine;
@@ -108,8 +108,14 @@ impl Manifests for Routed {
         self.store(repository).put_manifest(cx, repository, push).await
     }
 
-    async fn delete_manifest(&self, cx: &Context, repository: &RepositoryName, reference: &Reference) -> Result<()> {
-        self.store(repository).delete_manifest(cx, repository, reference).await
+    async fn delete_manifest(
+        &self,
+        cx: &Context,
+        repository: &RepositoryName,
+        reference: &Reference,
+        collisions: Collisions,
+    ) -> Result<()> {
+        self.store(repository).delete_manifest(cx, repository, reference, collisions).await
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use zot_oci::{Digest, InvalidManifest, Reference, RepositoryName};
+use zot_oci::{Digest, InvalidManifest, Reference, RepositoryName, Tag};
 
 use crate::UploadId;
 
@@ -73,6 +73,32 @@ pub enum Error {
         digest: Digest,
         /// One of the indexes that list it.
         index: Digest,
+    },
+    /// The tag is there, and the push may not move it.
+    #[error("tag {tag} of repository {repository} exists")]
+    TagExists {
+        /// The repository.
+        repository: RepositoryName,
+        /// The tag.
+        tag: Tag,
+    },
+    /// The tag is not there, and the push may not make it.
+    #[error("tag {tag} of repository {repository} does not exist")]
+    TagUnknown {
+        /// The repository.
+        repository: RepositoryName,
+        /// The tag.
+        tag: Tag,
+    },
+    /// The manifest has more than one tag, and would take all of them with it: delete the tags.
+    #[error("manifest {digest} of repository {repository} has {tags} tags")]
+    ManifestTagged {
+        /// The repository.
+        repository: RepositoryName,
+        /// The manifest.
+        digest: Digest,
+        /// How many tags.
+        tags: usize,
     },
     /// The bytes do not hash to the digest that was given for them.
     #[error("content has digest {found}, not {expected} as given")]

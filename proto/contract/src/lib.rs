@@ -29,7 +29,7 @@ pub use blobs::{BlobBody, BlobInfo, BlobStream, Blobs};
 pub use catalog::{Catalog, PAGE_ENTRIES_MAX, Page, PageRequest, Referrers};
 pub use context::{Context, InvalidTraceParent, RequestId, Routed, SealedClaim, Subject, TraceParent};
 pub use error::{BoxError, Error, Result};
-pub use manifests::{ManifestInfo, ManifestPush, Manifests, PushedManifest, StoredManifest};
+pub use manifests::{Collisions, ManifestInfo, ManifestPush, Manifests, PushedManifest, StoredManifest, TagPush, TagRule};
 #[cfg(any(test, feature = "testing"))]
 pub use memory::MemoryRegistry;
 pub use uploads::{Chunk, UploadId, UploadStatus, Uploads};

@@ -12,6 +12,7 @@ use crate::{Context, Result};
 /// - An accepted manifest's config and layers are in the repository. The children of an index may be absent.
 /// - A manifest is served as the bytes that were pushed.
 /// - A tag is a register: of concurrent pushes to one tag the last one stays, and each is either wholly before or wholly after another.
+/// - What a push may do to a tag is decided where the tag is written: of concurrent pushes that may make it but not move it, one makes it.
 #[async_trait::async_trait]
 pub trait Manifests: Send + Sync {
     /// What is known of a manifest without its bytes.
@@ -20,12 +21,15 @@ pub trait Manifests: Send + Sync {
     /// A manifest.
     async fn get_manifest(&self, cx: &Context, repository: &RepositoryName, reference: &Reference) -> Result<StoredManifest>;
 
-    /// Stores a manifest and points its tags to it.
+    /// Stores a manifest and points its tags to it. If one of them may not be written, none is: [`crate::Error::TagExists`],
+    /// [`crate::Error::TagUnknown`].
     async fn put_manifest(&self, cx: &Context, repository: &RepositoryName, push: ManifestPush) -> Result<PushedManifest>;
 
     /// By tag: removes the tag alone. By digest: removes the manifest with all its tags, and refuses with
-    /// [`crate::Error::ManifestReferenced`] while an index of the repository lists it.
-    async fn delete_manifest(&self, cx: &Context, repository: &RepositoryName, reference: &Reference) -> Result<()>;
+    /// [`crate::Error::ManifestReferenced`] while an index of the repository lists it; with [`crate::Error::ManifestTagged`] if that would be
+    /// more than one tag, and collisions are to be refused.
+    async fn delete_manifest(&self, cx: &Context, repository: &RepositoryName, reference: &Reference, collisions: Collisions)
+    -> Result<()>;
 }
 
 /// A manifest on its way in.
@@ -34,11 +38,46 @@ pub struct ManifestPush {
     /// The digest of `bytes`; checked by whoever stores it.
     pub digest: Digest,
     /// The tags to point to it, without repetition; none to store it by digest only.
-    pub tags: Vec<Tag>,
+    pub tags: Vec<TagPush>,
     /// Its media type.
     pub media_type: MediaType,
     /// Its bytes, stored verbatim.
     pub bytes: Bytes,
+}
+
+/// A tag that a push writes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TagPush {
+    /// The tag.
+    pub tag: Tag,
+    /// What may be done to it.
+    pub rule: TagRule,
+}
+
+/// What a push may do to a tag.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TagRule {
+    /// Make it or move it.
+    Any,
+    /// Make it; a tag that is there stays, also if it points to the same manifest.
+    New,
+    /// Move it; one that is not there is not made.
+    Existing,
+}
+
+impl From<Tag> for TagPush {
+    fn from(tag: Tag) -> Self {
+        Self { tag, rule: TagRule::Any }
+    }
+}
+
+/// What becomes of the deletion of a manifest that would take more than one tag with it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Collisions {
+    /// It takes them.
+    Accepted,
+    /// It is refused.
+    Refused,
 }
 
 /// What became of a pushed manifest.

@@ -1,6 +1,6 @@
 //! Manifests of another process.
 
-use zot_contract::{Context, Error, ManifestInfo, ManifestPush, Manifests, PushedManifest, Result, StoredManifest};
+use zot_contract::{Collisions, Context, Error, ManifestInfo, ManifestPush, Manifests, PushedManifest, Result, StoredManifest};
 use zot_oci::{InvalidManifest, Reference, RepositoryName};
 
 use super::RemoteRegistry;
@@ -28,9 +28,19 @@ impl Manifests for RemoteRegistry {
         Ok(self.answer(self.manifests().put_manifest(self.request(message))).await?.try_into()?)
     }
 
-    async fn delete_manifest(&self, cx: &Context, repository: &RepositoryName, reference: &Reference) -> Result<()> {
-        let message =
-            v1::DeleteManifestRequest { context: Some(cx.into()), repository: repository.to_string(), reference: reference.to_string() };
+    async fn delete_manifest(
+        &self,
+        cx: &Context,
+        repository: &RepositoryName,
+        reference: &Reference,
+        collisions: Collisions,
+    ) -> Result<()> {
+        let message = v1::DeleteManifestRequest {
+            context: Some(cx.into()),
+            repository: repository.to_string(),
+            reference: reference.to_string(),
+            refuse_collisions: collisions == Collisions::Refused,
+        };
         self.answer(self.manifests().delete_manifest(self.request(message))).await.map(|v1::DeleteManifestResponse {}| ())
     }
 }

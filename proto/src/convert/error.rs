@@ -49,6 +49,15 @@ fn kind(error: &Error) -> Kind {
             digest: digest.to_string(),
             index: index.to_string(),
         }),
+        Error::TagExists { repository, tag } => Kind::TagExists(v1::TagExists { repository: repository.to_string(), tag: tag.to_string() }),
+        Error::TagUnknown { repository, tag } => {
+            Kind::TagUnknown(v1::TagUnknown { repository: repository.to_string(), tag: tag.to_string() })
+        }
+        Error::ManifestTagged { repository, digest, tags } => Kind::ManifestTagged(v1::ManifestTagged {
+            repository: repository.to_string(),
+            digest: digest.to_string(),
+            tags: u64::try_from(*tags).unwrap_or(u64::MAX),
+        }),
         Error::DigestMismatch { expected, found } => {
             Kind::DigestMismatch(v1::DigestMismatch { expected: expected.to_string(), found: found.to_string() })
         }
@@ -101,6 +110,13 @@ fn refused(kind: Kind) -> Result<Error, Malformed> {
         Kind::ManifestReferenced(it) => {
             Error::ManifestReferenced { repository: repository(&it.repository)?, digest: digest(&it.digest)?, index: digest(&it.index)? }
         }
+        Kind::TagExists(it) => Error::TagExists { repository: repository(&it.repository)?, tag: parse("tag", &it.tag)? },
+        Kind::TagUnknown(it) => Error::TagUnknown { repository: repository(&it.repository)?, tag: parse("tag", &it.tag)? },
+        Kind::ManifestTagged(it) => Error::ManifestTagged {
+            repository: repository(&it.repository)?,
+            digest: digest(&it.digest)?,
+            tags: usize::try_from(it.tags).unwrap_or(usize::MAX),
+        },
         Kind::DigestMismatch(it) => Error::DigestMismatch { expected: digest(&it.expected)?, found: digest(&it.found)? },
         Kind::UploadUnknown(it) => Error::UploadUnknown { upload: parse("upload", &it.upload)? },
         Kind::UploadOffset(it) => Error::UploadOffset { upload: parse("upload", &it.upload)?, expected: it.expected, found: it.found },

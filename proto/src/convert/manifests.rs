@@ -1,15 +1,18 @@
 //! Manifests, on the wire.
 
-use zot_contract::{ManifestInfo, ManifestPush, PushedManifest, StoredManifest};
+use zot_contract::{ManifestInfo, ManifestPush, PushedManifest, StoredManifest, TagPush, TagRule};
 
 use super::{Malformed, parse, parse_optional, required};
 use crate::v1;
 
 impl From<ManifestPush> for v1::ManifestPush {
     fn from(push: ManifestPush) -> Self {
+        let tags = |rule| push.tags.iter().filter(|pushed| pushed.rule == rule).map(|pushed| pushed.tag.to_string()).collect();
         Self {
             digest: push.digest.to_string(),
-            tags: push.tags.iter().map(ToString::to_string).collect(),
+            tags: tags(TagRule::Any),
+            new_tags: tags(TagRule::New),
+            existing_tags: tags(TagRule::Existing),
             media_type: push.media_type.to_string(),
             content: push.bytes,
         }
@@ -20,9 +23,11 @@ impl TryFrom<v1::ManifestPush> for ManifestPush {
     type Error = Malformed;
 
     fn try_from(wire: v1::ManifestPush) -> Result<Self, Malformed> {
+        let lists = [(&wire.tags, TagRule::Any), (&wire.new_tags, TagRule::New), (&wire.existing_tags, TagRule::Existing)];
+        let tags = lists.into_iter().flat_map(|(tags, rule)| tags.iter().map(move |tag| (tag, rule)));
         Ok(Self {
             digest: parse("digest", &wire.digest)?,
-            tags: wire.tags.iter().map(|tag| parse("tag", tag)).collect::<Result<_, _>>()?,
+            tags: tags.map(|(tag, rule)| Ok(TagPush { tag: parse("tag", tag)?, rule })).collect::<Result<_, Malformed>>()?,
             media_type: parse("media type", &wire.media_type)?,
             bytes: wire.content,
         })

@@ -11,7 +11,13 @@ fn digest() -> String {
 }
 
 fn manifest_push() -> v1::ManifestPush {
-    v1::ManifestPush { digest: digest(), tags: vec!["v1".to_owned()], media_type: "a/b".to_owned(), content: "{}".into() }
+    v1::ManifestPush {
+        digest: digest(),
+        tags: vec!["v1".to_owned()],
+        media_type: "a/b".to_owned(),
+        content: "{}".into(),
+        ..Default::default()
+    }
 }
 
 fn chunk_header() -> v1::ChunkHeader {
@@ -31,6 +37,8 @@ fn a_manifest_of_nonsense_is_refused() {
     let wrong = [
         v1::ManifestPush { digest: "sha256:0".to_owned(), ..manifest_push() },
         v1::ManifestPush { tags: vec!["v1".to_owned(), "../v2".to_owned()], ..manifest_push() },
+        v1::ManifestPush { new_tags: vec!["../v2".to_owned()], ..manifest_push() },
+        v1::ManifestPush { existing_tags: vec![String::new()], ..manifest_push() },
         v1::ManifestPush { media_type: "a/b\r\nc: d".to_owned(), ..manifest_push() },
     ];
     for wire in wrong {

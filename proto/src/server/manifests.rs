@@ -1,6 +1,7 @@
 //! Manifests for another process.
 
 use tonic::{Request, Response};
+use zot_contract::Collisions;
 
 use super::Served;
 use crate::{
@@ -39,7 +40,8 @@ impl ManifestService for Served {
         let asked = request.into_inner();
         let (repository, reference) = (parse("repository", &asked.repository)?, parse("reference", &asked.reference)?);
         let cx = required("context", asked.context)?;
-        self.registry.delete_manifest(&cx, &repository, &reference).await.map_err(|error| refusal(&error))?;
+        let collisions = if asked.refuse_collisions { Collisions::Refused } else { Collisions::Accepted };
+        self.registry.delete_manifest(&cx, &repository, &reference, collisions).await.map_err(|error| refusal(&error))?;
         Ok(Response::new(v1::DeleteManifestResponse {}))
     }
 }

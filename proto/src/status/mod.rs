@@ -64,7 +64,12 @@ fn code(error: &Error) -> Code {
         Error::NameUnknown { .. } | Error::BlobUnknown { .. } | Error::ManifestUnknown { .. } | Error::UploadUnknown { .. } => {
             Code::NotFound
         }
-        Error::BlobReferenced { .. } | Error::ManifestReferenced { .. } | Error::ManifestBlobUnknown { .. } => Code::FailedPrecondition,
+        Error::BlobReferenced { .. }
+        | Error::ManifestReferenced { .. }
+        | Error::ManifestTagged { .. }
+        | Error::ManifestBlobUnknown { .. }
+        | Error::TagUnknown { .. } => Code::FailedPrecondition,
+        Error::TagExists { .. } => Code::AlreadyExists,
         Error::ManifestInvalid { .. } | Error::DigestMismatch { .. } => Code::InvalidArgument,
         Error::UploadOffset { .. } => Code::OutOfRange,
         Error::UploadBusy { .. } | Error::BodyBroken(_) | Error::Moved { .. } => Code::Aborted,

@@ -55,7 +55,10 @@ fn after(error: &Error) -> Option<Error> {
         Error::ManifestUnknown { .. } => Error::ManifestInvalid { reason: InvalidManifest::Schema { reason: "it is empty".to_owned() } },
         Error::ManifestInvalid { .. } => Error::ManifestBlobUnknown { repository, digest },
         Error::ManifestBlobUnknown { .. } => Error::ManifestReferenced { repository, digest, index: other },
-        Error::ManifestReferenced { .. } => Error::DigestMismatch { expected: digest, found: other },
+        Error::ManifestReferenced { .. } => Error::TagExists { repository, tag: "v1".parse().unwrap() },
+        Error::TagExists { .. } => Error::TagUnknown { repository, tag: "v1".parse().unwrap() },
+        Error::TagUnknown { .. } => Error::ManifestTagged { repository, digest, tags: 2 },
+        Error::ManifestTagged { .. } => Error::DigestMismatch { expected: digest, found: other },
         Error::DigestMismatch { .. } => Error::UploadUnknown { upload },
         Error::UploadUnknown { .. } => Error::UploadOffset { upload, expected: 3, found: u64::MAX },
         Error::UploadOffset { .. } => Error::UploadBusy { upload },
@@ -77,7 +80,7 @@ fn assert_survives(given: &Error) {
 fn every_error_comes_back_as_it_went_in() {
     let first = Error::NameUnknown { repository: "a/b".parse().unwrap() };
     let all: Vec<Error> = std::iter::successors(Some(first), after).collect();
-    assert_eq!(all.len(), 15);
+    assert_eq!(all.len(), 18);
     all.iter().for_each(assert_survives);
     invalid_manifests().into_iter().for_each(|reason| assert_survives(&Error::ManifestInvalid { reason }));
     assert_survives(&Error::ManifestUnknown { repository: "a".parse().unwrap(), reference: "latest".parse().unwrap() });

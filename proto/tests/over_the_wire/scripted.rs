@@ -5,8 +5,8 @@ use std::{fmt, sync::Arc};
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 use zot_contract::{
-    BlobBody, BlobInfo, Blobs, Catalog, Chunk, Context, Error, ManifestInfo, ManifestPush, Manifests, Page, PageRequest, PushedManifest,
-    Referrers, Result, StoredManifest, UploadId, UploadStatus, Uploads,
+    BlobBody, BlobInfo, Blobs, Catalog, Chunk, Collisions, Context, Error, ManifestInfo, ManifestPush, Manifests, Page, PageRequest,
+    PushedManifest, Referrers, Result, StoredManifest, UploadId, UploadStatus, Uploads,
 };
 use zot_oci::{Algorithm, ByteRange, Digest, Reference, RepositoryName, Tag};
 
@@ -109,7 +109,7 @@ impl Manifests for Scripted {
         unscripted()
     }
 
-    async fn delete_manifest(&self, _: &Context, _: &RepositoryName, _: &Reference) -> Result<()> {
+    async fn delete_manifest(&self, _: &Context, _: &RepositoryName, _: &Reference, _: Collisions) -> Result<()> {
         unscripted()
     }
 }

@@ -18,8 +18,6 @@ fn every_way_of_protecting_the_registry_is_refused_while_it_is_not_built() {
     ] {
         assert!(refused(&http(&format!(r#"{{"auth": {{"{key}": {value}}}}}"#)), &format!("http.auth.{key}")), "{key}: {value}");
     }
-    assert!(refused(&http(r#"{"accessControl": {}}"#), "http.accessControl"));
-    assert!(refused(&http(r#"{"ACCESSCONTROL": {}}"#), "http.accessControl"));
 }
 
 #[test]

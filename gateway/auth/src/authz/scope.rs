@@ -49,6 +49,11 @@ impl ActionSet {
         self.0 & Self::bit(action) != 0
     }
 
+    /// Whether nothing is in it.
+    pub fn is_empty(self) -> bool {
+        self == Self::default()
+    }
+
     /// The actions that are in either.
     #[must_use]
     pub fn union(self, other: Self) -> Self {

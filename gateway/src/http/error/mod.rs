@@ -84,6 +84,12 @@ impl Refusal {
         self
     }
 
+    /// The same for somebody who has yet to say who they are.
+    pub(crate) fn unproved(mut self) -> Self {
+        (self.0.status, self.0.code) = (StatusCode::UNAUTHORIZED, Code::Spec(ErrorCode::Unauthorized));
+        self
+    }
+
     /// The status that the client gets.
     pub(crate) fn status(&self) -> StatusCode {
         self.0.status
@@ -115,6 +121,16 @@ impl From<Error> for Refusal {
             Error::ManifestInvalid { reason } => Self::new(S::BAD_REQUEST, C::ManifestInvalid).detail("reason", reason),
             // The specification names the code and leaves the status open; docker's registry and zot answer 400.
             Error::ManifestBlobUnknown { digest, .. } => Self::new(S::BAD_REQUEST, C::ManifestBlobUnknown).detail("digest", digest),
+            Error::TagExists { tag, .. } => Self::new(S::FORBIDDEN, C::Denied)
+                .detail("tag", &tag)
+                .detail("reason", format_args!("tag {tag} exists, and to move it is not granted")),
+            Error::TagUnknown { tag, .. } => Self::new(S::FORBIDDEN, C::Denied)
+                .detail("tag", &tag)
+                .detail("reason", format_args!("tag {tag} does not exist, and to make it is not granted")),
+            // zot's answer.
+            Error::ManifestTagged { digest, tags, .. } => Self::new(S::CONFLICT, C::ManifestInvalid)
+                .detail("digest", digest)
+                .detail("reason", format_args!("{tags} tags point to the manifest, and all of them would go with it")),
             Error::DigestMismatch { expected, found } => {
                 Self::new(S::BAD_REQUEST, C::DigestInvalid).detail("digest", expected).detail("found", found)
             }

@@ -1,17 +1,16 @@
 //! What a client asks first: is this a registry (end-1), and what can it do beyond the specification.
 
-use axum::{http::HeaderValue, response::Response};
+use axum::response::Response;
 
 use crate::http::{
-    header::{DOCKER_API_VERSION, JSON},
+    header::{API_VERSION, DOCKER_API_VERSION, JSON},
     render::json,
 };
 
 /// `GET /v2/`.
 pub(crate) fn supported() -> Response {
-    const VERSION: HeaderValue = HeaderValue::from_static("registry/2.0");
     let mut response = json(JSON, "{}");
-    response.headers_mut().insert(DOCKER_API_VERSION, VERSION);
+    response.headers_mut().insert(DOCKER_API_VERSION, API_VERSION);
     response
 }
 

@@ -58,10 +58,15 @@ pub(crate) async fn put(
 ) -> Result<Response, Refusal> {
     let media_type = media_type(call)?;
     let extra_tags = extra_tags(call, reference)?;
+    let tags = match reference {
+        Reference::Tag(tag) => vec![tag.clone()],
+        Reference::Digest(_) => extra_tags.clone(),
+    };
+    let tags = call.permit.pushes(repository, reference, tags)?;
     let bytes = body.collect(call.options.manifest_bytes_max).await?;
-    let (digest, tags) = match reference {
-        Reference::Tag(tag) => (digest_of(bytes.clone()).await?, vec![tag.clone()]),
-        Reference::Digest(digest) => (*digest, extra_tags.clone()),
+    let digest = match reference {
+        Reference::Tag(_) => digest_of(bytes.clone()).await?,
+        Reference::Digest(digest) => *digest,
     };
     let push = ManifestPush { digest, tags, media_type, bytes };
     let pushed = call.registry.put_manifest(call.cx, repository, push).await?;
@@ -82,7 +87,8 @@ fn accepted(repository: &RepositoryName, digest: Digest, subject: Option<Digest>
 
 /// `DELETE /v2/<name>/manifests/<reference>`: by tag the tag alone, by digest the manifest with all its tags.
 pub(crate) async fn delete(call: &Call<'_>, repository: &RepositoryName, reference: &Reference) -> Result<Response, Refusal> {
-    call.registry.delete_manifest(call.cx, repository, reference).await?;
+    let collisions = call.permit.collisions(repository);
+    call.registry.delete_manifest(call.cx, repository, reference, collisions).await?;
     Ok(empty(StatusCode::ACCEPTED))
 }
 

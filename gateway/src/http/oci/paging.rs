@@ -41,7 +41,12 @@ impl Paging {
     /// The link to the next page of the list at `path`, if there is more of it.
     pub(super) fn link<T: Display>(&self, path: impl Display, page: &Page<T>) -> Option<HeaderValue> {
         let last = self.entries(page).last().filter(|_| page.more)?;
-        Some(value(format!("<{path}?n={}&last={last}>; rel=\"next\"", self.entries)))
+        Some(self.link_after(path, last))
+    }
+
+    /// The link to what comes after `last`.
+    pub(super) fn link_after(&self, path: impl Display, last: &impl Display) -> HeaderValue {
+        value(format!("<{path}?n={}&last={last}>; rel=\"next\"", self.entries))
     }
 }
 

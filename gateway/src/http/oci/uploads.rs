@@ -37,9 +37,19 @@ pub(crate) async fn open(call: &Call<'_>, repository: &RepositoryName, body: Req
     Ok(session(StatusCode::ACCEPTED, repository, upload, 0))
 }
 
-/// Without `from` any repository will do: whoever gets here may read them all. One that is no name has no blobs.
+/// Without `from` any repository will do, for whoever may read them all. To others the answer is as if nobody had the blob: it must not tell what is
+/// in repositories that they cannot read, the one that it goes to included. A source that is no name has no blobs.
 async fn mount(call: &Call<'_>, repository: &RepositoryName, digest: &Digest, from: Option<&str>) -> Result<bool, Error> {
-    let Ok(from) = from.map(str::parse).transpose() else { return Ok(false) };
+    let Ok(from) = from.map(str::parse::<RepositoryName>).transpose() else { return Ok(false) };
+    if !from.as_ref().map_or_else(|| call.permit.may_read_everything(), |from| call.permit.may_read(from)) {
+        return Ok(false);
+    }
+    if let Some(from) = from.as_ref().filter(|_| !call.permit.may_read(repository)) {
+        match call.registry.stat_blob(call.cx, from, digest).await {
+            Err(Error::BlobUnknown { .. } | Error::NameUnknown { .. }) => return Ok(false),
+            other => drop(other?),
+        }
+    }
     call.registry.mount_blob(call.cx, repository, digest, from.as_ref()).await
 }
 

@@ -1,11 +1,15 @@
 //! Every path that is served, and nothing else: a pure function from path to [`Route`], one variant per endpoint of the specification.
 
+mod requirement;
+
 use std::fmt;
 
 use zot_contract::UploadId;
 use zot_oci::{Digest, InvalidDigest, InvalidName, InvalidReference, InvalidTag, Reference, RepositoryName};
 
 use super::percent::{InvalidEscape, decode_path};
+
+pub(crate) use requirement::Requirement;
 
 /// What the path of a callback begins with.
 const CALLBACK: &str = "/zot/auth/callback/";

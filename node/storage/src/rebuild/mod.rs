@@ -138,7 +138,11 @@ impl<'a, 'b> Repository<'a, 'b> {
             self.damaged(&format!("manifest {digest} does not follow its schema"));
             return Ok(());
         };
-        let tags = descriptors.iter().filter_map(|descriptor| descriptor.annotations.get(REFERENCE_NAME)?.parse::<Tag>().ok()).collect();
+        let tags = descriptors
+            .iter()
+            .filter_map(|descriptor| descriptor.annotations.get(REFERENCE_NAME)?.parse::<Tag>().ok())
+            .map(Into::into)
+            .collect();
         self.put_manifest(&manifest, ManifestPush { digest, tags, media_type, bytes }).await
     }
 

@@ -6,8 +6,8 @@ use std::sync::{
 };
 
 use zot_contract::{
-    BlobBody, BlobInfo, Blobs, Catalog, Chunk, Context, ManifestInfo, ManifestPush, Manifests, Page, PageRequest, PushedManifest,
-    Referrers, Registry, Result, StoredManifest, UploadId, UploadStatus, Uploads,
+    BlobBody, BlobInfo, Blobs, Catalog, Chunk, Collisions, Context, ManifestInfo, ManifestPush, Manifests, Page, PageRequest,
+    PushedManifest, Referrers, Registry, Result, StoredManifest, UploadId, UploadStatus, Uploads,
 };
 use zot_oci::{Algorithm, ByteRange, Digest, Reference, RepositoryName, Tag};
 
@@ -84,8 +84,14 @@ impl Manifests for RoundRobin {
         self.next().put_manifest(cx, repository, push).await
     }
 
-    async fn delete_manifest(&self, cx: &Context, repository: &RepositoryName, reference: &Reference) -> Result<()> {
-        self.next().delete_manifest(cx, repository, reference).await
+    async fn delete_manifest(
+        &self,
+        cx: &Context,
+        repository: &RepositoryName,
+        reference: &Reference,
+        collisions: Collisions,
+    ) -> Result<()> {
+        self.next().delete_manifest(cx, repository, reference, collisions).await
     }
 }
 

@@ -1,9 +1,9 @@
 //! Manifests and tags in memory.
 
-use zot_oci::{Digest, Manifest, Reference, RepositoryName};
+use zot_oci::{Digest, Manifest, Reference, RepositoryName, Tag};
 
 use super::{Held, MemoryRegistry, Repository, State};
-use crate::{Context, Error, ManifestInfo, ManifestPush, Manifests, PushedManifest, Result, StoredManifest};
+use crate::{Collisions, Context, Error, ManifestInfo, ManifestPush, Manifests, PushedManifest, Result, StoredManifest, TagPush, TagRule};
 
 #[async_trait::async_trait]
 impl Manifests for MemoryRegistry {
@@ -30,7 +30,7 @@ impl Manifests for MemoryRegistry {
         Ok(PushedManifest { subject })
     }
 
-    async fn delete_manifest(&self, _: &Context, repository: &RepositoryName, reference: &Reference) -> Result<()> {
+    async fn delete_manifest(&self, _: &Context, repository: &RepositoryName, reference: &Reference, collisions: Collisions) -> Result<()> {
         let mut state = self.state.lock();
         let held = state.repository_mut(repository)?;
         let digest = held.resolve(reference).ok_or_else(|| manifest_unknown(repository, reference))?;
@@ -40,6 +40,10 @@ impl Manifests for MemoryRegistry {
         }
         if let Some(index) = held.index_of(&digest) {
             return Err(Error::ManifestReferenced { repository: repository.clone(), digest, index });
+        }
+        let tags = held.tags.values().filter(|target| **target == digest).count();
+        if tags > 1 && collisions == Collisions::Refused {
+            return Err(Error::ManifestTagged { repository: repository.clone(), digest, tags });
         }
         held.manifests.remove(&digest);
         held.tags.retain(|_, target| *target != digest);
@@ -54,9 +58,18 @@ impl State {
         if let Some(missing) = content.blobs.iter().find(|blob| !has(&blob.digest)) {
             return Err(Error::ManifestBlobUnknown { repository: name.clone(), digest: missing.digest });
         }
+        let has_tag = |tag: &Tag| held.is_some_and(|held| held.tags.contains_key(tag));
+        for TagPush { tag, rule } in &push.tags {
+            let (repository, tag) = (name.clone(), tag.clone());
+            match (rule, has_tag(&tag)) {
+                (TagRule::New, true) => return Err(Error::TagExists { repository, tag }),
+                (TagRule::Existing, false) => return Err(Error::TagUnknown { repository, tag }),
+                _ => {}
+            }
+        }
         let held = self.repositories.entry(name.clone()).or_default();
         held.listed = true;
-        held.tags.extend(push.tags.into_iter().map(|tag| (tag, push.digest)));
+        held.tags.extend(push.tags.into_iter().map(|pushed| (pushed.tag, push.digest)));
         let manifest = Held { media_type: push.media_type, bytes: push.bytes, content };
         held.manifests.insert(push.digest, manifest);
         Ok(())

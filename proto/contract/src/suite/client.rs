@@ -8,8 +8,8 @@ use zot_oci::{Algorithm, ByteRange, Digest, Reference, RepositoryName};
 
 use super::content::{self, Document};
 use crate::{
-    BlobBody, Chunk, Context, Error, ManifestInfo, ManifestPush, Page, PageRequest, PushedManifest, Referrers, Registry, Result,
-    StoredManifest, UploadId,
+    BlobBody, Chunk, Collisions, Context, Error, ManifestInfo, ManifestPush, Page, PageRequest, PushedManifest, Referrers, Registry,
+    Result, StoredManifest, UploadId,
 };
 
 /// A subject at work in a repository. References are given as anything that prints as a tag or a digest.
@@ -181,7 +181,13 @@ impl Client {
     /// Deletes a manifest or a tag.
     pub async fn delete(&self, reference: impl ToString) -> Result<()> {
         let reference = parse(reference);
-        self.registry.delete_manifest(&self.cx, &self.repository, &reference).await
+        self.registry.delete_manifest(&self.cx, &self.repository, &reference, Collisions::Accepted).await
+    }
+
+    /// Deletes a manifest or a tag, unless more than one tag would go.
+    pub async fn delete_untangled(&self, reference: impl ToString) -> Result<()> {
+        let reference = parse(reference);
+        self.registry.delete_manifest(&self.cx, &self.repository, &reference, Collisions::Refused).await
     }
 }
 

@@ -10,7 +10,7 @@ use super::{
     content::{Document, blob_of},
     paging::walk,
 };
-use crate::{Error, ManifestPush, Registry};
+use crate::{Error, ManifestPush, Registry, TagRule};
 
 /// How many clients work at once.
 const CLIENTS: u64 = 64;
@@ -64,6 +64,26 @@ pub(super) async fn one_tag_ends_at_one_of_the_pushed(registry: Arc<dyn Registry
     for push in pushed {
         assert_eq!(client.get(push.digest).await.unwrap().bytes, push.bytes);
     }
+}
+
+pub(super) async fn of_many_who_may_only_make_a_tag_one_does(registry: Arc<dyn Registry>) {
+    let client = Client::new(&registry, "a");
+    let answers = at_once(CLIENTS, |number| {
+        let client = client.clone();
+        async move {
+            let mut push = numbered(number, &["latest"]);
+            push.tags.iter_mut().for_each(|pushed| pushed.rule = TagRule::New);
+            let digest = push.digest;
+            (digest, client.put(push).await)
+        }
+    })
+    .await;
+    let made: Vec<Digest> = answers.iter().filter(|(_, answer)| answer.is_ok()).map(|(digest, _)| *digest).collect();
+    assert_eq!(made.len(), 1, "{answers:?}");
+    for (_, refused) in answers.iter().filter(|(_, answer)| answer.is_err()) {
+        assert!(matches!(refused, Err(Error::TagExists { .. })), "{refused:?}");
+    }
+    assert_eq!(client.resolve("latest").await, Some(made[0]));
 }
 
 pub(super) async fn a_tag_never_goes_back(registry: Arc<dyn Registry>) {

@@ -53,7 +53,8 @@ pub fn describe(media_type: &str, bytes: &[u8]) -> Descriptor {
 /// The push of any bytes under their SHA-256 digest.
 pub fn push_of(media_type: &MediaType, bytes: impl Into<Bytes>, tags: &[&str]) -> ManifestPush {
     let bytes = bytes.into();
-    ManifestPush { digest: Digest::sha256(&bytes), tags: tags.iter().copied().map(tag).collect(), media_type: media_type.clone(), bytes }
+    let tags = tags.iter().map(|name| tag(name).into()).collect();
+    ManifestPush { digest: Digest::sha256(&bytes), tags, media_type: media_type.clone(), bytes }
 }
 
 /// A manifest that is being written.

@@ -194,6 +194,10 @@ tests! {
         an_emptied_repository_has_no_tags,
         a_repository_without_manifests_has_no_tags,
         an_unknown_repository_has_no_list_of_tags,
+        a_tag_that_is_there_is_not_made_again,
+        a_tag_that_is_not_there_is_not_moved,
+        each_tag_of_a_push_has_a_rule_of_its_own,
+        a_manifest_of_many_tags_is_deleted_only_if_that_is_meant,
     }
     referrers {
         a_push_names_its_subject,
@@ -226,6 +230,7 @@ tests! {
         one_blob_can_be_pushed_by_many,
         one_blob_can_go_to_many_repositories,
         one_manifest_can_be_pushed_by_many,
+        of_many_who_may_only_make_a_tag_one_does,
         no_tag_dangles_when_its_manifest_is_deleted,
         no_manifest_lacks_a_blob_that_is_deleted,
         what_stays_is_on_a_page,

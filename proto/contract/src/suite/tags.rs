@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{Client, content::Document};
-use crate::{Error, PageRequest, Registry};
+use crate::{Error, ManifestPush, PageRequest, Registry, TagRule};
 
 pub(super) async fn a_manifest_may_have_many_tags(registry: Arc<dyn Registry>) {
     let client = Client::new(&registry, "a");
@@ -86,4 +86,76 @@ pub(super) async fn an_unknown_repository_has_no_list_of_tags(registry: Arc<dyn 
         let refused = client.repository(unknown).tags_page(&PageRequest::first(10)).await;
         assert_refused!(refused, Error::NameUnknown { .. });
     }
+}
+
+/// The same push, which may do no more to its tags.
+fn restricted(push: &ManifestPush, rule: TagRule) -> ManifestPush {
+    let mut push = push.clone();
+    push.tags.iter_mut().for_each(|pushed| pushed.rule = rule);
+    push
+}
+
+pub(super) async fn a_tag_that_is_there_is_not_made_again(registry: Arc<dyn Registry>) {
+    let client = Client::new(&registry, "a");
+    let first = client.image(1).await.push(&["v1"]);
+    client.put(restricted(&first, TagRule::New)).await.unwrap();
+    let second = client.image(2).await.push(&["v0", "v1", "v2"]);
+    // The same content is no exception.
+    for push in [&second, &first] {
+        match client.put(restricted(push, TagRule::New)).await {
+            Err(Error::TagExists { repository, tag }) => assert_eq!((repository.as_str(), tag.as_str()), ("a", "v1")),
+            other => panic!("expected a refusal, found {other:?}"),
+        }
+    }
+    assert_eq!(client.tags().await, ["v1"]);
+    assert_eq!(client.resolve("v1").await, Some(first.digest));
+    assert_refused!(client.get(second.digest).await, Error::ManifestUnknown { .. });
+    client.delete("v1").await.unwrap();
+    client.put(restricted(&second, TagRule::New)).await.unwrap();
+    assert_eq!(client.tags().await, ["v0", "v1", "v2"]);
+}
+
+pub(super) async fn a_tag_that_is_not_there_is_not_moved(registry: Arc<dyn Registry>) {
+    let client = Client::new(&registry, "a");
+    let first = client.image(1).await.push(&["v1"]);
+    assert_refused!(client.put(restricted(&first, TagRule::Existing)).await, Error::TagUnknown { .. });
+    assert_eq!(client.resolve("v1").await, None);
+    client.put(first.clone()).await.unwrap();
+    client.put(restricted(&first, TagRule::Existing)).await.unwrap();
+    let second = client.image(2).await.push(&["v1", "v2"]);
+    match client.put(restricted(&second, TagRule::Existing)).await {
+        Err(Error::TagUnknown { repository, tag }) => assert_eq!((repository.as_str(), tag.as_str()), ("a", "v2")),
+        other => panic!("expected a refusal, found {other:?}"),
+    }
+    assert_eq!(client.resolve("v1").await, Some(first.digest));
+    client.put(restricted(&client.image(2).await.push(&["v1"]), TagRule::Existing)).await.unwrap();
+    assert_eq!((client.resolve("v1").await, client.tags().await), (Some(second.digest), vec!["v1".to_owned()]));
+}
+
+pub(super) async fn each_tag_of_a_push_has_a_rule_of_its_own(registry: Arc<dyn Registry>) {
+    let client = Client::new(&registry, "a");
+    client.push_image(1, &["old", "any"]).await;
+    let mut push = client.image(2).await.push(&["any", "fresh", "new", "old"]);
+    for (pushed, rule) in push.tags.iter_mut().zip([TagRule::Any, TagRule::Any, TagRule::New, TagRule::Existing]) {
+        pushed.rule = rule;
+    }
+    client.put(push.clone()).await.unwrap();
+    assert_eq!(client.tags().await, ["any", "fresh", "new", "old"]);
+    for tag in ["any", "fresh", "new", "old"] {
+        assert_eq!(client.resolve(tag).await, Some(push.digest));
+    }
+}
+
+pub(super) async fn a_manifest_of_many_tags_is_deleted_only_if_that_is_meant(registry: Arc<dyn Registry>) {
+    let client = Client::new(&registry, "a");
+    let push = client.push_image(1, &["v1", "v2"]).await;
+    client.push_image(2, &["v3"]).await;
+    match client.delete_untangled(push.digest).await {
+        Err(Error::ManifestTagged { digest, tags, .. }) => assert_eq!((digest, tags), (push.digest, 2)),
+        other => panic!("expected a refusal, found {other:?}"),
+    }
+    assert_eq!(client.tags().await, ["v1", "v2", "v3"]);
+    client.delete_untangled("v2").await.unwrap();
+    client.delete_untangled(push.digest).await.unwrap();
+    assert_eq!(client.tags().await, ["v3"]);
 }

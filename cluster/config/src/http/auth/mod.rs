@@ -62,7 +62,8 @@ impl Auth {
     }
 
     /// Whether any way of proving who one is has been chosen; an authority for clients makes their certificates one.
-    pub(crate) fn is_on(&self, tls: Option<&Tls>) -> bool {
+    #[must_use]
+    pub fn is_on(&self, tls: Option<&Tls>) -> bool {
         let passwords = self.htpasswd.is_some() || self.ldap.is_some() || self.makes_api_keys();
         passwords || tls.is_some_and(|tls| tls.cacert.is_some()) || self.bearer.is_some()
     }

@@ -6,7 +6,7 @@
 //! [`super::push`].
 
 use bytes::Bytes;
-use zot_contract::{Error, Result};
+use zot_contract::{Collisions, Error, Result};
 use zot_oci::{Digest, Manifest, RepositoryName, Tag};
 
 use super::rows::references;
@@ -31,7 +31,7 @@ impl Engine {
         Ok(self.metadata.commit(transaction).await?)
     }
 
-    pub(super) async fn try_delete(&self, repository: &RepositoryName, digest: &Digest) -> Result<Outcome> {
+    pub(super) async fn try_delete(&self, repository: &RepositoryName, digest: &Digest, collisions: Collisions) -> Result<Outcome> {
         let Some((row, version)) = self.manifest_row(repository, digest).await? else {
             return Err(self.manifest_unknown(repository, &(*digest).into()).await?);
         };
@@ -48,7 +48,12 @@ impl Engine {
         if let Some(subject) = &manifest.subject {
             transaction.delete(Key::Referrer(repository.clone(), subject.digest, *digest), Expect::Anything);
         }
-        if self.delete_tags(&mut transaction, repository, digest).await? == Outcome::Conflict {
+        let tags = self.tags_of(repository, digest).await?;
+        // A tag that comes meanwhile writes the manifest's row.
+        if tags.len() > 1 && collisions == Collisions::Refused {
+            return Err(Error::ManifestTagged { repository: repository.clone(), digest: *digest, tags: tags.len() });
+        }
+        if self.delete_tags(&mut transaction, repository, digest, tags).await? == Outcome::Conflict {
             return Ok(Outcome::Conflict);
         }
         let mut targets = references(&manifest);
@@ -65,8 +70,13 @@ impl Engine {
     }
 
     /// Adds the deletion of all tags of a manifest. Those for which there is no room in the transaction are deleted before it.
-    async fn delete_tags(&self, transaction: &mut Transaction, repository: &RepositoryName, digest: &Digest) -> Result<Outcome> {
-        let mut tags = self.tags_of(repository, digest).await?;
+    async fn delete_tags(
+        &self,
+        transaction: &mut Transaction,
+        repository: &RepositoryName,
+        digest: &Digest,
+        mut tags: Vec<Change>,
+    ) -> Result<Outcome> {
         let changes_max = self.metadata.changes_max();
         let rest = tags.split_off(tags.len().min(changes_max - transaction.len()));
         transaction.changes.extend(tags);

@@ -5,7 +5,7 @@ mod push;
 mod rows;
 
 use bytes::Bytes;
-use zot_contract::{Context, Error, ManifestInfo, ManifestPush, Manifests, PushedManifest, Result, StoredManifest};
+use zot_contract::{Collisions, Context, Error, ManifestInfo, ManifestPush, Manifests, PushedManifest, Result, StoredManifest};
 use zot_oci::{Digest, Manifest, Reference, RepositoryName, Tag};
 
 use super::{Engine, INLINE_BYTES_MAX, attempts::Attempts};
@@ -39,20 +39,26 @@ impl Manifests for Engine {
             return Err(Error::DigestMismatch { expected: push.digest, found });
         }
         let row = self.place_manifest(cx, repository, &manifest, &push).await?;
-        let mut attempts = Attempts::default();
-        while self.try_push(repository, &manifest, &push, &row).await? == Outcome::Conflict {
+        let (mut attempts, mut push) = (Attempts::default(), push);
+        while self.try_push(repository, &manifest, &mut push, &row).await? == Outcome::Conflict {
             attempts.again().await?;
         }
         self.layout_changed();
         Ok(PushedManifest { subject: manifest.subject.map(|subject| subject.digest) })
     }
 
-    async fn delete_manifest(&self, _cx: &Context, repository: &RepositoryName, reference: &Reference) -> Result<()> {
+    async fn delete_manifest(
+        &self,
+        _cx: &Context,
+        repository: &RepositoryName,
+        reference: &Reference,
+        collisions: Collisions,
+    ) -> Result<()> {
         let mut attempts = Attempts::default();
         loop {
             let outcome = match reference {
                 Reference::Tag(tag) => self.try_untag(repository, tag).await?,
-                Reference::Digest(digest) => self.try_delete(repository, digest).await?,
+                Reference::Digest(digest) => self.try_delete(repository, digest, collisions).await?,
             };
             if outcome == Outcome::Committed {
                 break;

@@ -16,13 +16,17 @@
 //! manifest is not there: if that comes before step 3, step 3 conflicts, and the push begins anew; if it comes after, it conflicts and the next
 //! look finds the manifest. Noting the mark's version *before* the first reference is written makes this complete.
 //!
+//! *A tag may only be made, or only be moved*: whether it is there is looked up first, to tell the client, and is a condition of the transaction that
+//! writes it. If that does not hold any more, the push begins anew and finds out. Such tags come before others, so that they are in the transaction
+//! of the manifest as long as there is room; one for which there was none, and which was written before the push had to begin anew, is done.
+//!
 //! *Somebody deletes the same manifest* in the middle of being pushed again: he sets the mark too, in the transaction that removes the row and in
 //! each that removes references, so that step 3 conflicts unless all of that was before step 1.
 
 use bytes::Bytes;
 use prost::Message;
-use zot_contract::{Error, ManifestPush, Result};
-use zot_oci::{Digest, Manifest, RepositoryName};
+use zot_contract::{Error, ManifestPush, Result, TagRule};
+use zot_oci::{Digest, Manifest, RepositoryName, Tag};
 
 use super::{PushRows, rows::Steps};
 use crate::{
@@ -38,9 +42,10 @@ impl Engine {
         &self,
         repository: &RepositoryName,
         manifest: &Manifest,
-        push: &ManifestPush,
+        push: &mut ManifestPush,
         row: &ManifestRow,
     ) -> Result<Outcome> {
+        self.check_tags(repository, push).await?;
         let mut rows = PushRows::new(repository, manifest, push, row)?;
         self.take_up_blobs(&mut rows, repository, manifest).await?;
         let key = Key::Repository(repository.clone());
@@ -50,11 +55,29 @@ impl Engine {
         }
         let mark = Key::Unprojected(repository.clone(), push.digest);
         if rows.len() >= self.metadata.changes_max() {
-            return Ok(self.push_in_steps(rows, &mark).await?);
+            return Ok(self.push_in_steps(rows, &mark, push).await?);
         }
         let mut transaction = rows.whole();
         transaction.put(mark, Expect::Anything, Bytes::new());
         Ok(self.metadata.commit(transaction).await?)
+    }
+
+    /// Refuses a push to tags of which it may only make what is there, or only move what is not.
+    async fn check_tags(&self, repository: &RepositoryName, push: &ManifestPush) -> Result<()> {
+        let restricted: Vec<_> = push.tags.iter().filter(|pushed| pushed.rule != TagRule::Any).collect();
+        if restricted.is_empty() {
+            return Ok(());
+        }
+        let keys: Vec<Key> = restricted.iter().map(|pushed| Key::Tag(repository.clone(), pushed.tag.clone())).collect();
+        for (pushed, row) in restricted.into_iter().zip(self.metadata.get_many(&keys).await?) {
+            let (repository, tag) = (repository.clone(), pushed.tag.clone());
+            match (pushed.rule, row) {
+                (TagRule::New, Some(_)) => return Err(Error::TagExists { repository, tag }),
+                (TagRule::Existing, None) => return Err(Error::TagUnknown { repository, tag }),
+                _ => {}
+            }
+        }
+        Ok(())
     }
 
     /// Writes the links of all blobs that the manifest needs: whoever deletes one at the same time loses the race.
@@ -80,7 +103,7 @@ impl Engine {
         Ok(())
     }
 
-    async fn push_in_steps(&self, rows: PushRows, mark: &Key) -> crate::Result<Outcome> {
+    async fn push_in_steps(&self, rows: PushRows, mark: &Key, push: &mut ManifestPush) -> crate::Result<Outcome> {
         let mut begin = Transaction::new();
         begin.put(mark.clone(), Expect::Anything, Bytes::new());
         self.metadata.commit(begin).await?;
@@ -89,10 +112,21 @@ impl Engine {
         };
         let Steps { before, last, after } = rows.steps(mark, set.version, self.metadata.changes_max());
         for transaction in before.into_iter().chain([last]).chain(after) {
+            let written: Vec<Tag> = transaction.changes.iter().filter_map(tag_of).collect();
             if self.metadata.commit(transaction).await? == Outcome::Conflict {
                 return Ok(Outcome::Conflict);
             }
+            // Should the push begin anew, what it has made is not in its way.
+            push.tags.retain(|pushed| pushed.rule == TagRule::Any || !written.contains(&pushed.tag));
         }
         Ok(Outcome::Committed)
+    }
+}
+
+/// The tag that a change writes.
+fn tag_of(change: &Change) -> Option<Tag> {
+    match &change.key {
+        Key::Tag(_, tag) => Some(tag.clone()),
+        _ => None,
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use prost::Message;
-use zot_contract::ManifestPush;
+use zot_contract::{ManifestPush, TagRule};
 use zot_oci::{Descriptor, Digest, Manifest, RepositoryName};
 
 use crate::{
@@ -46,11 +46,19 @@ impl PushRows {
         }
         let reference = |target| (target, vec![put(Key::Reference(repository.clone(), target, push.digest), Bytes::new())]);
         let needs = references(manifest).into_iter().map(reference).collect();
-        let mut tags = push.tags.clone();
-        tags.sort_unstable();
-        tags.dedup();
+        let mut tags: Vec<_> = push.tags.iter().collect();
+        // Those that depend on what is there come first: what goes into the transaction of the manifest is decided with it.
+        tags.sort_unstable_by_key(|pushed| (pushed.rule == TagRule::Any, &pushed.tag));
+        tags.dedup_by_key(|pushed| &pushed.tag);
         let tag = TagRow { digest: (&push.digest).into(), pushed_unix_ms: row.pushed_unix_ms };
-        let tags = tags.into_iter().map(|name| put(Key::Tag(repository.clone(), name), tag.encode_to_vec()));
+        let tags = tags.into_iter().map(|pushed| Change {
+            expect: match pushed.rule {
+                TagRule::Any => Expect::Anything,
+                TagRule::New => Expect::Absent,
+                TagRule::Existing => Expect::Present,
+            },
+            ..put(Key::Tag(repository.clone(), pushed.tag.clone()), tag.encode_to_vec())
+        });
         Ok(Self { own, needs, tags: tags.collect() })
     }
 
