@@ -65,9 +65,9 @@ fn code(error: &Error) -> Code {
             Code::NotFound
         }
         Error::BlobReferenced { .. } | Error::ManifestReferenced { .. } | Error::ManifestBlobUnknown { .. } => Code::FailedPrecondition,
-        Error::ManifestInvalid { .. } | Error::DigestMismatch { .. } => Code::InvalidArgument,
+        Error::ManifestInvalid { .. } | Error::DigestMismatch { .. } | Error::UserTooLarge { .. } => Code::InvalidArgument,
         Error::UploadOffset { .. } => Code::OutOfRange,
-        Error::UploadBusy { .. } | Error::BodyBroken(_) | Error::Moved { .. } => Code::Aborted,
+        Error::UploadBusy { .. } | Error::UserChanged { .. } | Error::BodyBroken(_) | Error::Moved { .. } => Code::Aborted,
         Error::Unavailable { .. } => Code::Unavailable,
         Error::Internal(_) => Code::Internal,
     }
