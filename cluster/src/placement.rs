@@ -10,7 +10,7 @@ use consistent_hash::{Node, RingHash, StaticHashRing};
 use siphasher::sip::SipHasher24;
 use zot_oci::RepositoryName;
 
-use crate::{Member, NodeId, View};
+use crate::{Member, NodeId, Storage, View};
 
 /// Points of each member on the ring. More of them spread repositories more evenly and cost memory: with 1,000, shares differ by some percent.
 const POINTS: usize = 1000;
@@ -113,6 +113,16 @@ impl Placement {
 }
 
 impl Placement {
+    /// Who has the record of a user, then those who can stand in. With shared storage that follows from the name, so that a user's requests
+    /// meet at one member. With local storage one member has the records of all users, whatever its state: no change of members but its own
+    /// takes them elsewhere.
+    pub fn candidates_of_user(&self, user: &str) -> Vec<&Member> {
+        match self.view.storage {
+            Storage::Shared => self.ring.calc_candidates(&RingItem(user)).filter_map(|node| self.view.member(node.key.0)).collect(),
+            Storage::Local => self.view.owners().min_by(|one, other| one.address.cmp(&other.address)).into_iter().collect(),
+        }
+    }
+
     /// The share of all repositories that each owner has, in 1/1000, measured with names that stand for all.
     pub fn shares(&self) -> BTreeMap<NodeId, u64> {
         let owners = (0..SHARE_SAMPLES).filter_map(|sample| self.ring.calc_candidates(&RingItem(&sample.to_string())).next());
@@ -131,7 +141,7 @@ impl fmt::Debug for Placement {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{State, Storage};
+    use crate::State;
 
     const REPOSITORIES: usize = 20_000;
 
@@ -197,5 +207,19 @@ mod tests {
             .map(|name| placement(up(3)).owner(&name.parse().unwrap()).unwrap().id.0)
             .into();
         assert_eq!(found, [1, 2, 2, 3]);
+    }
+
+    #[test]
+    fn users_are_spread_where_storage_is_shared_and_in_one_place_where_it_is_not() {
+        let owners = |placement: &Placement| -> Vec<NodeId> {
+            (0..100).map(|number| placement.candidates_of_user(&format!("user-{number}"))[0].id).collect()
+        };
+        let shared = placement(up(3));
+        assert!((1..=3).all(|id| owners(&shared).contains(&NodeId(id))));
+        assert_eq!(shared.candidates_of_user("alice").len(), 3);
+        let states = [(1, State::Down), (2, State::Up), (3, State::Draining)];
+        let local = placement(View { storage: Storage::Local, ..view(&states) });
+        assert!(owners(&local).iter().all(|id| *id == NodeId(1)));
+        assert_eq!(local.candidates_of_user("alice").len(), 1);
     }
 }

@@ -10,7 +10,7 @@ use std::{
 
 use futures::{StreamExt as _, stream::FuturesUnordered};
 use zot_cluster::{Member, Placement, State, Storage};
-use zot_contract::{Context, Error, Result, Routed};
+use zot_contract::{Context, Error, Result, Routed, UserName};
 use zot_oci::RepositoryName;
 use zot_proto::Unreachable;
 
@@ -26,6 +26,13 @@ pub(super) enum Act {
     Read,
     /// The next member is asked only once it is known that the one before will not be heard.
     Change,
+}
+
+/// What a call is about, as far as it decides whom to ask.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum About<'a> {
+    Repository(&'a RepositoryName),
+    User(&'a UserName),
 }
 
 /// A member to be asked, and whether it shall serve although it may not own the repository.
@@ -70,7 +77,7 @@ impl ClusterRegistry {
         T: Send,
         F: Future<Output = Result<T>> + Send,
     {
-        self.ask(cx, repository, Act::Read, call).await
+        self.ask(cx, About::Repository(repository), Act::Read, call).await
     }
 
     /// What the owner of a repository answers to a change, or who comes after it if it cannot be reached.
@@ -86,14 +93,14 @@ impl ClusterRegistry {
         T: Send,
         F: Future<Output = Result<T>> + Send,
     {
-        self.ask(cx, repository, Act::Change, call).await
+        self.ask(cx, About::Repository(repository), Act::Change, call).await
     }
 
     /// What the first member that can be reached answers; a move is followed once.
-    async fn ask<T, F>(
+    pub(super) async fn ask<T, F>(
         &self,
         cx: &Context,
-        repository: &RepositoryName,
+        about: About<'_>,
         act: Act,
         call: impl Fn(Arc<Remote>, Context) -> F + Send + Sync,
     ) -> Result<T>
@@ -102,17 +109,17 @@ impl ClusterRegistry {
         F: Future<Output = Result<T>> + Send,
     {
         let placement = self.directory.placement()?;
-        let candidates = self.candidates(&placement, placement.candidates(repository))?;
+        let candidates = self.candidates_for(&placement, about)?;
         let moved = match self.ask_by(&placement, cx, candidates, act, &call).await {
             Err(Error::Moved { view }) => view,
             answer => return answer,
         };
         let newer = self.directory.reach(moved).await?;
-        let mut candidates = self.candidates(&newer, newer.candidates(repository))?;
+        let mut candidates = self.candidates_for(&newer, about)?;
         // It is followed once: should it move again meanwhile, whoever reaches the stores serves it.
         candidates.iter_mut().for_each(|candidate| candidate.failover = true);
         match self.ask_by(&newer, cx, candidates, act, &call).await {
-            Err(Error::Moved { .. }) => Err(unavailable("repository moved twice while it was asked for")),
+            Err(Error::Moved { .. }) => Err(unavailable("what was asked for moved twice meanwhile")),
             answer => answer,
         }
     }
@@ -170,6 +177,13 @@ impl ClusterRegistry {
                     None => break,
                 }
             }
+        }
+    }
+
+    fn candidates_for(&self, placement: &Placement, about: About<'_>) -> Result<Vec<Candidate>> {
+        match about {
+            About::Repository(repository) => self.candidates(placement, placement.candidates(repository)),
+            About::User(user) => self.candidates(placement, placement.candidates_of_user(user.as_str()).into_iter()),
         }
     }
 

@@ -21,6 +21,7 @@ mod members;
 mod merge;
 mod replay;
 mod uploads;
+mod users;
 
 use std::{fmt, sync::Arc};
 

@@ -4,8 +4,9 @@ use std::{fmt, sync::Arc};
 
 use parking_lot::Mutex;
 use zot_contract::{
-    BlobBody, BlobInfo, Blobs, Catalog, Chunk, Collisions, Context, Error, ManifestInfo, ManifestPush, Manifests, Page, PageRequest,
-    PushedManifest, Referrers, Registry, Result, StoredManifest, UploadId, UploadStatus, Uploads,
+    BlobBody, BlobInfo, Blobs, Catalog, Chunk, Collisions, Context, Error, FoundUser, ManifestInfo, ManifestPush, Manifests, Page,
+    PageRequest, PushedManifest, Referrers, Registry, Result, Revision, StoredManifest, UploadId, UploadStatus, Uploads, UserName,
+    UserRecord, Users,
 };
 use zot_oci::{Algorithm, ByteRange, Digest, Reference, RepositoryName, Tag};
 
@@ -140,5 +141,16 @@ impl Catalog for Recording {
 
     async fn list_referrers(&self, cx: &Context, repository: &RepositoryName, subject: &Digest) -> Result<Referrers> {
         self.of(cx).list_referrers(cx, repository, subject).await
+    }
+}
+
+#[async_trait::async_trait]
+impl Users for Recording {
+    async fn find_user(&self, cx: &Context, user: &UserName) -> Result<Option<FoundUser>> {
+        self.of(cx).find_user(cx, user).await
+    }
+
+    async fn save_user(&self, cx: &Context, user: &UserName, expected: Option<Revision>, record: &UserRecord) -> Result<()> {
+        self.of(cx).save_user(cx, user, expected, record).await
     }
 }

@@ -5,8 +5,9 @@ use futures::{StreamExt as _, stream};
 use std::time::Duration;
 use tokio::sync::Notify;
 use zot_contract::{
-    BlobBody, BlobInfo, Blobs, Catalog, Chunk, Collisions, Context, Error, ManifestInfo, ManifestPush, Manifests, MemoryRegistry, Page,
-    PageRequest, PushedManifest, Referrers, Result, StoredManifest, UploadId, UploadStatus, Uploads,
+    BlobBody, BlobInfo, Blobs, Catalog, Chunk, Collisions, Context, Error, FoundUser, ManifestInfo, ManifestPush, Manifests,
+    MemoryRegistry, Page, PageRequest, PushedManifest, Referrers, Result, Revision, StoredManifest, UploadId, UploadStatus, Uploads,
+    UserName, UserRecord, Users,
 };
 use zot_oci::{Algorithm, ByteRange, Digest, Reference, RepositoryName, Tag};
 
@@ -154,5 +155,16 @@ impl Catalog for Scripted {
 
     async fn list_referrers(&self, cx: &Context, repository: &RepositoryName, subject: &Digest) -> Result<Referrers> {
         self.memory.list_referrers(cx, repository, subject).await
+    }
+}
+
+#[async_trait::async_trait]
+impl Users for Scripted {
+    async fn find_user(&self, cx: &Context, user: &UserName) -> Result<Option<FoundUser>> {
+        self.memory.find_user(cx, user).await
+    }
+
+    async fn save_user(&self, cx: &Context, user: &UserName, expected: Option<Revision>, record: &UserRecord) -> Result<()> {
+        self.memory.save_user(cx, user, expected, record).await
     }
 }

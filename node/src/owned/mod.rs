@@ -7,10 +7,11 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use tokio::sync::watch;
-use zot_cluster::{NodeId, Placement, Storage};
+use zot_cluster::{Member, NodeId, Placement, Storage};
 use zot_contract::{
-    BlobBody, BlobInfo, Blobs, Catalog, Chunk, Collisions, Context, Error, ManifestInfo, ManifestPush, Manifests, Page, PageRequest,
-    PushedManifest, Referrers, Registry, Result, StoredManifest, UploadId, UploadStatus, Uploads,
+    BlobBody, BlobInfo, Blobs, Catalog, Chunk, Collisions, Context, Error, FoundUser, ManifestInfo, ManifestPush, Manifests, Page,
+    PageRequest, PushedManifest, Referrers, Registry, Result, Revision, StoredManifest, UploadId, UploadStatus, Uploads, UserName,
+    UserRecord, Users,
 };
 use zot_oci::{Algorithm, ByteRange, Digest, Reference, RepositoryName, Tag};
 
@@ -41,7 +42,17 @@ impl Owned {
     /// The registry, if this node may be asked for the repository.
     fn of(&self, cx: &Context, repository: &RepositoryName, body: Body) -> Result<&dyn Registry> {
         let placement = Arc::clone(&self.placement.borrow());
-        if placement.owner(repository).is_some_and(|owner| owner.id == self.node) {
+        self.owned_by(placement.owner(repository), &placement, cx, body)
+    }
+
+    /// The registry, if this node may be asked for the record of the user.
+    fn of_user(&self, cx: &Context, user: &UserName) -> Result<&dyn Registry> {
+        let placement = Arc::clone(&self.placement.borrow());
+        self.owned_by(placement.candidates_of_user(user.as_str()).first().copied(), &placement, cx, Body::Absent)
+    }
+
+    fn owned_by(&self, owner: Option<&Member>, placement: &Placement, cx: &Context, body: Body) -> Result<&dyn Registry> {
+        if owner.is_some_and(|owner| owner.id == self.node) {
             return Ok(&*self.registry);
         }
         let ours = placement.view().number;
@@ -57,7 +68,7 @@ impl Owned {
 }
 
 fn elsewhere(view: u64) -> Error {
-    let source = format!("repository is on another node in view {view}").into();
+    let source = format!("it is on another node in view {view}").into();
     Error::Unavailable { what: "repository", retry_after: BEHIND_RETRY_AFTER, source }
 }
 
@@ -152,6 +163,18 @@ impl Catalog for Owned {
 
     async fn list_referrers(&self, cx: &Context, repository: &RepositoryName, subject: &Digest) -> Result<Referrers> {
         self.of(cx, repository, Body::Absent)?.list_referrers(cx, repository, subject).await
+    }
+}
+
+#[deny(clippy::missing_trait_methods)]
+#[async_trait::async_trait]
+impl Users for Owned {
+    async fn find_user(&self, cx: &Context, user: &UserName) -> Result<Option<FoundUser>> {
+        self.of_user(cx, user)?.find_user(cx, user).await
+    }
+
+    async fn save_user(&self, cx: &Context, user: &UserName, expected: Option<Revision>, record: &UserRecord) -> Result<()> {
+        self.of_user(cx, user)?.save_user(cx, user, expected, record).await
     }
 }
 

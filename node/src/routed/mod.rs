@@ -5,8 +5,8 @@ mod catalog;
 use std::collections::BTreeMap;
 
 use zot_contract::{
-    BlobBody, BlobInfo, Blobs, Chunk, Collisions, Context, ManifestInfo, ManifestPush, Manifests, PushedManifest, Result, StoredManifest,
-    UploadId, UploadStatus, Uploads,
+    BlobBody, BlobInfo, Blobs, Chunk, Collisions, Context, FoundUser, ManifestInfo, ManifestPush, Manifests, PushedManifest, Result,
+    Revision, StoredManifest, UploadId, UploadStatus, Uploads, UserName, UserRecord, Users,
 };
 use zot_oci::{Algorithm, ByteRange, Digest, Reference, RepositoryName};
 use zot_storage::Engine;
@@ -116,6 +116,19 @@ impl Manifests for Routed {
         collisions: Collisions,
     ) -> Result<()> {
         self.store(repository).delete_manifest(cx, repository, reference, collisions).await
+    }
+}
+
+/// Users are no repository's: the default store has them.
+#[deny(clippy::missing_trait_methods)]
+#[async_trait::async_trait]
+impl Users for Routed {
+    async fn find_user(&self, cx: &Context, user: &UserName) -> Result<Option<FoundUser>> {
+        self.default.find_user(cx, user).await
+    }
+
+    async fn save_user(&self, cx: &Context, user: &UserName, expected: Option<Revision>, record: &UserRecord) -> Result<()> {
+        self.default.save_user(cx, user, expected, record).await
     }
 }
 

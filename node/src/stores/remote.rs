@@ -14,7 +14,10 @@ use zot_s3::{Limits, S3Blobs};
 use zot_storage::{
     Progress, Rebuilt, Shared,
     blobs::{BlobStore, CachedBlobs},
-    metadata::{Metadata, redb::RedbMetadata},
+    metadata::{
+        Metadata,
+        redb::{RedbMetadata, keep_users},
+    },
     sessions::{FilesystemSessions, Sessions},
 };
 
@@ -65,14 +68,11 @@ pub(super) async fn open(
     Ok(Opened { engine, place, orphans: Some(Orphans { blobs: bucket, sessions }), guard: None })
 }
 
-/// Throws the rows away; opening the store reads the image layouts anew.
+/// Throws the rows away, but those of users; opening the store reads the image layouts anew.
 pub(super) async fn rebuild(config: &Config, store: &Store, services: &Services, progress: Progress<'_>) -> Result<Rebuilt, BoxError> {
     match tables(store) {
         Some(tables) => drop(DynamoMetadata::open(tables, zot_dynamodb::Options::default()).await?.erase().await?),
-        None => match fs::remove_file(metadata_file(config, store)?) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
-            _ => {}
-        },
+        None => keep_users(&metadata_file(config, store)?).await?,
     }
     let bucket = S3Blobs::open(bucket(store)?, Limits::default()).await?;
     let shared = Shared {

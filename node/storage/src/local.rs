@@ -10,13 +10,13 @@ use std::{
 
 use crate::{
     Engine, Error, Progress, Rebuilt, Result,
-    blobs::{
-        BlobStore, FilesystemBlobs,
-        filesystem::{Durability, remove},
-    },
+    blobs::{BlobStore, FilesystemBlobs, filesystem::Durability},
     layout::Layout,
     layouts::{FilesystemLayouts, Layouts},
-    metadata::{Key, Metadata, redb::RedbMetadata},
+    metadata::{
+        Key, Metadata,
+        redb::{RedbMetadata, keep_users},
+    },
     projection::Projector,
     rebuild::{Rows, rebuild},
     sessions::{FilesystemSessions, Sessions},
@@ -62,11 +62,11 @@ impl Local {
         Ok(Self { engine, root: options.root.clone(), adopted, _lock: lock })
     }
 
-    /// Throws the metadata of a directory away and reads it anew from the image layouts.
+    /// Throws the metadata of a directory away and reads it anew from the image layouts. What is known of users stays: layouts do not tell it.
     pub async fn rebuild(options: &LocalOptions, progress: Progress<'_>) -> Result<Rebuilt> {
         let layout = Layout::new(&options.root);
         let lock = lock(&layout)?;
-        remove(&layout.metadata())?;
+        keep_users(&layout.metadata()).await?;
         drop(lock);
         let local = Self::open(options, progress).await?;
         local.engine.close(Duration::MAX).await?;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use zot_oci::{Digest, InvalidManifest, Reference, RepositoryName, Tag};
 
-use crate::UploadId;
+use crate::{UploadId, UserName, users::USER_RECORD_BYTES_MAX};
 
 /// An error of any kind, boxed.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -129,6 +129,20 @@ pub enum Error {
     UploadBusy {
         /// The upload.
         upload: UploadId,
+    },
+    /// The record of a user is not as it was found any more: read again and decide anew.
+    #[error("record of user {user} was changed meanwhile")]
+    UserChanged {
+        /// The user.
+        user: UserName,
+    },
+    /// The record of a user would be too large: something of it has to go first.
+    #[error("record of user {user} would have {bytes} bytes, of {USER_RECORD_BYTES_MAX} at most")]
+    UserTooLarge {
+        /// The user.
+        user: UserName,
+        /// How many bytes it would have.
+        bytes: u64,
     },
     /// The body broke off before its end; what came before is kept.
     #[error("body of the request broke off")]

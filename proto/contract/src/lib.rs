@@ -1,6 +1,6 @@
 //! What a registry promises, whoever holds it: a storage engine on this machine, a node across the network, a cluster, or memory.
 //!
-//! [`Registry`] is the sum of four roles: [`Blobs`], [`Uploads`], [`Manifests`] and [`Catalog`]. Whoever serves clients holds an
+//! [`Registry`] is the sum of five roles: [`Blobs`], [`Uploads`], [`Manifests`], [`Catalog`] and [`Users`]. Whoever serves clients holds an
 //! `Arc<dyn Registry>` and cannot tell what is behind it. The contract in the traits' prose is checked by one [`suite`] that every holder and
 //! every decorator runs; [`MemoryRegistry`] is the shortest program that keeps it.
 //!
@@ -22,6 +22,7 @@ mod memory;
 #[cfg(any(test, feature = "testing"))]
 pub mod suite;
 mod uploads;
+mod users;
 
 use std::fmt::Debug;
 
@@ -33,8 +34,9 @@ pub use manifests::{Collisions, ManifestInfo, ManifestPush, Manifests, PushedMan
 #[cfg(any(test, feature = "testing"))]
 pub use memory::MemoryRegistry;
 pub use uploads::{Chunk, UploadId, UploadStatus, Uploads};
+pub use users::{ApiKey, FoundUser, InvalidUserName, Revision, USER_NAME_BYTES_MAX, USER_RECORD_BYTES_MAX, UserName, UserRecord, Users};
 
 /// A whole registry.
-pub trait Registry: Blobs + Uploads + Manifests + Catalog + Debug {}
+pub trait Registry: Blobs + Uploads + Manifests + Catalog + Users + Debug {}
 
-impl<R: Blobs + Uploads + Manifests + Catalog + Debug + ?Sized> Registry for R {}
+impl<R: Blobs + Uploads + Manifests + Catalog + Users + Debug + ?Sized> Registry for R {}

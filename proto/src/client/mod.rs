@@ -6,6 +6,7 @@ mod cluster;
 mod manifests;
 mod peers;
 mod uploads;
+mod users;
 
 use std::{
     fmt,
@@ -27,7 +28,7 @@ use crate::{
     v1::{
         self, blob_service_client::BlobServiceClient, catalog_service_client::CatalogServiceClient,
         cluster_service_client::ClusterServiceClient, manifest_service_client::ManifestServiceClient,
-        upload_service_client::UploadServiceClient,
+        upload_service_client::UploadServiceClient, user_service_client::UserServiceClient,
     },
 };
 
@@ -115,6 +116,10 @@ impl RemoteRegistry {
 
     fn catalog(&self) -> CatalogServiceClient<Channel> {
         CatalogServiceClient::new(self.calls.clone()).max_decoding_message_size(MESSAGE_BYTES_MAX)
+    }
+
+    fn users(&self) -> UserServiceClient<Channel> {
+        UserServiceClient::new(self.calls.clone()).max_decoding_message_size(MESSAGE_BYTES_MAX)
     }
 
     /// A request that tells the server when its answer is of no use any more.

@@ -67,6 +67,8 @@ fn kind(error: &Error) -> Kind {
         }
         Error::UploadBusy { upload } => Kind::UploadBusy(v1::UploadBusy { upload: upload.to_string() }),
         Error::BodyBroken(source) => Kind::BodyBroken(v1::BodyBroken { causes: causes(&**source) }),
+        Error::UserChanged { user } => Kind::UserChanged(v1::UserChanged { user: user.to_string() }),
+        Error::UserTooLarge { user, bytes } => Kind::UserTooLarge(v1::UserTooLarge { user: user.to_string(), bytes: *bytes }),
         Error::Moved { view } => Kind::Moved(v1::Moved { view: *view }),
         Error::Unavailable { what, source, .. } => Kind::Unavailable(v1::Unavailable { what: cut(what), causes: causes(&**source) }),
         Error::Internal(source) => Kind::Internal(v1::Internal { causes: causes(&**source) }),
@@ -121,6 +123,8 @@ fn refused(kind: Kind) -> Result<Error, Malformed> {
         Kind::UploadUnknown(it) => Error::UploadUnknown { upload: parse("upload", &it.upload)? },
         Kind::UploadOffset(it) => Error::UploadOffset { upload: parse("upload", &it.upload)?, expected: it.expected, found: it.found },
         Kind::UploadBusy(it) => Error::UploadBusy { upload: parse("upload", &it.upload)? },
+        Kind::UserChanged(it) => Error::UserChanged { user: parse("user", &it.user)? },
+        Kind::UserTooLarge(it) => Error::UserTooLarge { user: parse("user", &it.user)?, bytes: it.bytes },
         Kind::ManifestInvalid(_) | Kind::BodyBroken(_) | Kind::Moved(_) | Kind::Unavailable(_) | Kind::Internal(_) => {
             return Err(Malformed::Invalid { field: "kind of error", source: "it is not about content".into() });
         }

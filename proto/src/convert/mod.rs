@@ -9,6 +9,7 @@ mod error;
 mod manifests;
 mod reason;
 mod uploads;
+mod users;
 
 use std::{error::Error as StdError, str::FromStr};
 

@@ -1,6 +1,6 @@
 //! That a message which says something impossible is refused, and not believed in part.
 
-use zot_contract::{Context, ManifestPush, Page, PushedManifest, StoredManifest};
+use zot_contract::{ApiKey, Context, FoundUser, ManifestPush, Page, PushedManifest, StoredManifest, UserRecord};
 use zot_oci::{ByteRange, Descriptor, Digest, InvalidManifest, RepositoryName, Tag};
 
 use super::{ChunkHeader, required};
@@ -68,6 +68,20 @@ fn a_list_of_nonsense_is_refused() {
     assert!(Page::<Tag>::try_from(page).is_err());
     assert!(Descriptor::try_from(v1::Descriptor::default()).is_err());
     assert!(ByteRange::try_from(v1::ByteRange { first: 4, last: 3 }).is_err());
+}
+
+#[test]
+fn a_user_of_nonsense_is_refused() {
+    let key =
+        || v1::ApiKey { id: "67e55044-10b1-426f-9247-bb680e5fe0c8".to_owned(), secret_sha256: vec![0; 32].into(), ..Default::default() };
+    assert!(ApiKey::try_from(key()).is_ok());
+    let wrong =
+        [v1::ApiKey { id: "../etc".to_owned(), ..key() }, v1::ApiKey { secret_sha256: vec![0; 31].into(), ..key() }, v1::ApiKey::default()];
+    for wire in wrong {
+        assert!(ApiKey::try_from(wire.clone()).is_err(), "{wire:?}");
+    }
+    assert!(UserRecord::try_from(v1::UserRecord { starred: vec!["A B".to_owned()], ..Default::default() }).is_err());
+    assert!(FoundUser::try_from(v1::FoundUser::default()).is_err());
 }
 
 #[test]

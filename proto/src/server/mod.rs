@@ -5,6 +5,7 @@ mod catalog;
 mod cluster;
 mod manifests;
 mod uploads;
+mod users;
 
 use std::sync::Arc;
 
@@ -19,7 +20,7 @@ use crate::{
     status::Refusal,
     v1::{
         blob_service_server::BlobServiceServer, catalog_service_server::CatalogServiceServer, cluster_service_server::ClusterServiceServer,
-        manifest_service_server::ManifestServiceServer, upload_service_server::UploadServiceServer,
+        manifest_service_server::ManifestServiceServer, upload_service_server::UploadServiceServer, user_service_server::UserServiceServer,
     },
 };
 
@@ -44,6 +45,7 @@ fn content(registry: Arc<dyn Registry>) -> Routes {
     Routes::new(BlobServiceServer::new(served.clone()).max_decoding_message_size(MESSAGE_BYTES_MAX))
         .add_service(UploadServiceServer::new(served.clone()).max_decoding_message_size(MESSAGE_BYTES_MAX))
         .add_service(ManifestServiceServer::new(served.clone()).max_decoding_message_size(MESSAGE_BYTES_MAX))
+        .add_service(UserServiceServer::new(served.clone()).max_decoding_message_size(MESSAGE_BYTES_MAX))
         .add_service(CatalogServiceServer::new(served).max_decoding_message_size(MESSAGE_BYTES_MAX))
 }
 

@@ -70,9 +70,9 @@ fn code(error: &Error) -> Code {
         | Error::ManifestBlobUnknown { .. }
         | Error::TagUnknown { .. } => Code::FailedPrecondition,
         Error::TagExists { .. } => Code::AlreadyExists,
-        Error::ManifestInvalid { .. } | Error::DigestMismatch { .. } => Code::InvalidArgument,
+        Error::ManifestInvalid { .. } | Error::DigestMismatch { .. } | Error::UserTooLarge { .. } => Code::InvalidArgument,
         Error::UploadOffset { .. } => Code::OutOfRange,
-        Error::UploadBusy { .. } | Error::BodyBroken(_) | Error::Moved { .. } => Code::Aborted,
+        Error::UploadBusy { .. } | Error::UserChanged { .. } | Error::BodyBroken(_) | Error::Moved { .. } => Code::Aborted,
         Error::Unavailable { .. } => Code::Unavailable,
         Error::Internal(_) => Code::Internal,
     }

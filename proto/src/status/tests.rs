@@ -62,7 +62,9 @@ fn after(error: &Error) -> Option<Error> {
         Error::DigestMismatch { .. } => Error::UploadUnknown { upload },
         Error::UploadUnknown { .. } => Error::UploadOffset { upload, expected: 3, found: u64::MAX },
         Error::UploadOffset { .. } => Error::UploadBusy { upload },
-        Error::UploadBusy { .. } => Error::BodyBroken(cause()),
+        Error::UploadBusy { .. } => Error::UserChanged { user: "alice".parse().unwrap() },
+        Error::UserChanged { user } => Error::UserTooLarge { user: user.clone(), bytes: u64::MAX },
+        Error::UserTooLarge { .. } => Error::BodyBroken(cause()),
         Error::BodyBroken(_) => Error::Moved { view: u64::MAX },
         Error::Moved { .. } => Error::Unavailable { what: "room for it", retry_after: Duration::from_millis(1500), source: cause() },
         Error::Unavailable { .. } => Error::Internal(cause()),
@@ -80,7 +82,7 @@ fn assert_survives(given: &Error) {
 fn every_error_comes_back_as_it_went_in() {
     let first = Error::NameUnknown { repository: "a/b".parse().unwrap() };
     let all: Vec<Error> = std::iter::successors(Some(first), after).collect();
-    assert_eq!(all.len(), 18);
+    assert_eq!(all.len(), 20);
     all.iter().for_each(assert_survives);
     invalid_manifests().into_iter().for_each(|reason| assert_survives(&Error::ManifestInvalid { reason }));
     assert_survives(&Error::ManifestUnknown { repository: "a".parse().unwrap(), reference: "latest".parse().unwrap() });

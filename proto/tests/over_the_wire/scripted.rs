@@ -5,8 +5,8 @@ use std::{fmt, sync::Arc};
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 use zot_contract::{
-    BlobBody, BlobInfo, Blobs, Catalog, Chunk, Collisions, Context, Error, ManifestInfo, ManifestPush, Manifests, Page, PageRequest,
-    PushedManifest, Referrers, Result, StoredManifest, UploadId, UploadStatus, Uploads,
+    BlobBody, BlobInfo, Blobs, Catalog, Chunk, Collisions, Context, Error, FoundUser, ManifestInfo, ManifestPush, Manifests, Page,
+    PageRequest, PushedManifest, Referrers, Result, Revision, StoredManifest, UploadId, UploadStatus, Uploads, UserName, UserRecord, Users,
 };
 use zot_oci::{Algorithm, ByteRange, Digest, Reference, RepositoryName, Tag};
 
@@ -133,5 +133,16 @@ impl Catalog for Scripted {
             annotations: [("large".to_owned(), "x".repeat(300_000))].into(),
         };
         Ok(vec![descriptor; 100])
+    }
+}
+
+#[async_trait::async_trait]
+impl Users for Scripted {
+    async fn find_user(&self, _: &Context, _: &UserName) -> Result<Option<FoundUser>> {
+        unscripted()
+    }
+
+    async fn save_user(&self, _: &Context, _: &UserName, _: Option<Revision>, _: &UserRecord) -> Result<()> {
+        unscripted()
     }
 }

@@ -17,6 +17,9 @@ use super::header::value;
 /// When to try again what moved while it was asked for: by then everybody goes by the same view.
 const MOVED_RETRY_AFTER: Duration = Duration::from_secs(2);
 
+/// When to try again what others were faster to change, again and again.
+const CHANGED_RETRY_AFTER: Duration = Duration::from_secs(1);
+
 /// A request that was not done, and why.
 #[derive(Debug)]
 pub(crate) struct Refusal(Box<Reason>);
@@ -143,6 +146,12 @@ impl From<Error> for Refusal {
             Error::UploadBusy { upload } => Self::new(S::CONFLICT, C::BlobUploadInvalid)
                 .detail("upload", upload)
                 .detail("reason", "another request is writing to the upload"),
+            Error::UserChanged { .. } => Self::of(S::SERVICE_UNAVAILABLE, Code::Unavailable)
+                .detail("unavailable", "a moment without other changes of the user")
+                .header(header::RETRY_AFTER, seconds(CHANGED_RETRY_AFTER))
+                .fault_of(error),
+            Error::UserTooLarge { .. } => Self::new(S::PAYLOAD_TOO_LARGE, C::SizeInvalid)
+                .detail("reason", "what is kept for the user would be too large: remove something first"),
             Error::BodyBroken(source) if source.is::<Stalled>() => Self::new(S::REQUEST_TIMEOUT, C::SizeInvalid)
                 .detail("reason", source)
                 .header(header::CONNECTION, HeaderValue::from_static("close")),

@@ -30,6 +30,8 @@ fn every_error() -> Vec<(Error, u16, &'static str)> {
         (Error::BodyBroken(Box::new(Stalled { limit: Duration::from_secs(60) })), 408, "SIZE_INVALID"),
         (Error::Unavailable { what: "storage", retry_after: Duration::from_millis(1500), source: gone().into() }, 503, "UNAVAILABLE"),
         (Error::Moved { view: 3 }, 503, "UNAVAILABLE"),
+        (Error::UserChanged { user: "alice".parse().unwrap() }, 503, "UNAVAILABLE"),
+        (Error::UserTooLarge { user: "alice".parse().unwrap(), bytes: 7 }, 413, "SIZE_INVALID"),
         (Error::internal(gone()), 500, "UNKNOWN"),
     ]
 }

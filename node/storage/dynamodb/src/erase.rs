@@ -1,4 +1,4 @@
-//! Throwing every row away, before they are read anew from the blob store.
+//! Throwing every row away that can be read anew from the blob store.
 
 use aws_sdk_dynamodb::operation::scan::builders::ScanFluentBuilder;
 use futures::{StreamExt, TryStreamExt, stream};
@@ -8,6 +8,7 @@ use crate::{
     DynamoMetadata,
     calls::Operation,
     item::{self, Item, PARTITION, SORT},
+    names::{NOTES, USERS},
     place::{Place, Table},
 };
 
@@ -15,7 +16,7 @@ use crate::{
 const DELETES_AT_ONCE: usize = 16;
 
 impl DynamoMetadata {
-    /// Removes every row, of every table. Nobody else may be using them. Returns how many rows there were.
+    /// Removes every row, of every table, but what is known of users: that is nowhere else. Nobody else may be using them. Returns how many rows there were.
     ///
     /// The tables stay, and may have other names afterwards. Interrupted, it leaves a store that is not complete, and is to be run again.
     pub async fn erase(&self) -> Result<u64> {
@@ -34,7 +35,8 @@ impl DynamoMetadata {
         loop {
             let request = self.keys_request(name).set_exclusive_start_key(start);
             let answer = self.connection.call(Operation::Scan, || request.clone().send()).await?;
-            let items = answer.items.unwrap_or_default();
+            let mut items = answer.items.unwrap_or_default();
+            items.retain(|item| !is_of_user(item));
             removed += items.len() as u64;
             let removals = stream::iter(items).map(|item| self.remove(name, item::key_of(item)));
             removals.buffer_unordered(DELETES_AT_ONCE).try_collect::<()>().await?;
@@ -55,4 +57,10 @@ impl DynamoMetadata {
         let request = self.connection.client.delete_item().table_name(table).set_key(Some(key));
         self.connection.call(Operation::DeleteItem, || request.clone().send()).await.map(drop)
     }
+}
+
+/// Whether an item tells something of a user, or where that is.
+fn is_of_user(item: &Item) -> bool {
+    let note = item::position(item).is_ok_and(|(partition, sort)| partition == NOTES && sort == USERS);
+    note || matches!(item::row_key(item), Ok(Key::User(_)))
 }

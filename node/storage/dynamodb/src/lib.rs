@@ -9,9 +9,12 @@
 //! | `repoMetaTablename` | repositories, tags, referrers, and marks of what image layouts do not show yet |
 //! | `imageMetaTablename`, or `manifestDataTablename` | manifests |
 //! | `repoBlobsInfoTablename`, if absent `repoMetaTablename` | which blobs a repository has, and which manifests need them |
+//! | `userDataTablename`, if absent `repoMetaTablename` | users, with their API keys |
 //! | `versionTablename` | the version of the schema, and the names of the other tables |
 //!
 //! Several keys may name one table. Once there are rows, other names are refused: what was written would not be found.
+//!
+//! A key is found by its owner's name, so that `apiKeyTablename` is accepted and not used.
 //!
 //! Tables of zot have another key; they are told apart at the start, and never touched. A table must not be a replica of a global table in
 //! which other regions write as well: conditions hold in one region only.

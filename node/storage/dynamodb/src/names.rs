@@ -14,15 +14,26 @@ use crate::{
     statement::UPDATE,
 };
 
+/// The partition of the notes.
+pub(crate) const NOTES: &str = "tables";
+/// The note of the table of users, which a rebuild leaves alone with its rows.
+pub(crate) const USERS: &str = "users";
+/// The note of all others.
+const NAMES: &str = "names";
+
 impl DynamoMetadata {
     /// Notes the names of the tables beside the version of the schema, or compares them with those that were noted.
     pub(crate) async fn keep_names(&self) -> Result<()> {
-        let place = Place { table: Table::Version, partition: "tables".to_owned(), sort: "names".to_owned() };
+        self.keep_name(NAMES, &self.tables.to_string()).await?;
+        self.keep_name(USERS, self.tables.name(Table::Users)).await
+    }
+
+    async fn keep_name(&self, sort: &str, named: &str) -> Result<()> {
+        let place = Place { table: Table::Version, partition: NOTES.to_owned(), sort: sort.to_owned() };
         if self.row_at(&place).await?.is_none() {
-            self.note_names(&place).await?;
+            self.note_names(&place, named).await?;
         }
         let noted = self.row_at(&place).await?.map(|row| String::from_utf8_lossy(&row.value).into_owned()).unwrap_or_default();
-        let named = self.tables.to_string();
         if noted == named {
             return Ok(());
         }
@@ -31,8 +42,8 @@ impl DynamoMetadata {
     }
 
     /// Notes the names, unless another process has.
-    async fn note_names(&self, place: &Place) -> Result<()> {
-        let request = self.note_request(place);
+    async fn note_names(&self, place: &Place, named: &str) -> Result<()> {
+        let request = self.note_request(place, named);
         let mut attempts = self.connection.attempts(Operation::UpdateItem);
         loop {
             match attempts.make(request.clone().send()).await {
@@ -43,13 +54,13 @@ impl DynamoMetadata {
         }
     }
 
-    fn note_request(&self, place: &Place) -> UpdateItemFluentBuilder {
+    fn note_request(&self, place: &Place, named: &str) -> UpdateItemFluentBuilder {
         let request = self.connection.client.update_item().table_name(self.tables.name(place.table)).set_key(Some(item::key(place)));
         let request = request.update_expression(UPDATE).condition_expression("attribute_not_exists(#partition)");
         let names = [("#partition", PARTITION), ("#value", VALUE), ("#version", VERSION)];
         let request = names.into_iter().fold(request, |request, (name, attribute)| request.expression_attribute_names(name, attribute));
         request
-            .expression_attribute_values(":value", AttributeValue::B(Blob::new(self.tables.to_string())))
+            .expression_attribute_values(":value", AttributeValue::B(Blob::new(named)))
             .expression_attribute_values(":version", AttributeValue::N(random().to_string()))
     }
 }

@@ -14,6 +14,7 @@ pub(crate) struct Tables {
     repositories: String,
     manifests: String,
     repository_blobs: String,
+    users: String,
     version: String,
 }
 
@@ -32,6 +33,7 @@ impl Tables {
             blobs: name(&config.cache_table),
             manifests: name(&config.manifest_table),
             repository_blobs: repository_blobs.unwrap_or_else(|| repositories.clone()),
+            users: config.user_table.clone().filter(|name| !name.is_empty()).unwrap_or_else(|| repositories.clone()),
             version: name(&config.version_table),
             repositories,
         })
@@ -43,6 +45,7 @@ impl Tables {
             Table::Repositories => &self.repositories,
             Table::Manifests => &self.manifests,
             Table::RepositoryBlobs => &self.repository_blobs,
+            Table::Users => &self.users,
             Table::Version => &self.version,
         }
     }
@@ -55,7 +58,7 @@ impl Tables {
 
 impl fmt::Display for Tables {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { blobs, repositories, manifests, repository_blobs, version: _ } = self;
+        let Self { blobs, repositories, manifests, repository_blobs, users: _, version: _ } = self;
         write!(f, "`{blobs}`, `{repositories}`, `{manifests}`, `{repository_blobs}`")
     }
 }
@@ -82,6 +85,9 @@ mod tests {
         assert_eq!(tables.names(), BTreeSet::from(["a", "b", "c", "d"]));
         let tables = Tables::of(&DynamoDb { repository_blobs_table: Some("e".to_owned()), ..config() }).unwrap();
         assert_eq!(tables.name(Table::RepositoryBlobs), "e");
+        assert_eq!(tables.name(Table::Users), "b");
+        let tables = Tables::of(&DynamoDb { user_table: Some("f".to_owned()), ..config() }).unwrap();
+        assert_eq!(tables.name(Table::Users), "f");
     }
 
     #[test]

@@ -12,6 +12,7 @@ mod publish;
 #[cfg(test)]
 mod tests;
 mod uploads;
+mod users;
 
 use std::{sync::Arc, time::Duration};
 

@@ -6,8 +6,8 @@ use std::sync::{
 };
 
 use zot_contract::{
-    BlobBody, BlobInfo, Blobs, Catalog, Chunk, Collisions, Context, ManifestInfo, ManifestPush, Manifests, Page, PageRequest,
-    PushedManifest, Referrers, Registry, Result, StoredManifest, UploadId, UploadStatus, Uploads,
+    BlobBody, BlobInfo, Blobs, Catalog, Chunk, Collisions, Context, FoundUser, ManifestInfo, ManifestPush, Manifests, Page, PageRequest,
+    PushedManifest, Referrers, Registry, Result, Revision, StoredManifest, UploadId, UploadStatus, Uploads, UserName, UserRecord, Users,
 };
 use zot_oci::{Algorithm, ByteRange, Digest, Reference, RepositoryName, Tag};
 
@@ -107,5 +107,16 @@ impl Catalog for RoundRobin {
 
     async fn list_referrers(&self, cx: &Context, repository: &RepositoryName, subject: &Digest) -> Result<Referrers> {
         self.next().list_referrers(cx, repository, subject).await
+    }
+}
+
+#[async_trait::async_trait]
+impl Users for RoundRobin {
+    async fn find_user(&self, cx: &Context, user: &UserName) -> Result<Option<FoundUser>> {
+        self.next().find_user(cx, user).await
+    }
+
+    async fn save_user(&self, cx: &Context, user: &UserName, expected: Option<Revision>, record: &UserRecord) -> Result<()> {
+        self.next().save_user(cx, user, expected, record).await
     }
 }

@@ -4,6 +4,7 @@ mod blobs;
 mod catalog;
 mod manifests;
 mod uploads;
+mod users;
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -14,7 +15,7 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 use zot_oci::{Digest, Manifest, MediaType, RepositoryName, Tag};
 
-use crate::{Error, Result, UploadId};
+use crate::{Error, FoundUser, Result, UploadId, UserName};
 
 /// A registry in memory.
 #[derive(Default)]
@@ -27,6 +28,7 @@ struct State {
     /// Repositories that something was ever pushed to.
     repositories: BTreeMap<RepositoryName, Repository>,
     uploads: HashMap<UploadId, uploads::Upload>,
+    users: BTreeMap<UserName, FoundUser>,
 }
 
 #[derive(Default)]

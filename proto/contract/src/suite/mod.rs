@@ -35,6 +35,7 @@ mod paging;
 mod referrers;
 mod tags;
 mod uploads;
+mod users;
 mod writers;
 
 use std::{any::Any, fmt, panic::AssertUnwindSafe, sync::Arc, time::Duration};
@@ -214,6 +215,13 @@ tests! {
         a_repository_is_listed_once_it_had_a_manifest,
         an_emptied_repository_stays_listed,
         a_refused_manifest_lists_no_repository,
+    }
+    users {
+        a_record_is_found_as_it_was_saved,
+        nothing_is_known_of_others,
+        only_what_was_found_is_replaced,
+        the_largest_record_fits_and_a_larger_one_does_not,
+        of_many_savers_no_change_is_lost,
     }
     paging {
         tags_come_in_bytewise_order,

@@ -28,6 +28,8 @@ pub(crate) enum Table {
     Manifests,
     /// Which blobs a repository has, and which manifests need them (`repoBlobsInfoTablename`).
     RepositoryBlobs,
+    /// Users, with their API keys (`userDataTablename`).
+    Users,
     /// The version of the schema (`versionTablename`).
     Version,
 }
@@ -51,7 +53,7 @@ pub(crate) struct Range {
 }
 
 impl Table {
-    pub(crate) const ALL: [Self; 5] = [Self::Blobs, Self::Repositories, Self::Manifests, Self::RepositoryBlobs, Self::Version];
+    pub(crate) const ALL: [Self; 6] = [Self::Blobs, Self::Repositories, Self::Manifests, Self::RepositoryBlobs, Self::Users, Self::Version];
 }
 
 impl Place {
@@ -67,6 +69,7 @@ impl Place {
             Key::Link(name, digest) => (Table::RepositoryBlobs, links(name), digest.to_string()),
             Key::Blob(digest) => (Table::Blobs, joined(&"blobs", digest), "blob".to_owned()),
             Key::Unprojected(name, digest) => (Table::Repositories, marks(mark_partition(name)), joined(name, digest)),
+            Key::User(name) => (Table::Users, users(), name.to_string()),
         };
         Self { table, partition, sort }
     }
@@ -90,6 +93,7 @@ pub(crate) fn key(partition: &str, sort: &str) -> Option<Key> {
             let (name, digest) = sort.split_once(SEPARATOR)?;
             Key::Unprojected(name.parse().ok()?, digest.parse().ok()?)
         }
+        "users" => Key::User(sort.parse().ok()?),
         _ => return None,
     })
 }
@@ -111,6 +115,7 @@ impl Range {
                 partitions: (0..MARK_PARTITIONS).map(marks).collect(),
                 after: after.as_ref().map(|(name, digest)| joined(name, digest)),
             },
+            Scan::Users(after) => one(Table::Users, users(), text(after.as_deref())),
         }
     }
 }
@@ -119,6 +124,11 @@ impl Range {
 /// far below what a partition can do, and the catalog is one query in order.
 fn repositories() -> String {
     "repositories".to_owned()
+}
+
+/// One partition for all users: their records are read once in a while by each gateway, and written when somebody makes a key.
+fn users() -> String {
+    "users".to_owned()
 }
 
 fn tags(name: &RepositoryName) -> String {

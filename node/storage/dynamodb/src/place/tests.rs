@@ -24,6 +24,10 @@ fn digests() -> impl Strategy<Value = Digest> {
     })
 }
 
+fn users() -> impl Strategy<Value = String> {
+    "[a-c#/=@ä]{1,5}"
+}
+
 fn keys() -> impl Strategy<Value = Key> {
     prop_oneof![
         Just(Key::Schema),
@@ -35,6 +39,7 @@ fn keys() -> impl Strategy<Value = Key> {
         (names(), digests()).prop_map(|(name, digest)| Key::Link(name, digest)),
         digests().prop_map(Key::Blob),
         (names(), digests()).prop_map(|(name, digest)| Key::Unprojected(name, digest)),
+        users().prop_map(|text| Key::User(text.parse().unwrap())),
     ]
 }
 
@@ -48,6 +53,7 @@ fn scans() -> impl Strategy<Value = Scan> {
         (names(), digests()).prop_map(|(name, target)| Scan::References(name, target)),
         (names(), after()).prop_map(|(name, after)| Scan::Links(name, after)),
         proptest::option::of((names(), digests())).prop_map(Scan::Unprojected),
+        proptest::option::of(users()).prop_map(Scan::Users),
     ]
 }
 
@@ -61,6 +67,7 @@ fn key_near(scan: &Scan, name: RepositoryName, tag: Tag, digest: Digest) -> Key 
         Scan::References(of, target) => Key::Reference(of.clone(), *target, digest),
         Scan::Links(of, _) => Key::Link(of.clone(), digest),
         Scan::Unprojected(_) => Key::Unprojected(name, digest),
+        Scan::Users(_) => Key::User(tag.as_str().parse().unwrap()),
     }
 }
 

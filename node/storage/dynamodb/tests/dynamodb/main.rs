@@ -61,6 +61,7 @@ fn tables(endpoint: &str) -> Config {
         repository_table: name("repositories"),
         manifest_table: name("manifests"),
         repository_blobs_table: name("links"),
+        user_table: name("users"),
         version_table: name("version"),
         ..Config::default()
     }
@@ -74,6 +75,7 @@ fn one_table(endpoint: &str) -> Config {
         repository_table: of(&name),
         manifest_table: of(&name),
         repository_blobs_table: of(&name),
+        user_table: of(&name),
         version_table: of(&name),
         cache_table: name,
         ..tables(endpoint)

@@ -41,6 +41,7 @@ fn keys() -> impl Strategy<Value = Key> {
         (names(), digests()).prop_map(|(name, digest)| Key::Link(name, digest)),
         (names(), digests()).prop_map(|(name, digest)| Key::Unprojected(name, digest)),
         digests().prop_map(Key::Blob),
+        "[aä#]{1,2}".prop_map(|text| Key::User(text.parse().unwrap())),
     ]
 }
 
@@ -51,6 +52,7 @@ fn scans() -> impl Strategy<Value = Scan> {
         (names(), digests(), proptest::option::of(digests())).prop_map(|(name, subject, after)| Scan::Referrers(name, subject, after)),
         (names(), proptest::option::of(digests())).prop_map(|(name, after)| Scan::Links(name, after)),
         proptest::option::of((names(), digests())).prop_map(Scan::Unprojected),
+        proptest::option::of("[aä#]{0,2}").prop_map(Scan::Users),
     ]
 }
 

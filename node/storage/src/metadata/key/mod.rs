@@ -2,6 +2,7 @@
 
 use std::ops::Bound;
 
+use zot_contract::UserName;
 use zot_oci::{Algorithm, Digest, RepositoryName, Tag};
 
 use crate::{Error, Result};
@@ -27,6 +28,8 @@ pub enum Key {
     Blob(Digest),
     /// That a manifest was changed and the repository's image layout does not show it yet.
     Unprojected(RepositoryName, Digest),
+    /// What is known of a user.
+    User(UserName),
 }
 
 /// A range of rows of one kind.
@@ -46,6 +49,8 @@ pub enum Scan {
     Links(RepositoryName, Option<Digest>),
     /// Changes that image layouts do not show yet, those after one.
     Unprojected(Option<(RepositoryName, Digest)>),
+    /// Users, those after a text.
+    Users(Option<String>),
 }
 
 const SCHEMA: u8 = 0;
@@ -57,6 +62,7 @@ const REFERENCE: u8 = 5;
 const LINK: u8 = 6;
 const BLOB: u8 = 7;
 const UNPROJECTED: u8 = 8;
+const USER: u8 = 9;
 
 /// Ends a name. No name or tag contains it, and it sorts before every character that may follow.
 const END: u8 = 0;
@@ -114,8 +120,14 @@ impl Key {
             Self::Link(name, digest) => Encoder::kind(LINK).name(name).digest(digest),
             Self::Blob(digest) => Encoder::kind(BLOB).digest(digest),
             Self::Unprojected(name, digest) => Encoder::kind(UNPROJECTED).name(name).digest(digest),
+            Self::User(name) => Encoder::kind(USER).text(name.as_str()),
         };
         encoder.0
+    }
+
+    /// The user whom a row is about, if it is about one.
+    pub(crate) fn user(&self) -> Option<&str> {
+        if let Self::User(name) = self { Some(name.as_str()) } else { None }
     }
 
     /// Reads what [`Key::encode`] wrote.
@@ -138,6 +150,7 @@ impl Scan {
                 let start = Encoder::kind(UNPROJECTED);
                 start.range(after.as_ref().map(|(name, digest)| Encoder::kind(UNPROJECTED).name(name).digest(digest)))
             }
+            Self::Users(after) => text_range(|| Encoder::kind(USER), after.as_deref()),
         }
     }
 }
@@ -164,6 +177,7 @@ impl Decoder<'_> {
             LINK => Key::Link(self.name()?, self.digest()?),
             BLOB => Key::Blob(self.digest()?),
             UNPROJECTED => Key::Unprojected(self.name()?, self.digest()?),
+            USER => Key::User(self.rest()?.parse().ok()?),
             _ => return None,
         };
         self.0.is_empty().then_some(key)

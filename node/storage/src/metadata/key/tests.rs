@@ -22,6 +22,7 @@ fn every_kind() -> Vec<Key> {
         Key::Link(name("a"), b),
         Key::Blob(a),
         Key::Unprojected(name("a"), a),
+        Key::User("cn=ä b#c".parse().unwrap()),
     ]
 }
 

@@ -4,6 +4,7 @@
 //! commit's `fsync` is shared by everybody who pushes at the same time.
 
 mod file;
+mod keep;
 mod writer;
 
 use std::{path::Path, sync::Arc};
@@ -15,6 +16,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::{Key, Metadata, Outcome, Row, Scan, Transaction};
 use crate::{Error, Result, error::blocking};
 use file::MetadataFile;
+pub use keep::keep_users;
 use writer::{Job, Writer};
 
 /// All rows: the encoded key, and the value behind its version.

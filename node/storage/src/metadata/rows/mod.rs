@@ -1,5 +1,7 @@
 //! What rows hold: protobuf messages, so that a release can read the rows of the one before and of the one after.
 
+pub(crate) mod user;
+
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
