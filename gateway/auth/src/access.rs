@@ -2,19 +2,31 @@
 
 use crate::{
     Identity,
-    authn::{Asked, Authenticators, Rejected},
+    authn::{Asked, Authenticators, Rejected, bearer::TokenEndpoint},
 };
 
 /// Who is let in, and what they may do.
 #[derive(Debug, Default)]
 pub struct Access {
     authenticators: Authenticators,
+    token_endpoint: Option<TokenEndpoint>,
 }
 
 impl Access {
     /// Access for those whom `authenticators` know.
     pub fn new(authenticators: Authenticators) -> Self {
-        Self { authenticators }
+        Self { authenticators, token_endpoint: None }
+    }
+
+    /// The same, with `endpoint` handing out tokens.
+    #[must_use]
+    pub fn with_token_endpoint(self, endpoint: Option<TokenEndpoint>) -> Self {
+        Self { token_endpoint: endpoint, ..self }
+    }
+
+    /// What hands out tokens, if anything does.
+    pub fn token_endpoint(&self) -> Option<&TokenEndpoint> {
+        self.token_endpoint.as_ref()
     }
 
     /// Finds out who a request is from.

@@ -10,7 +10,7 @@ use crate::{
     Access,
     authn::{
         Authenticators, TokenSource,
-        bearer::{self, IdentityTokens, KeyFileError, ProviderError, RegistryTokens},
+        bearer::{self, IdentityTokens, InvalidUpstream, KeyFileError, ProviderError, RegistryTokens, TokenEndpoint},
     },
 };
 
@@ -32,6 +32,9 @@ pub enum OpenError {
     /// A provider of identity tokens cannot be used.
     #[error("open http.auth.bearer.oidc")]
     Provider(#[source] ProviderError),
+    /// The token service that is asked for clients cannot be asked.
+    #[error("open http.auth.bearer.upstreamTokenEndpoint")]
+    Upstream(#[source] InvalidUpstream),
 }
 
 /// What is wrong with a configuration that only those see who know what to do with it.
@@ -45,20 +48,31 @@ impl Access {
     /// # Errors
     /// A file that the configuration names cannot be used.
     pub async fn open(config: &Config, _surroundings: &Surroundings) -> Result<Self, OpenError> {
-        let authenticators = Authenticators { tokens: tokens(config)?, ..Authenticators::default() };
-        Ok(Self::new(authenticators))
+        let bearer = BearerTokens::open(config)?;
+        let authenticators = Authenticators { tokens: bearer.sources, ..Authenticators::default() };
+        Ok(Self::new(authenticators).with_token_endpoint(bearer.endpoint))
     }
 }
 
-fn tokens(config: &Config) -> Result<Vec<Box<dyn TokenSource>>, OpenError> {
-    let Some(bearer) = &config.http.auth.bearer else { return Ok(Vec::new()) };
-    let mut sources: Vec<Box<dyn TokenSource>> = Vec::new();
-    let identities = IdentityTokens::open(bearer).map_err(OpenError::Provider)?;
-    if !identities.is_empty() {
-        sources.push(Box::new(identities));
+/// What knows of tokens.
+#[derive(Default)]
+struct BearerTokens {
+    sources: Vec<Box<dyn TokenSource>>,
+    endpoint: Option<TokenEndpoint>,
+}
+
+impl BearerTokens {
+    fn open(config: &Config) -> Result<Self, OpenError> {
+        let Some(bearer) = &config.http.auth.bearer else { return Ok(Self::default()) };
+        let mut sources: Vec<Box<dyn TokenSource>> = Vec::new();
+        let identities = IdentityTokens::open(bearer).map_err(OpenError::Provider)?;
+        let endpoint = TokenEndpoint::open(&config.http.auth, &identities).map_err(OpenError::Upstream)?;
+        if !identities.is_empty() {
+            sources.push(Box::new(identities));
+        }
+        if let Some(tokens) = RegistryTokens::open(bearer).map_err(OpenError::Keys)? {
+            sources.push(Box::new(tokens));
+        }
+        Ok(Self { sources, endpoint })
     }
-    if let Some(tokens) = RegistryTokens::open(bearer).map_err(OpenError::Keys)? {
-        sources.push(Box::new(tokens));
-    }
-    Ok(sources)
 }

@@ -6,7 +6,7 @@ mod access;
 mod assembly;
 pub mod authn;
 pub mod authz;
-mod egress;
+pub mod egress;
 mod identity;
 mod peer;
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::http::{HeaderMap, Method, request::Parts};
+use zot_auth::Access;
 use zot_contract::{Context, Registry};
 
 use super::{Options, error::Refusal, query::Query};
@@ -13,6 +14,8 @@ pub(crate) struct Call<'a> {
     pub(crate) registry: &'a Arc<dyn Registry>,
     /// What is allowed here.
     pub(crate) options: &'a Options,
+    /// Who is let in, and what hands out proofs of that.
+    pub(crate) access: &'a Access,
     /// On whose behalf.
     pub(crate) cx: &'a Context,
     /// The request's head.

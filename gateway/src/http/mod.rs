@@ -1,5 +1,6 @@
 //! The OCI distribution API over any registry: from a request to its response, its log lines and its audit line.
 
+mod auth;
 mod call;
 mod condition;
 mod content_range;
@@ -36,7 +37,7 @@ use axum::{
 };
 use futures::FutureExt as _;
 use http_body::Body as _;
-use zot_auth::{Access, Peer, authn::Asked};
+use zot_auth::{Access, Identity, Peer, authn::Asked};
 use zot_contract::{Context, Registry, RequestId, Subject, TraceParent};
 use zot_runtime::telemetry::{AccessLog, AuditLog, chain};
 
@@ -133,10 +134,14 @@ impl Gateway {
     ) -> Result<Response, Refusal> {
         let route = Route::parse(head.uri.path()).map_err(|reason| Refusal::unroutable(reason, &head.method))?;
         let access = self.access.load_full();
-        let identity = access.identify(&Asked { method: &head.method, headers: &head.headers, peer }).await?;
+        // Credentials shown there are exchanged for others, and are no proof yet.
+        let identity = match route {
+            Route::Token => Identity::anonymous(),
+            _ => access.identify(&Asked { method: &head.method, headers: &head.headers, peer }).await?,
+        };
         report.asked_by(&identity.subject);
         let cx = Context { subject: identity.subject.clone(), ..cx };
-        let call = Call { registry: &self.registry, options: &self.options, cx: &cx, head };
+        let call = Call { registry: &self.registry, access: &access, options: &self.options, cx: &cx, head };
         dispatch::dispatch(&call, &route, &self.health, body).await
     }
 

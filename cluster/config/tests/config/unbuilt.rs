@@ -12,7 +12,6 @@ fn every_way_of_protecting_the_registry_is_refused_while_it_is_not_built() {
         ("htpasswd", r#"{"path": "/etc/htpasswd"}"#),
         ("htpasswd", "{}"),
         ("ldap", "{}"),
-        ("bearer", "{}"),
         ("openid", "{}"),
         ("mtls", "{}"),
         ("apikey", "true"),
