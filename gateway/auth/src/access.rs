@@ -2,7 +2,7 @@
 
 use crate::{
     Challenges, Identity,
-    authn::{Asked, Authenticators, Rejected},
+    authn::{Asked, Authenticators, Rejected, bearer::TokenEndpoint},
     authz::Policy,
 };
 
@@ -12,13 +12,25 @@ pub struct Access {
     authenticators: Authenticators,
     policy: Policy,
     challenges: Challenges,
+    token_endpoint: Option<TokenEndpoint>,
 }
 
 impl Access {
     /// Access for those whom `authenticators` know: to everything, until a policy says otherwise.
     pub fn new(authenticators: Authenticators) -> Self {
         let policy = Policy::without_rules(authenticators.is_on());
-        Self { authenticators, policy, challenges: Challenges::default() }
+        Self { authenticators, policy, challenges: Challenges::default(), token_endpoint: None }
+    }
+
+    /// The same, with `endpoint` handing out tokens.
+    #[must_use]
+    pub fn with_token_endpoint(self, endpoint: Option<TokenEndpoint>) -> Self {
+        Self { token_endpoint: endpoint, ..self }
+    }
+
+    /// What hands out tokens, if anything does.
+    pub fn token_endpoint(&self) -> Option<&TokenEndpoint> {
+        self.token_endpoint.as_ref()
     }
 
     /// The same, to what `policy` grants.

@@ -10,7 +10,7 @@ use crate::{
     Access, Challenges,
     authn::{
         Authenticators, CertificateNames, InvalidPattern, TokenSource,
-        bearer::{self, IdentityTokens, KeyFileError, ProviderError, RegistryTokens},
+        bearer::{self, IdentityTokens, InvalidUpstream, KeyFileError, ProviderError, RegistryTokens, TokenEndpoint},
     },
     authz::Policy,
 };
@@ -36,6 +36,9 @@ pub enum OpenError {
     /// A provider of identity tokens cannot be used.
     #[error("open http.auth.bearer.oidc")]
     Provider(#[source] ProviderError),
+    /// The token service that is asked for clients cannot be asked.
+    #[error("open http.auth.bearer.upstreamTokenEndpoint")]
+    Upstream(#[source] InvalidUpstream),
     /// The rules of who may do what.
     #[error("compile the rules: {}", one_line(.problems))]
     Rules {
@@ -61,13 +64,15 @@ impl Access {
     /// A file that the configuration names cannot be used.
     pub async fn open(config: &Config, _surroundings: &Surroundings) -> Result<Self, OpenError> {
         let http = &config.http;
-        let authenticators = Authenticators { tokens: tokens(config)?, certificates: certificates(http)?, ..Authenticators::default() };
+        let bearer = BearerTokens::open(config)?;
+        let authenticators = Authenticators { tokens: bearer.sources, certificates: certificates(http)?, ..Authenticators::default() };
         let challenges = Challenges::configured(http, !authenticators.passwords.is_empty());
         let policy = match &http.access_control {
             Some(written) => Policy::compile(written).map_err(|problems| OpenError::Rules { problems })?,
             None => Policy::without_rules(http.auth.is_on(http.tls.as_ref())),
         };
-        Ok(Self::new(authenticators).governed(policy).challenging(challenges))
+        let access = Self::new(authenticators).governed(policy).challenging(challenges);
+        Ok(access.with_token_endpoint(bearer.endpoint))
     }
 }
 
@@ -78,15 +83,25 @@ fn certificates(http: &Http) -> Result<Option<CertificateNames>, InvalidPattern>
     asked_for.then(|| CertificateNames::new(&settings)).transpose()
 }
 
-fn tokens(config: &Config) -> Result<Vec<Box<dyn TokenSource>>, OpenError> {
-    let Some(bearer) = &config.http.auth.bearer else { return Ok(Vec::new()) };
-    let mut sources: Vec<Box<dyn TokenSource>> = Vec::new();
-    let identities = IdentityTokens::open(bearer).map_err(OpenError::Provider)?;
-    if !identities.is_empty() {
-        sources.push(Box::new(identities));
+/// What knows of tokens.
+#[derive(Default)]
+struct BearerTokens {
+    sources: Vec<Box<dyn TokenSource>>,
+    endpoint: Option<TokenEndpoint>,
+}
+
+impl BearerTokens {
+    fn open(config: &Config) -> Result<Self, OpenError> {
+        let Some(bearer) = &config.http.auth.bearer else { return Ok(Self::default()) };
+        let mut sources: Vec<Box<dyn TokenSource>> = Vec::new();
+        let identities = IdentityTokens::open(bearer).map_err(OpenError::Provider)?;
+        let endpoint = TokenEndpoint::open(&config.http.auth, &identities).map_err(OpenError::Upstream)?;
+        if !identities.is_empty() {
+            sources.push(Box::new(identities));
+        }
+        if let Some(tokens) = RegistryTokens::open(bearer).map_err(OpenError::Keys)? {
+            sources.push(Box::new(tokens));
+        }
+        Ok(Self { sources, endpoint })
     }
-    if let Some(tokens) = RegistryTokens::open(bearer).map_err(OpenError::Keys)? {
-        sources.push(Box::new(tokens));
-    }
-    Ok(sources)
 }

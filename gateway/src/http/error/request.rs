@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::http::{HeaderValue, Method, StatusCode, header};
 use zot_auth::{authn::Rejected, rate::TooManyRequests};
-use zot_contract::Error;
+use zot_contract::{BoxError, Error};
 use zot_oci::{ErrorCode, InvalidDigest, MediaType, RangeError, media_types};
 
 use super::{Refusal, seconds};
@@ -60,6 +60,17 @@ impl Refusal {
             .detail("reason", format_args!("manifest is larger than {bytes_max} bytes"))
     }
 
+    /// A form larger than the limit.
+    pub(crate) fn form_too_large(bytes_max: u64) -> Self {
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, ErrorCode::SizeInvalid)
+            .detail("reason", format_args!("form is larger than {bytes_max} bytes"))
+    }
+
+    /// Somebody who is needed to tell whether a proof is good cannot be asked.
+    pub(crate) fn authentication_unavailable(what: &'static str, source: BoxError) -> Self {
+        Error::Unavailable { what, retry_after: AUTHENTICATION_RETRY_AFTER, source }.into()
+    }
+
     /// A manifest of a type that is not accepted.
     pub(crate) fn manifest_type(media_type: &str) -> Self {
         let reason = if DOCKER.iter().any(|docker| docker.as_str() == media_type) {
@@ -84,7 +95,7 @@ impl From<Rejected> for Refusal {
             Rejected::Invalid(_) | Rejected::Wrong => {
                 Self::new(StatusCode::UNAUTHORIZED, ErrorCode::Unauthorized).detail("reason", rejected)
             }
-            Rejected::Unavailable { what, source } => Error::Unavailable { what, retry_after: AUTHENTICATION_RETRY_AFTER, source }.into(),
+            Rejected::Unavailable { what, source } => Self::authentication_unavailable(what, source),
         }
     }
 }

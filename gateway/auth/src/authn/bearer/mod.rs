@@ -1,6 +1,7 @@
 //! Tokens that another party has issued: what they claim, and who vouches for it.
 
 mod claims;
+mod endpoint;
 mod granted;
 mod jwt;
 mod key;
@@ -12,6 +13,7 @@ use zot_config::{Config, KeyPath, Problem};
 use zot_runtime::telemetry::chain;
 
 pub use self::{
+    endpoint::{Exchange, FormOrOther, InvalidUpstream, TokenEndpoint, Upstream, UpstreamError},
     key::InvalidKey,
     key_file::KeyFileError,
     oidc::{Identified, IdentityTokens, InvalidExpression, ProviderError, Unidentified},

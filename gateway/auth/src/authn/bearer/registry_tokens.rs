@@ -19,7 +19,8 @@ use crate::{
 #[derive(Debug)]
 pub struct RegistryTokens {
     keys: KeyFile,
-    service: String,
+    /// Who tokens may be for: this registry, by its names here and at the token service that it asks for its clients.
+    services: Vec<String>,
     issuer: Option<String>,
 }
 
@@ -30,14 +31,16 @@ impl RegistryTokens {
     /// The file with the keys cannot be used.
     pub fn open(bearer: &Bearer) -> Result<Option<Self>, KeyFileError> {
         let (Some(cert), Some(service), Some(_)) = (&bearer.cert, &bearer.service, &bearer.realm) else { return Ok(None) };
-        Ok(Some(Self { keys: KeyFile::open(cert)?, service: service.clone(), issuer: bearer.issuer.clone() }))
+        let upstream = bearer.upstream_token_endpoint.as_ref().map(|endpoint| endpoint.service.clone());
+        let services = [service.clone()].into_iter().chain(upstream).collect();
+        Ok(Some(Self { keys: KeyFile::open(cert)?, services, issuer: bearer.issuer.clone() }))
     }
 
     async fn verify(&self, token: &str) -> Result<Claims, InvalidToken> {
         let token = Jwt::parse(token)?;
         let claims = token.verify(&*self.keys.keys().await)?;
         claims.check_times(now())?;
-        claims.check_audience([self.service.as_str()])?;
+        claims.check_audience(self.services.iter().map(String::as_str))?;
         if let Some(issuer) = &self.issuer {
             claims.check_issuer(issuer)?;
         }
@@ -51,7 +54,7 @@ impl TokenSource for RegistryTokens {
         match self.verify(token.reveal()).await {
             Ok(claims) => Verdict::Proved(proof(&claims)),
             Err(reason) => {
-                tracing::debug!(service = self.service, %reason, "a registry token was refused");
+                tracing::debug!(%reason, "a registry token was refused");
                 Verdict::Wrong
             }
         }

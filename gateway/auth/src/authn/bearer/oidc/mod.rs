@@ -27,8 +27,8 @@ use crate::{
 pub use self::mapping::InvalidExpression;
 
 /// Knows the identity tokens of the configured providers.
-#[derive(Debug)]
-pub struct IdentityTokens(Vec<Provider>);
+#[derive(Debug, Clone)]
+pub struct IdentityTokens(Arc<[Provider]>);
 
 /// A token that is somebody's identity.
 #[derive(Debug, Clone)]
