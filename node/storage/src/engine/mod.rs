@@ -8,6 +8,7 @@ mod content;
 mod handover;
 mod manifests;
 mod open_uploads;
+mod places;
 mod publish;
 #[cfg(test)]
 mod tests;

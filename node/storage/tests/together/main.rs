@@ -7,6 +7,7 @@ mod faults;
 mod layouts;
 mod links;
 mod manifests;
+mod places;
 mod round_robin;
 mod steps;
 mod uploads;
