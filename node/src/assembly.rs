@@ -6,16 +6,20 @@ use std::{
     time::Duration,
 };
 
-use zot_config::Config;
+use zot_config::{Config, storage::Store};
 use zot_contract::Registry;
 use zot_runtime::{schedule::Roles, tasks::Tasks};
-use zot_storage::{Progress, Rebuilt};
+use zot_storage::{Engine, Progress, Rebuilt};
 
 use crate::{
     Ownership, jobs,
     routed::Routed,
     stores::{self, OpenError, Opened, Services},
 };
+
+/// For how long a link to a blob is good that a client was given (`redirectBlobURL`), as with zot. It is looked at when a request begins, so that
+/// this bounds no transfer; a client that is cut off may use it again.
+const LINK_VALID_FOR: Duration = Duration::from_secs(20 * 60);
 
 /// The open stores of a configuration, as one registry.
 #[derive(Debug)]
@@ -29,15 +33,15 @@ impl Node {
     pub async fn open(config: &Config, ownership: Option<&Ownership>, progress: Progress<'_>) -> Result<Self, OpenError> {
         let services = Services::open(config)?;
         let default = stores::open(config, &config.storage.default, &services, ownership, progress).await?;
-        let (registry, mut stores) = (default.engine.clone(), vec![default]);
+        let (registry, mut stores) = (serving(&default, &config.storage.default), vec![default]);
         let mut routes = BTreeMap::new();
         for (route, store) in &config.storage.sub_paths {
             // Routes with the same place share one store.
             let engine = match stores.iter().find(|open| open.is_of(store)) {
-                Some(open) => open.engine.clone(),
+                Some(open) => serving(open, store),
                 None => {
                     let opened = stores::open(config, store, &services, ownership, progress).await?;
-                    let engine = opened.engine.clone();
+                    let engine = serving(&opened, store);
                     stores.push(opened);
                     engine
                 }
@@ -68,6 +72,11 @@ impl Node {
         let closing = self.stores.iter().map(|store| store.engine.close(within));
         futures::future::try_join_all(closing).await.map(drop)
     }
+}
+
+/// The engine of a store as its section has it used.
+fn serving(opened: &Opened, store: &Store) -> Engine {
+    opened.engine.clone().with_links(store.redirect_blob_url.then_some(LINK_VALID_FOR))
 }
 
 /// Throws the metadata of every store away and reads it anew from the image layouts. Says what was found at each place.

@@ -38,7 +38,7 @@ impl ReapUploads {
     async fn reap(&self, store: &Opened) -> zot_storage::Result<usize> {
         let given_up = store.engine.reap_uploads(self.expiry).await?;
         let orphaned = match &store.orphans {
-            Some(orphans) => orphans.remove(self.expiry).await?,
+            Some(orphans) => orphans.remove(&store.engine, self.expiry).await?,
             None => 0,
         };
         Ok(given_up + orphaned)

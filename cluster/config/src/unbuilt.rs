@@ -29,12 +29,10 @@ enum Asks {
 const UNBUILT: &[(&str, Asks, &str)] = &[
     ("storage.storageDriver", Asks::IfNamed(&["gcs", "azure"]), "this storage driver"),
     ("storage.cacheDriver", Asks::IfNamed(&["redis"]), "metadata in Redis"),
-    ("storage.redirectBlobURL", Asks::IfTrue, "sending clients to the remote store"),
     ("storage.maxRepos", Asks::IfNotEmpty, "a quota of repositories"),
     ("storage.retention.policies", Asks::IfNotEmpty, "retention"),
     ("storage.subPaths.*.storageDriver", Asks::IfNamed(&["gcs", "azure"]), "this storage driver"),
     ("storage.subPaths.*.cacheDriver", Asks::IfNamed(&["redis"]), "metadata in Redis"),
-    ("storage.subPaths.*.redirectBlobURL", Asks::IfTrue, "sending clients to the remote store"),
     ("storage.subPaths.*.retention.policies", Asks::IfNotEmpty, "retention"),
     ("http.auth.failDelay", Asks::IfNotEmpty, "authentication"),
     ("http.auth.htpasswd", Asks::Always, "authentication"),

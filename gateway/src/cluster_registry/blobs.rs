@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use zot_cluster::Storage;
-use zot_contract::{BlobBody, BlobInfo, Blobs, Context, Error, Result};
+use zot_contract::{BlobBody, BlobInfo, Blobs, Context, Error, Fetched, Result};
 use zot_oci::{ByteRange, Digest, RepositoryName};
 
 use super::{
@@ -23,6 +23,16 @@ impl Blobs for ClusterRegistry {
         let (body, node) = self.read_of(cx, repository, digest, range).await?;
         let wanted = Wanted { cx: cx.clone(), repository: repository.clone(), digest: *digest, range };
         Ok(continued(self.clone(), wanted, body, node))
+    }
+
+    async fn fetch_blob(&self, cx: &Context, repository: &RepositoryName, digest: &Digest) -> Result<Fetched> {
+        let fetch = |node: Arc<Remote>, cx: Context| async move { Ok((node.fetch_blob(&cx, repository, digest).await?, node)) };
+        let (body, node) = match self.ask(cx, repository, fetch).await? {
+            (Fetched::Here(body), node) => (body, node),
+            (elsewhere, _) => return Ok(elsewhere),
+        };
+        let wanted = Wanted { cx: cx.clone(), repository: repository.clone(), digest: *digest, range: None };
+        Ok(Fetched::Here(continued(self.clone(), wanted, body, node)))
     }
 
     /// With local storage the bytes of another member are out of reach: whoever asked uploads what is not there yet.

@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc};
 
 use parking_lot::Mutex;
 use zot_contract::{
-    BlobBody, BlobInfo, Blobs, Catalog, Chunk, Collisions, Context, Error, FoundUser, ManifestInfo, ManifestPush, Manifests, Page,
+    BlobBody, BlobInfo, Blobs, Catalog, Chunk, Collisions, Context, Error, Fetched, FoundUser, ManifestInfo, ManifestPush, Manifests, Page,
     PageRequest, PushedManifest, Referrers, Registry, Result, Revision, StoredManifest, UploadId, UploadStatus, Uploads, UserName,
     UserRecord, Users,
 };
@@ -63,6 +63,10 @@ impl Blobs for Recording {
 
     async fn read_blob(&self, cx: &Context, repository: &RepositoryName, digest: &Digest, range: Option<ByteRange>) -> Result<BlobBody> {
         self.of(cx).read_blob(cx, repository, digest, range).await
+    }
+
+    async fn fetch_blob(&self, cx: &Context, repository: &RepositoryName, digest: &Digest) -> Result<Fetched> {
+        self.of(cx).fetch_blob(cx, repository, digest).await
     }
 
     async fn mount_blob(&self, cx: &Context, repository: &RepositoryName, digest: &Digest, from: Option<&RepositoryName>) -> Result<bool> {

@@ -9,7 +9,7 @@ use std::{fmt, sync::Arc, time::Duration};
 use tokio::sync::watch;
 use zot_cluster::{Member, NodeId, Placement, Storage};
 use zot_contract::{
-    BlobBody, BlobInfo, Blobs, Catalog, Chunk, Collisions, Context, Error, FoundUser, ManifestInfo, ManifestPush, Manifests, Page,
+    BlobBody, BlobInfo, Blobs, Catalog, Chunk, Collisions, Context, Error, Fetched, FoundUser, ManifestInfo, ManifestPush, Manifests, Page,
     PageRequest, PushedManifest, Referrers, Registry, Result, Revision, StoredManifest, UploadId, UploadStatus, Uploads, UserName,
     UserRecord, Users,
 };
@@ -81,6 +81,10 @@ impl Blobs for Owned {
 
     async fn read_blob(&self, cx: &Context, repository: &RepositoryName, digest: &Digest, range: Option<ByteRange>) -> Result<BlobBody> {
         self.of(cx, repository, Body::Absent)?.read_blob(cx, repository, digest, range).await
+    }
+
+    async fn fetch_blob(&self, cx: &Context, repository: &RepositoryName, digest: &Digest) -> Result<Fetched> {
+        self.of(cx, repository, Body::Absent)?.fetch_blob(cx, repository, digest).await
     }
 
     async fn mount_blob(&self, cx: &Context, repository: &RepositoryName, digest: &Digest, from: Option<&RepositoryName>) -> Result<bool> {

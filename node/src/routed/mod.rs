@@ -5,8 +5,8 @@ mod catalog;
 use std::collections::BTreeMap;
 
 use zot_contract::{
-    BlobBody, BlobInfo, Blobs, Chunk, Collisions, Context, FoundUser, ManifestInfo, ManifestPush, Manifests, PushedManifest, Result,
-    Revision, StoredManifest, UploadId, UploadStatus, Uploads, UserName, UserRecord, Users,
+    BlobBody, BlobInfo, Blobs, Chunk, Collisions, Context, Fetched, FoundUser, ManifestInfo, ManifestPush, Manifests, PushedManifest,
+    Result, Revision, StoredManifest, UploadId, UploadStatus, Uploads, UserName, UserRecord, Users,
 };
 use zot_oci::{Algorithm, ByteRange, Digest, Reference, RepositoryName};
 use zot_storage::Engine;
@@ -45,6 +45,10 @@ impl Blobs for Routed {
 
     async fn read_blob(&self, cx: &Context, repository: &RepositoryName, digest: &Digest, range: Option<ByteRange>) -> Result<BlobBody> {
         self.store(repository).read_blob(cx, repository, digest, range).await
+    }
+
+    async fn fetch_blob(&self, cx: &Context, repository: &RepositoryName, digest: &Digest) -> Result<Fetched> {
+        self.store(repository).fetch_blob(cx, repository, digest).await
     }
 
     async fn mount_blob(&self, cx: &Context, repository: &RepositoryName, digest: &Digest, from: Option<&RepositoryName>) -> Result<bool> {

@@ -1,18 +1,26 @@
 //! A store in services that several nodes reach: bytes in S3, rows in DynamoDB, uploads in Redis. What the configuration gives no service for
 //! is kept on the local disk, and then serves this process only.
 
-use std::{collections::HashSet, fs, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    collections::HashSet,
+    fs,
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
+use parking_lot::Mutex;
 use zot_config::{
     Config,
     storage::{CacheDriver, S3, StorageDriver, Store},
 };
+use zot_contract::UploadId;
 use zot_dynamodb::DynamoMetadata;
 use zot_redis::Connection;
 use zot_redis_sessions::RedisSessions;
 use zot_s3::{Limits, S3Blobs};
 use zot_storage::{
-    Progress, Rebuilt, Shared,
+    Engine, Progress, Rebuilt, Shared,
     blobs::{BlobStore, CachedBlobs},
     metadata::{
         Metadata,
@@ -29,13 +37,29 @@ use crate::Ownership;
 pub(crate) struct Orphans {
     blobs: S3Blobs,
     sessions: Arc<dyn Sessions>,
+    /// When all rows were last read for it.
+    rows_read: Mutex<Option<Instant>>,
 }
 
 impl Orphans {
-    /// Removes what is older than `age`. Returns of how many uploads it was.
-    pub(crate) async fn remove(&self, age: Duration) -> zot_storage::Result<usize> {
+    /// Removes what is older than `age` and not in `engine`. Returns of how many uploads it was.
+    pub(crate) async fn remove(&self, engine: &Engine, age: Duration) -> zot_storage::Result<usize> {
         let known: HashSet<_> = self.sessions.list().await?.into_iter().map(|(upload, _)| upload).collect();
-        self.blobs.reap(age, |upload| known.contains(&upload)).await
+        let left = self.blobs.reap(age, |upload| known.contains(&upload)).await?;
+        Ok(left + self.remove_placed(engine, age, &known).await?)
+    }
+
+    /// Removes blobs that an upload has become and that no row speaks of, once per `age`: all rows are read for that.
+    async fn remove_placed(&self, engine: &Engine, age: Duration, known: &HashSet<UploadId>) -> zot_storage::Result<usize> {
+        let now = Instant::now();
+        if self.rows_read.lock().is_some_and(|last| now.duration_since(last) < age) {
+            return Ok(0);
+        }
+        let placed = self.blobs.placed(age).await?.into_iter();
+        let left = placed.filter(|placed| placed.upload.is_some_and(|upload| !known.contains(&upload))).map(|placed| placed.place);
+        let removed = engine.reap_places(left.collect::<Vec<_>>()).await?;
+        *self.rows_read.lock() = Some(now);
+        Ok(removed)
     }
 }
 
@@ -65,7 +89,7 @@ pub(super) async fn open(
     let (engine, found) = shared.open(progress).await?;
     let place = place(store);
     adopted(&place, found);
-    Ok(Opened { engine, place, orphans: Some(Orphans { blobs: bucket, sessions }), guard: None })
+    Ok(Opened { engine, place, orphans: Some(Orphans { blobs: bucket, sessions, rows_read: Mutex::default() }), guard: None })
 }
 
 /// Throws the rows away, but those of users; opening the store reads the image layouts anew.

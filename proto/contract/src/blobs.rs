@@ -4,7 +4,7 @@ use bytes::Bytes;
 use futures::stream::BoxStream;
 use zot_oci::{ByteRange, Digest, RepositoryName};
 
-use crate::{Context, Error, Result};
+use crate::{BlobUrl, Context, Error, Result};
 
 /// Reads, mounts and deletes blobs.
 ///
@@ -21,6 +21,11 @@ pub trait Blobs: Send + Sync {
     ///
     /// `range` must lie within the blob: resolve it against [`Blobs::stat_blob`] first.
     async fn read_blob(&self, cx: &Context, repository: &RepositoryName, digest: &Digest, range: Option<ByteRange>) -> Result<BlobBody>;
+
+    /// Reads a whole blob, or tells where whoever wants it can read it without this registry's help.
+    async fn fetch_blob(&self, cx: &Context, repository: &RepositoryName, digest: &Digest) -> Result<Fetched> {
+        self.read_blob(cx, repository, digest, None).await.map(Fetched::Here)
+    }
 
     /// Makes a blob of the repository `from`, or of whatever repository has it, a blob of `repository` too.
     ///
@@ -48,6 +53,15 @@ pub struct BlobBody {
     pub size: u64,
     /// The bytes asked for.
     pub stream: BlobStream,
+}
+
+/// A whole blob, or where it is.
+#[derive(Debug)]
+pub enum Fetched {
+    /// The blob.
+    Here(BlobBody),
+    /// Where it can be read.
+    Elsewhere(BlobUrl),
 }
 
 impl std::fmt::Debug for BlobBody {

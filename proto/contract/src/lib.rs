@@ -12,6 +12,7 @@
 //!   that say nothing of views, clients among them, never see it.
 //! - **Linearizable.** A change is visible to every call that starts after it returned.
 
+mod blob_url;
 mod blobs;
 mod catalog;
 mod context;
@@ -26,7 +27,8 @@ mod users;
 
 use std::fmt::Debug;
 
-pub use blobs::{BlobBody, BlobInfo, BlobStream, Blobs};
+pub use blob_url::{BlobUrl, InvalidBlobUrl};
+pub use blobs::{BlobBody, BlobInfo, BlobStream, Blobs, Fetched};
 pub use catalog::{Catalog, PAGE_ENTRIES_MAX, Page, PageRequest, Referrers};
 pub use context::{Context, InvalidTraceParent, RequestId, Routed, SealedClaim, Subject, TraceParent};
 pub use error::{BoxError, Error, Result};

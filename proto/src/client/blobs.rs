@@ -4,12 +4,12 @@ use bytes::Bytes;
 use futures::{StreamExt as _, stream};
 use tokio::time::timeout;
 use tonic::Streaming;
-use zot_contract::{BlobBody, BlobInfo, Blobs, Context, Error, Result};
+use zot_contract::{BlobBody, BlobInfo, Blobs, Context, Error, Fetched, Result};
 use zot_oci::{ByteRange, Digest, RepositoryName};
 
 use super::{READ_IDLE_MAX, RemoteRegistry};
 use crate::{
-    convert::Malformed,
+    convert::{Malformed, parse},
     status,
     v1::{self, read_blob_response::Part},
 };
@@ -27,19 +27,36 @@ impl Blobs for RemoteRegistry {
             repository: repository.to_string(),
             digest: digest.to_string(),
             range: range.map(Into::into),
+            elsewhere: false,
+        };
+        if let Some(answer) = self.lanes.read_blob(&message).await {
+            return match answer? {
+                Fetched::Here(body) => Ok(body),
+                Fetched::Elsewhere(_) => Err(Malformed::Order { expected: "the header of a blob" }.into()),
+            };
+        }
+        match self.begin(message).await? {
+            (Some(Part::Header(v1::ReadBlobHeader { size })), parts) => Ok(body(size, range.map_or(size, ByteRange::length), parts)),
+            _ => Err(Malformed::Order { expected: "the header of a blob" }.into()),
+        }
+    }
+
+    async fn fetch_blob(&self, cx: &Context, repository: &RepositoryName, digest: &Digest) -> Result<Fetched> {
+        let message = v1::ReadBlobRequest {
+            context: Some(cx.into()),
+            repository: repository.to_string(),
+            digest: digest.to_string(),
+            range: None,
+            elsewhere: true,
         };
         if let Some(answer) = self.lanes.read_blob(&message).await {
             return answer;
         }
-        let mut client = self.blob_streams();
-        let call = timeout(READ_IDLE_MAX, client.read_blob(message)).await;
-        let answer = call.map_err(|_| status::overdue(READ_IDLE_MAX))?.map_err(|refusal| status::error(&refusal))?;
-        let mut parts = answer.into_inner();
-        let Some(Part::Header(v1::ReadBlobHeader { size })) = next(&mut parts).await? else {
-            return Err(Malformed::Order { expected: "the header of a blob" }.into());
-        };
-        let missing = range.map_or(size, ByteRange::length);
-        Ok(BlobBody { size, stream: stream::try_unfold((parts, missing), piece).boxed() })
+        match self.begin(message).await? {
+            (Some(Part::Header(v1::ReadBlobHeader { size })), parts) => Ok(Fetched::Here(body(size, size, parts))),
+            (Some(Part::Elsewhere(v1::BlobElsewhere { url })), _) => Ok(Fetched::Elsewhere(parse("URL of a blob", &url)?)),
+            _ => Err(Malformed::Order { expected: "the header of a blob, or where it is" }.into()),
+        }
     }
 
     async fn mount_blob(&self, cx: &Context, repository: &RepositoryName, digest: &Digest, from: Option<&RepositoryName>) -> Result<bool> {
@@ -60,6 +77,22 @@ impl Blobs for RemoteRegistry {
 
 type Parts = Streaming<v1::ReadBlobResponse>;
 
+impl RemoteRegistry {
+    /// Asks for a blob. The first part of the answer, and those to come.
+    async fn begin(&self, message: v1::ReadBlobRequest) -> Result<(Option<Part>, Parts)> {
+        let mut client = self.blob_streams();
+        let call = timeout(READ_IDLE_MAX, client.read_blob(message)).await;
+        let answer = call.map_err(|_| status::overdue(READ_IDLE_MAX))?.map_err(|refusal| status::error(&refusal))?;
+        let mut parts = answer.into_inner();
+        Ok((next(&mut parts).await?, parts))
+    }
+}
+
+/// A blob of `size` bytes, of which `missing` are to come.
+fn body(size: u64, missing: u64, parts: Parts) -> BlobBody {
+    BlobBody { size, stream: stream::try_unfold((parts, missing), piece).boxed() }
+}
+
 /// The next part, or nothing at the end of the stream.
 async fn next(parts: &mut Parts) -> Result<Option<Part>> {
     let message = timeout(READ_IDLE_MAX, parts.message()).await.map_err(|_| status::overdue(READ_IDLE_MAX))?;
@@ -77,7 +110,7 @@ async fn piece((mut parts, missing): (Parts, u64)) -> Result<Option<(Bytes, (Par
             let missing = missing.checked_sub(data.len() as u64).ok_or_else(|| Error::internal("more came than was asked for"))?;
             Ok(Some((data, (parts, missing))))
         }
-        Some(Part::Header(_)) => Err(Malformed::Order { expected: "data" }.into()),
+        Some(Part::Header(_) | Part::Elsewhere(_)) => Err(Malformed::Order { expected: "data" }.into()),
         None if missing == 0 => Ok(None),
         None => Err(status::broke_off()),
     }

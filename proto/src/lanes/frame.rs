@@ -25,6 +25,8 @@ pub(super) enum Kind {
     Refused = 5,
     /// Nothing yet, but somebody is there.
     Alive = 6,
+    /// A `BlobElsewhere`: where the blob is, for who asked whether it is elsewhere.
+    Elsewhere = 7,
 }
 
 /// The beginning of a frame.
@@ -59,7 +61,7 @@ impl Header {
 
 impl Kind {
     fn of(byte: u8) -> Result<Self, NoFrame> {
-        let all = [Self::Request, Self::Header, Self::Data, Self::End, Self::Refused, Self::Alive];
+        let all = [Self::Request, Self::Header, Self::Data, Self::End, Self::Refused, Self::Alive, Self::Elsewhere];
         all.into_iter().find(|kind| *kind as u8 == byte).ok_or(NoFrame::Kind(byte))
     }
 

@@ -2,8 +2,8 @@
 //! every few of them, which costs more than everything else that a pull does.
 //!
 //! A lane begins with [`MAGIC`] from both ends, which is no beginning of HTTP/2, so that both share one port and its certificates. Then it
-//! carries one transfer after the other in [frames](frame): a request; the header of the blob, its data, and an end, or a refusal with the very
-//! details that gRPC would carry. One transfer at a time: who does not read on holds up nobody else, and what is in flight is what the system
+//! carries one transfer after the other in [frames](frame): a request; the header of the blob, its data, and an end, or where
+//! the blob is, or a refusal with the very details that gRPC would carry. One transfer at a time: who does not read on holds up nobody else, and what is in flight is what the system
 //! keeps for one connection.
 //!
 //! A lane has no pings. While whoever serves waits for its disk, it says that it is [alive](frame::Kind::Alive); whoever reads takes silence

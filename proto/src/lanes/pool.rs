@@ -9,7 +9,7 @@ use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
     time::{Instant, timeout},
 };
-use zot_contract::{BlobBody, Error, Result};
+use zot_contract::{Error, Fetched, Result};
 
 use super::{
     RESTS_MAX, SILENCE_MAX,
@@ -56,8 +56,8 @@ impl Lanes {
         Self(Arc::new(Inner { destination, free, resting: Mutex::default(), avoided: Mutex::default() }))
     }
 
-    /// The blob, by a lane; nothing if there is none to be had, and gRPC is to be asked.
-    pub(crate) async fn read_blob(&self, asked: &v1::ReadBlobRequest) -> Option<Result<BlobBody>> {
+    /// The blob, or where it is, by a lane; nothing if there is none to be had, and gRPC is to be asked.
+    pub(crate) async fn read_blob(&self, asked: &v1::ReadBlobRequest) -> Option<Result<Fetched>> {
         if self.is_avoided() {
             return None;
         }

@@ -5,7 +5,7 @@ use std::io;
 use bytes::Bytes;
 use futures::{StreamExt as _, stream};
 use tokio::time::timeout;
-use zot_contract::{BlobBody, Error, Result};
+use zot_contract::{BlobBody, Error, Fetched, Result};
 use zot_oci::ByteRange;
 
 use super::{
@@ -13,12 +13,16 @@ use super::{
     frame::{Header, Kind},
     pool::{Lane, Lanes},
 };
-use crate::{client::READ_IDLE_MAX, convert::Malformed, status, v1};
+use crate::{
+    client::READ_IDLE_MAX,
+    convert::{Malformed, parse},
+    status, v1,
+};
 
 /// What became of asking on a lane.
 pub(super) enum Attempt {
     /// The other end answered, or should have.
-    Answered(Result<BlobBody>),
+    Answered(Result<Fetched>),
     /// The lane ended before an answer.
     Closed(io::Error),
 }
@@ -56,8 +60,8 @@ pub(super) async fn answered(mut lane: Lane, range: Option<v1::ByteRange>, lanes
 }
 
 impl Reading {
-    /// The blob, once its header is there.
-    async fn open(mut self, range: Option<v1::ByteRange>) -> Result<BlobBody> {
+    /// The blob, once its header is there, or where it is.
+    async fn open(mut self, range: Option<v1::ByteRange>) -> Result<Fetched> {
         let range = range.map(ByteRange::try_from).transpose()?;
         match self.header().await? {
             Header { kind: Kind::Header, length } => {
@@ -65,7 +69,13 @@ impl Reading {
                 let v1::ReadBlobHeader { size } = decoded(header)?;
                 self.missing = range.map_or(size, ByteRange::length);
                 let rest = if self.missing == 0 { self.end().await.map(|()| None)? } else { Some(self) };
-                Ok(BlobBody { size, stream: stream::try_unfold(rest, piece).boxed() })
+                Ok(Fetched::Here(BlobBody { size, stream: stream::try_unfold(rest, piece).boxed() }))
+            }
+            Header { kind: Kind::Elsewhere, length } => {
+                let message = within(self.lane.inbound.message(length)).await?;
+                let v1::BlobElsewhere { url } = decoded(message)?;
+                self.lanes.rest(self.lane);
+                Ok(Fetched::Elsewhere(parse("URL of a blob", &url)?))
             }
             header => Err(self.refused(header, "the header of a blob").await),
         }

@@ -7,7 +7,7 @@ use futures::{FutureExt as _, StreamExt as _};
 use prost::Message as _;
 use tokio::{sync::mpsc, task::JoinSet, time::timeout};
 use tokio_util::sync::CancellationToken;
-use zot_contract::{BlobBody, BlobStream, Context, Registry};
+use zot_contract::{BlobBody, BlobStream, Context, Fetched, Registry};
 use zot_oci::{ByteRange, Digest, RepositoryName};
 
 use super::{
@@ -57,6 +57,8 @@ struct Asked {
     repository: RepositoryName,
     digest: Digest,
     range: Option<ByteRange>,
+    /// Whether the answer may be where the blob is.
+    elsewhere: bool,
 }
 
 impl Served {
@@ -103,15 +105,26 @@ impl Served {
     }
 
     async fn answer(&mut self, asked: Asked) -> io::Result<()> {
-        let registry = Arc::clone(&self.registry);
-        let read = async move { registry.read_blob(&asked.cx, &asked.repository, &asked.digest, asked.range).await };
-        let BlobBody { size, stream } = match self.alive_while(read).await? {
-            Ok(body) => body,
-            Err(error) => return self.refuse(&refusal(&error), BytesMut::new()).await,
+        let (registry, range) = (Arc::clone(&self.registry), asked.range);
+        let fetch = async move {
+            let Asked { cx, repository, digest, range, elsewhere } = &asked;
+            if *elsewhere && range.is_none() {
+                registry.fetch_blob(cx, repository, digest).await
+            } else {
+                registry.read_blob(cx, repository, digest, *range).await.map(Fetched::Here)
+            }
         };
         let mut head = BytesMut::new();
+        let BlobBody { size, stream } = match self.alive_while(fetch).await? {
+            Ok(Fetched::Here(body)) => body,
+            Ok(Fetched::Elsewhere(url)) => {
+                Kind::Elsewhere.put_message(&v1::BlobElsewhere { url: url.as_str().to_owned() }, &mut head);
+                return self.inbound.write(head).await;
+            }
+            Err(error) => return self.refuse(&refusal(&error), head).await,
+        };
         Kind::Header.put_message(&v1::ReadBlobHeader { size }, &mut head);
-        self.send(stream, head, asked.range.map_or(size, ByteRange::length)).await
+        self.send(stream, head, range.map_or(size, ByteRange::length)).await
     }
 
     /// Sends `head`, and as many bytes as were announced.
@@ -196,5 +209,6 @@ fn asked(request: Bytes) -> Result<Asked, Malformed> {
         repository: parse("repository", &asked.repository)?,
         digest: parse("digest", &asked.digest)?,
         range: asked.range.map(TryInto::try_into).transpose()?,
+        elsewhere: asked.elsewhere,
     })
 }

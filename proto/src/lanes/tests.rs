@@ -19,7 +19,7 @@ use tokio::{
     time::{Instant, sleep},
 };
 use tokio_util::sync::CancellationToken;
-use zot_contract::{Context, Error, MemoryRegistry, Registry, Result, suite::Client};
+use zot_contract::{BlobBody, Context, Error, Fetched, MemoryRegistry, Registry, Result, suite::Client};
 use zot_oci::Digest;
 
 use super::{
@@ -107,11 +107,18 @@ impl Far {
 
 fn question() -> v1::ReadBlobRequest {
     let context = Some((&Context::internal()).into());
-    v1::ReadBlobRequest { context, repository: "a".to_owned(), digest: Digest::sha256(b"").to_string(), range: None }
+    v1::ReadBlobRequest { context, repository: "a".to_owned(), digest: Digest::sha256(b"").to_string(), range: None, elsewhere: false }
+}
+
+fn here(fetched: Fetched) -> BlobBody {
+    match fetched {
+        Fetched::Here(body) => body,
+        Fetched::Elsewhere(url) => panic!("{url:?}"),
+    }
 }
 
 async fn read(lanes: &Lanes) -> Result<Vec<u8>> {
-    let body = lanes.read_blob(&question()).await.expect("a lane")?;
+    let body = here(lanes.read_blob(&question()).await.expect("a lane")?);
     Ok(body.stream.try_collect::<Vec<Bytes>>().await?.concat())
 }
 
@@ -142,7 +149,7 @@ async fn a_node_that_falls_silent_within_a_blob_is_given_up() {
         far.say(Kind::Data, b"abc").await;
         far.closed().await;
     });
-    let mut body = lanes.read_blob(&question()).await.unwrap().unwrap();
+    let mut body = here(lanes.read_blob(&question()).await.unwrap().unwrap());
     assert_eq!((body.size, body.stream.next().await.unwrap().unwrap()), (10, "abc".into()));
     assert_unreachable(&body.stream.next().await.unwrap());
 }
@@ -160,7 +167,7 @@ async fn a_node_that_is_alive_is_waited_for_but_not_for_ever() {
             sleep(Duration::from_secs(1)).await;
         }
     });
-    let body = lanes.read_blob(&question()).await.unwrap().unwrap();
+    let body = here(lanes.read_blob(&question()).await.unwrap().unwrap());
     let start = Instant::now();
     assert_unreachable(&body.stream.try_collect::<Vec<_>>().await);
     assert_eq!(start.elapsed().as_secs(), 60);

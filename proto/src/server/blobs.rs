@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use futures::{StreamExt as _, future, stream};
 use tonic::{Request, Response};
-use zot_contract::{BlobBody, Error};
+use zot_contract::{BlobBody, BlobUrl, Error, Fetched};
 
 use super::{Answers, Served};
 use crate::{
@@ -30,8 +30,15 @@ impl BlobService for Served {
         let (repository, digest) = (parse("repository", &asked.repository)?, parse("digest", &asked.digest)?);
         let cx = required("context", asked.context)?;
         let range = asked.range.map(TryInto::try_into).transpose()?;
-        let body = self.registry.read_blob(&cx, &repository, &digest, range).await.map_err(|error| refusal(&error))?;
-        Ok(Response::new(messages(body)))
+        let fetched = if asked.elsewhere && range.is_none() {
+            self.registry.fetch_blob(&cx, &repository, &digest).await
+        } else {
+            self.registry.read_blob(&cx, &repository, &digest, range).await.map(Fetched::Here)
+        };
+        match fetched.map_err(|error| refusal(&error))? {
+            Fetched::Here(body) => Ok(Response::new(messages(body))),
+            Fetched::Elsewhere(url) => Ok(Response::new(elsewhere(&url))),
+        }
     }
 
     async fn mount_blob(&self, request: Request<v1::MountBlobRequest>) -> Answer<v1::MountBlobResponse> {
@@ -58,6 +65,12 @@ fn messages(body: BlobBody) -> Answers<v1::ReadBlobResponse> {
     let data = body.stream.flat_map(|bytes| stream::iter(pieces(bytes)));
     let parts = stream::once(future::ready(Ok(header))).chain(data);
     parts.map(|part| part.map(|part| v1::ReadBlobResponse { part: Some(part) })).boxed()
+}
+
+/// Where a blob is.
+fn elsewhere(url: &BlobUrl) -> Answers<v1::ReadBlobResponse> {
+    let part = Part::Elsewhere(v1::BlobElsewhere { url: url.as_str().to_owned() });
+    stream::once(future::ready(Ok(v1::ReadBlobResponse { part: Some(part) }))).boxed()
 }
 
 fn pieces(bytes: Result<Bytes, Error>) -> Vec<Result<Part, Refusal>> {

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use zot_contract::{
-    MemoryRegistry,
-    suite::{Fixture, registry_suite},
+    Fetched, MemoryRegistry, Registry,
+    suite::{Client, Fixture, registry_suite},
 };
 use zot_storage::Engine;
 
@@ -27,4 +27,24 @@ async fn the_contract_is_kept_with_a_node_that_knows_no_lanes() {
         Fixture::new(older.remote()).keep(older)
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_registry_whose_blobs_are_elsewhere_keeps_the_contract_over_the_wire() {
+    let elsewhere = || Arc::new(MemoryRegistry::with_blobs_elsewhere("http://elsewhere/"));
+    registry_suite(async || Wire::to(elsewhere()).await.into_fixture()).await;
+}
+
+#[tokio::test]
+async fn where_a_blob_is_comes_over_the_wire() {
+    let wire = Wire::to(Arc::new(MemoryRegistry::with_blobs_elsewhere("https://elsewhere/b?key="))).await;
+    let registry: Arc<dyn Registry> = Arc::new(wire.remote.clone());
+    let client = Client::new(&registry, "a");
+    let digest = client.push_blob("abc").await;
+    match registry.fetch_blob(&client.cx, &client.repository, &digest).await.unwrap() {
+        Fetched::Elsewhere(url) => assert_eq!(url.as_str(), format!("https://elsewhere/b?key={digest}")),
+        Fetched::Here(body) => panic!("{body:?}"),
+    }
+    // Who reads gets bytes, whatever can be fetched elsewhere.
+    assert_eq!(client.read(&digest).await.unwrap(), "abc");
 }

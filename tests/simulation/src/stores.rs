@@ -16,7 +16,7 @@ use zot_oci::ByteRange;
 use zot_storage::{
     BlobAddress, BlobKey, Engine, Error, Result,
     blobs::{BlobStore, MemoryBlobs, Pieces, Staged, Staging},
-    metadata::{Key, MemoryMetadata, Metadata, Outcome, Row, Scan, Transaction},
+    metadata::{Key, Kind, MemoryMetadata, Metadata, Outcome, Row, Scan, Transaction},
     sessions::{MemorySessions, SessionRecord, Sessions},
 };
 
@@ -141,6 +141,10 @@ impl Metadata for Far {
 
     async fn scan(&self, scan: &Scan, limit: usize) -> Result<Vec<(Key, Row)>> {
         self.way.call(self.stores.metadata.scan(scan, limit)).await
+    }
+
+    async fn walk(&self, kind: Kind, after: Option<&Key>) -> Result<(Vec<(Key, Row)>, Option<Key>)> {
+        self.way.call(self.stores.metadata.walk(kind, after)).await
     }
 
     fn changes_max(&self) -> usize {

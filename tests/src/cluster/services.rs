@@ -72,16 +72,25 @@ impl Services {
 }
 
 impl Endpoints {
+    /// The `storageDriver` of a store in S3 that is nobody else's, for a process that is everything.
+    pub fn storage_driver(&self) -> Value {
+        self.storage_driver_at(&unique())
+    }
+
+    fn storage_driver_at(&self, root: &str) -> Value {
+        json!({
+            "name": "s3", "bucket": BUCKET, "region": REGION, "regionendpoint": self.s3, "accesskey": ACCESS_KEY,
+            "secretkey": SECRET_KEY, "forcepathstyle": true, "secure": false, "rootdirectory": format!("/{root}"),
+        })
+    }
+
     /// The part of a configuration that keeps a cluster's content here, apart from that of every other cluster.
     pub(super) fn place(&self) -> Value {
-        let name = format!("c{}", CLUSTERS.fetch_add(1, Ordering::Relaxed));
+        let name = unique();
         let table = |of: &str| format!("{name}-{of}");
         json!({
             "storage": {
-                "storageDriver": {
-                    "name": "s3", "bucket": BUCKET, "region": REGION, "regionendpoint": self.s3, "accesskey": ACCESS_KEY,
-                    "secretkey": SECRET_KEY, "forcepathstyle": true, "secure": false, "rootdirectory": format!("/{name}"),
-                },
+                "storageDriver": self.storage_driver_at(&name),
                 "cacheDriver": {
                     "name": "dynamodb", "endpoint": self.dynamodb, "region": REGION,
                     "cacheTablename": table("blobs"), "repoMetaTablename": table("repositories"), "imageMetaTablename": table("manifests"),
@@ -93,6 +102,11 @@ impl Endpoints {
             "cluster": {"redis": {"url": self.redis, "keyprefix": name}},
         })
     }
+}
+
+/// A name that nothing else in these servers has.
+fn unique() -> String {
+    format!("c{}", CLUSTERS.fetch_add(1, Ordering::Relaxed))
 }
 
 /// What the AWS libraries of the nodes look for.

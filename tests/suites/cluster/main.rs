@@ -5,6 +5,8 @@ mod failover;
 mod lists;
 mod members;
 mod membership;
+mod memory;
+mod redirect;
 mod restart;
 mod start;
 mod tags;

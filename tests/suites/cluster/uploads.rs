@@ -1,7 +1,9 @@
 //! Uploads that outlive those who took their first bytes.
 
-use futures::future::join_all;
-use zot_tests::{Client, content, digest_of};
+use bytes::Bytes;
+use futures::{future::join_all, stream};
+use tokio::sync::oneshot;
+use zot_tests::{Client, Cluster, cluster::Services, content, digest_of, skip::skip, wait};
 
 use crate::start::{repositories, shared, spread, tell};
 
@@ -67,4 +69,64 @@ async fn every_request_of_an_upload_may_meet_another_gateway() {
     for (repository, length) in repositories().into_iter().zip(LENGTHS.into_iter().cycle()) {
         Upload::begin(&front.client(), &repository, length).await.finish(&front.client()).await;
     }
+}
+
+/// Sends a chunk of which the second half comes when `released` says so.
+async fn append_slowly(client: Client, upload: String, released: oneshot::Receiver<()>) -> zot_tests::client::Reply {
+    let half = || Bytes::from(content::bytes(1, 100_000));
+    let second = async move {
+        released.await.ok();
+        Ok(half())
+    };
+    let body = stream::unfold((Some(half()), Some(Box::pin(second))), async |(first, second)| match (first, second) {
+        (Some(first), second) => Some((Ok(first), (None, second))),
+        (None, Some(second)) => Some((second.await, (None, None))),
+        (None, None) => None,
+    });
+    client.patch(&upload).header("content-type", "application/octet-stream").stream(body).await
+}
+
+/// Servers of its own: others have uploads under way in those that all tests share.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_upload_that_redis_forgot_is_unknown_whenever_it_forgot_it() {
+    if let Err(reason) = Services::available() {
+        return skip("uploads::an_upload_that_redis_forgot_is_unknown_whenever_it_forgot_it", &reason);
+    }
+    let services = Services::start().await;
+    let cluster = Cluster::builder().sized(1, 1).shared(&services.endpoints()).start().await;
+    let client = cluster.gateways()[0].client();
+
+    // Between two requests.
+    let upload = client.start_upload("app").await;
+    services.redis.lock().await.restart().await;
+    client.append(&upload, 0, b"abc").await.expect_error(404, "BLOB_UPLOAD_UNKNOWN");
+
+    // During one.
+    let upload = client.start_upload("app").await;
+    let (append, release) = loop {
+        let (release, released) = oneshot::channel();
+        let append = tokio::spawn(append_slowly(client.clone(), upload.clone(), released));
+        // Nobody else may write to it from when the node has begun to take it in. Who looks may himself be in its way.
+        let is_busy = async || append.is_finished() || client.append(&upload, 7, b"x").await.status == 409;
+        wait::until("the upload is being written to", is_busy).await;
+        if !append.is_finished() {
+            break (append, release);
+        }
+    };
+    services.redis.lock().await.restart().await;
+    release.send(()).expect("the body waits");
+    append.await.expect("the request ends").expect_error(404, "BLOB_UPLOAD_UNKNOWN");
+    client.get(&upload).await.expect_error(404, "BLOB_UPLOAD_UNKNOWN");
+
+    // Away is not lost: what the node has in its memory goes on.
+    let upload = client.start_upload("app").await;
+    services.redis.lock().await.kill();
+    let upload = client.append(&upload, 0, b"abc").await.expect(202).location();
+    services.redis.lock().await.restart().await;
+    client.finish_upload(&upload, &digest_of(b"abcd"), b"d").await.expect(201);
+
+    // And a client that starts over succeeds.
+    let bytes = content::bytes(2, 40_000);
+    let digest = client.push_blob("app", &bytes).await;
+    assert_eq!(client.get_blob("app", &digest).await.expect(200).body, bytes);
 }

@@ -213,7 +213,12 @@ fn remote_storage_has_its_rules() {
         "storage.cacheDriver.name",
         "unsupported database driver",
     );
-    only_problem(&storage(r#""redirectBlobURL": true"#), "storage.redirectBlobURL", "is supported only for s3/gcs/azure storage");
+    let local = "is supported only for s3/gcs/azure storage";
+    only_problem(&storage(r#""redirectBlobURL": true"#), "storage.redirectBlobURL", local);
+    let beside = |store: &str| storage(&format!(r#""subPaths": {{"/a": {{"rootDirectory": "/tmp/a", "redirectBlobURL": true{store}}}}}"#));
+    only_problem(&beside(""), r#"storage.subPaths["/a"].redirectBlobURL"#, local);
+    assert_eq!(problems(&beside(&format!(", {remote}"))), Vec::<String>::new());
+    assert_eq!(problems(&storage(&format!(r#"{remote}, "remoteCache": false, "redirectBlobURL": true"#))), Vec::<String>::new());
     let redis = r#""cacheDriver": {"name": "redis", "url": "redis://localhost:6379"}"#;
     assert_eq!(problems(&storage(&format!("{remote}, {redis}"))), Vec::<String>::new());
     let beside = format!(r#""subPaths": {{"/a": {{"rootDirectory": "/tmp/a", "dedupe": true, {remote}, {redis}}}}}"#);

@@ -27,7 +27,6 @@ fn other_features_that_are_not_built_are_refused_by_path() {
     assert!(refused(&storage(r#""cacheDriver": {"name": "redis", "url": "redis://h"}"#), "storage.cacheDriver"));
     let beside = format!(r#""subPaths": {{"/a": {{"rootDirectory": "/tmp/a", {remote}}}}}"#);
     assert!(refused(&storage(&beside), r#"storage.subPaths["/a"].storageDriver"#));
-    assert!(refused(&storage(r#""redirectBlobURL": true"#), "storage.redirectBlobURL"));
     assert!(refused(&storage(r#""maxRepos": 5"#), "storage.maxRepos"));
     assert!(refused(&storage(r#""retention": {"policies": [{}]}"#), "storage.retention.policies"));
     for section in ["search", "ui", "metrics", "scrub", "lint", "trust", "sync"] {

@@ -7,6 +7,7 @@ use axum::{
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::Response,
 };
+use zot_contract::{BlobUrl, Error, Fetched};
 use zot_oci::{ByteRange, Digest, RangeError, RangeRequest, RepositoryName};
 
 use super::parts;
@@ -26,7 +27,10 @@ pub(crate) async fn get(call: &Call<'_>, repository: &RepositoryName, digest: &D
     if call.headers().contains_key(header::RANGE) && condition::range_applies(call.headers(), digest) {
         return ranges(call, repository, digest).await;
     }
-    let blob = call.registry.read_blob(call.cx, repository, digest, None).await?;
+    let blob = match fetch(call, repository, digest).await? {
+        Fetched::Here(blob) => blob,
+        Fetched::Elsewhere(url) => return Ok(elsewhere(&url, digest)),
+    };
     let mut response = response(StatusCode::OK, ExactBody::of(blob.stream, blob.size));
     describe(response.headers_mut(), digest, OCTET_STREAM);
     // The server would add it, but over HTTP/2 not for an empty blob.
@@ -50,6 +54,21 @@ pub(crate) async fn head(call: &Call<'_>, repository: &RepositoryName, digest: &
 pub(crate) async fn delete(call: &Call<'_>, repository: &RepositoryName, digest: &Digest) -> Result<Response, Refusal> {
     call.registry.delete_blob(call.cx, repository, digest).await?;
     Ok(empty(StatusCode::ACCEPTED))
+}
+
+/// Who asks for ranges is never sent elsewhere, as with zot: not even for the whole blob because it is another one than the client believes.
+async fn fetch(call: &Call<'_>, repository: &RepositoryName, digest: &Digest) -> Result<Fetched, Error> {
+    if call.headers().contains_key(header::RANGE) {
+        return call.registry.read_blob(call.cx, repository, digest, None).await.map(Fetched::Here);
+    }
+    call.registry.fetch_blob(call.cx, repository, digest).await
+}
+
+fn elsewhere(url: &BlobUrl, digest: &Digest) -> Response {
+    let mut response = empty(StatusCode::TEMPORARY_REDIRECT);
+    identify(response.headers_mut(), digest);
+    response.headers_mut().insert(header::LOCATION, value(url.as_str().to_owned()));
+    response
 }
 
 async fn ranges(call: &Call<'_>, repository: &RepositoryName, digest: &Digest) -> Result<Response, Refusal> {

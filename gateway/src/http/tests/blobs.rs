@@ -1,6 +1,7 @@
 //! Blobs: whole, in parts, conditional.
 
 use axum::body::Body;
+use zot_contract::MemoryRegistry;
 use zot_oci::Digest;
 
 use crate::sandbox::{Fault, Reply, Sandbox, Scripted, wire::Wire};
@@ -34,6 +35,27 @@ async fn a_blob_is_served_with_all_that_describes_it() {
         assert_eq!(reply.header(name), value, "{name}");
     }
     assert_eq!(sandbox.get(&path.replace(':', "%3A")).await.status, 200);
+}
+
+#[tokio::test]
+async fn who_wants_a_whole_blob_is_sent_where_it_is_and_all_else_is_served() {
+    let sandbox = Sandbox::over(MemoryRegistry::with_blobs_elsewhere("https://bucket.example/a?sign=1&b=")).await;
+    let digest = sandbox.push_blob("a/b", TEN).await;
+    let path = format!("/v2/a/b/blobs/{digest}");
+    let reply = sandbox.get(&path).await;
+    assert_eq!((reply.status, reply.body.len()), (307, 0));
+    assert_eq!(reply.header("location"), format!("https://bucket.example/a?sign=1&b={digest}"));
+    assert_eq!(reply.header("docker-content-digest"), digest.to_string());
+    assert_eq!(reply.header("content-length"), "0");
+    assert_eq!(sandbox.call("HEAD", &path).await.status, 200);
+    assert_eq!(ranged(&sandbox, &path, "bytes=0-").await.status, 206);
+    assert_eq!(ranged(&sandbox, &path, "").await.status, 416);
+    assert_eq!(sandbox.get_with(&path, "if-none-match", &format!("\"{digest}\"")).await.status, 304);
+    let request = sandbox.request("GET", &path).header("range", "bytes=0-3").header("if-range", "\"other\"").body(Body::empty()).unwrap();
+    let reply = sandbox.send(request).await;
+    assert_eq!((reply.status, &reply.body[..]), (200, TEN.as_bytes()), "a range that does not apply");
+    let unknown = path.replace("a/b", "other");
+    assert_eq!(sandbox.get(&unknown).await.refusal(), (404, "NAME_UNKNOWN".to_owned()));
 }
 
 #[tokio::test]

@@ -23,7 +23,8 @@
 //! On these tables: `dynamodb:CreateTable`, `dynamodb:DescribeTable`, `dynamodb:GetItem`, `dynamodb:BatchGetItem`, `dynamodb:UpdateItem`,
 //! `dynamodb:DeleteItem` and `dynamodb:Scan`, which zot needs too, and `dynamodb:Query`, which it does not: lists are read in order a page at
 //! a time, where zot reads whole tables. Transactions need no permission of their own: each of their changes is an update or a delete, which is
-//! why rows are never put. `CreateTable` is needed only while a table is absent, and `Scan` only by a rebuild; without `DescribeTable`, a start
+//! why rows are never put. `CreateTable` is needed only while a table is absent, and `Scan` only by a rebuild
+//! and where bytes are looked for that no row speaks of; without `DescribeTable`, a start
 //! looks at tables by reading a row.
 
 mod attempts;
@@ -41,11 +42,12 @@ mod random;
 mod read;
 mod statement;
 mod tables;
+mod walk;
 
 use zot_config::storage::DynamoDb;
 use zot_storage::{
     Result,
-    metadata::{Key, Metadata, Outcome, Row, Scan, Transaction},
+    metadata::{Key, Kind, Metadata, Outcome, Row, Scan, Transaction},
 };
 
 pub use calls::{Calls, Operation};
@@ -97,6 +99,10 @@ impl Metadata for DynamoMetadata {
 
     async fn scan(&self, scan: &Scan, limit: usize) -> Result<Vec<(Key, Row)>> {
         self.first_rows(scan, limit).await
+    }
+
+    async fn walk(&self, kind: Kind, after: Option<&Key>) -> Result<(Vec<(Key, Row)>, Option<Key>)> {
+        self.walked(kind, after).await
     }
 
     fn changes_max(&self) -> usize {

@@ -8,7 +8,7 @@ use std::{
 
 use bytes::Bytes;
 use futures::future::try_join_all;
-use zot_contract::UploadId;
+use zot_contract::{BlobUrl, UploadId};
 use zot_oci::ByteRange;
 use zot_storage::{
     BlobAddress, BlobKey, Error, Result,
@@ -34,6 +34,8 @@ pub struct S3Blobs {
 pub struct Placed {
     /// The place, as [`BlobAddress`] has it.
     pub place: String,
+    /// The upload that put it there.
+    pub upload: Option<UploadId>,
     /// Its size in bytes.
     pub size: u64,
 }
@@ -51,11 +53,6 @@ impl S3Blobs {
     #[must_use]
     pub fn calls(&self) -> Calls {
         self.store.bucket.counters.read()
-    }
-
-    /// A URL under which anybody may read a blob for a time, without asking S3 for it.
-    pub async fn presigned(&self, at: &BlobAddress, valid_for: Duration) -> Result<String> {
-        self.store.bucket.presigned(&self.store.keys.at(at), valid_for).await
     }
 
     /// Waits until everything that finished uploads left has been removed.
@@ -91,7 +88,7 @@ impl S3Blobs {
         let old = listed.into_iter().filter(|listed| listed.since.is_some_and(|since| since.elapsed().is_ok_and(|found| found >= age)));
         let placed = old.filter_map(|listed| {
             let place = self.store.keys.name(&listed.what)?.to_owned();
-            Some(Placed { place, size: listed.size })
+            Some(Placed { place, upload: self.store.keys.upload(&listed.what), size: listed.size })
         });
         Ok(placed.collect())
     }
@@ -128,7 +125,8 @@ impl S3Blobs {
 #[async_trait::async_trait]
 impl BlobStore for S3Blobs {
     fn staging(&self) -> Staging {
-        Staging { durable_when_flushed: true }
+        // They are copied at once, so that the buffers they came in are free again.
+        Staging { durable_when_flushed: true, gathered_bytes: 64 << 10 }
     }
 
     async fn stage(&self, upload: UploadId) -> Result<Box<dyn Staged>> {
@@ -146,10 +144,20 @@ impl BlobStore for S3Blobs {
     }
 
     async fn read(&self, at: &BlobAddress, size: u64, range: ByteRange) -> Result<Pieces> {
-        let damaged = |reason: String| Error::damaged(format!("object {}", at.as_str()), reason);
         let opened = read::open(&self.store, self.store.keys.at(at), range).await?;
-        let (found, pieces) = opened.ok_or_else(|| damaged(format!("it is not there, or has less than {size} bytes")))?;
-        if found == size { Ok(pieces) } else { Err(damaged(format!("it has {found} bytes, {size} were stored"))) }
+        let (found, pieces) = opened.ok_or_else(|| damaged(at, format!("it is not there, or has less than {size} bytes")))?;
+        if found == size { Ok(pieces) } else { Err(damaged(at, format!("it has {found} bytes, {size} were stored"))) }
+    }
+
+    async fn url(&self, at: &BlobAddress, size: u64, valid_for: Duration) -> Result<Option<BlobUrl>> {
+        let (bucket, key) = (&self.store.bucket, self.store.keys.at(at));
+        match bucket.size(&key).await? {
+            Some(found) if found == size => {}
+            Some(found) => return Err(damaged(at, format!("it has {found} bytes, {size} were stored"))),
+            None => return Err(damaged(at, "it is not there".to_owned())),
+        }
+        let url = bucket.presigned(&key, valid_for).await?.parse();
+        Ok(url.inspect_err(|error| tracing::warn!(key, %error, "the URL of an object is of no use to clients")).ok())
     }
 
     async fn size(&self, at: &BlobAddress) -> Result<Option<u64>> {
@@ -176,4 +184,8 @@ impl BlobStore for S3Blobs {
             None => self.drop_listed(upload).await,
         }
     }
+}
+
+fn damaged(at: &BlobAddress, reason: String) -> Error {
+    Error::damaged(format!("object {}", at.as_str()), reason)
 }

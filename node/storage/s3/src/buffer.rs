@@ -1,4 +1,5 @@
-//! Bytes on their way to S3: kept in the pieces they came in, so that they are copied only where pieces are tiny.
+//! Bytes on their way to S3, in memory of their own. What came from a network is a slice of a buffer that was made for the largest read, and
+//! would keep all of it: several times the bytes that count. So pieces are copied, for a tenth of what hashing them costs.
 
 use std::{
     collections::VecDeque,
@@ -12,17 +13,20 @@ use aws_smithy_types::body::SdkBody;
 use bytes::{Bytes, BytesMut};
 use http_body::{Frame, SizeHint};
 
-/// Pieces below this size, in bytes, are copied together: each kept by itself costs bookkeeping, and the memory it is a slice of.
-const PIECE_BYTES_KEPT: usize = 8 << 10;
+/// Pieces from this size on, in bytes, are kept as they are: no buffer of a connection is as large, so that they were whole from the start.
+const PIECE_BYTES_KEPT: usize = 1 << 20;
 
-/// How much memory is taken at a time for pieces that are copied together, in bytes.
-const GATHERED_BYTES: usize = 64 << 10;
+/// The memory that is taken first for pieces that are copied together, in bytes. It doubles from block to block.
+const BLOCK_BYTES_MIN: usize = 32 << 10;
+
+/// The most memory that is taken at a time, in bytes: as much as the budget is asked for at a time.
+pub(crate) const BLOCK_BYTES_MAX: usize = 256 << 10;
 
 /// Bytes that are being gathered.
 #[derive(Debug, Default)]
 pub(crate) struct Buffer {
     pieces: Vec<Bytes>,
-    /// The end of it, while pieces are tiny.
+    /// The end of it, while there is room for more.
     gathered: BytesMut,
     length: u64,
 }
@@ -43,11 +47,22 @@ impl Buffer {
             self.pieces.push(piece);
             return;
         }
-        if self.gathered.capacity() - self.gathered.len() < piece.len() {
-            self.settle();
-            self.gathered = BytesMut::with_capacity(GATHERED_BYTES);
+        let mut left = &piece[..];
+        while !left.is_empty() {
+            if self.gathered.capacity() == self.gathered.len() {
+                self.take_block();
+            }
+            let room = self.gathered.capacity() - self.gathered.len();
+            let (now, later) = left.split_at(left.len().min(room));
+            self.gathered.extend_from_slice(now);
+            left = later;
         }
-        self.gathered.extend_from_slice(&piece);
+    }
+
+    fn take_block(&mut self) {
+        self.settle();
+        let held: usize = self.pieces.iter().map(Bytes::len).sum();
+        self.gathered = BytesMut::with_capacity(held.clamp(BLOCK_BYTES_MIN, BLOCK_BYTES_MAX));
     }
 
     /// Makes what was copied together a piece. What is left of its memory is filled next.
@@ -151,15 +166,15 @@ mod tests {
 
     #[test]
     fn bytes_come_out_as_they_went_in_however_they_were_cut() {
-        let content: Vec<u8> = (0..300_000_u32).map(|index| (index % 251) as u8).collect();
-        for size in [1, 7, PIECE_BYTES_KEPT - 1, PIECE_BYTES_KEPT, 100_000] {
+        let content: Vec<u8> = (0..3_000_000_u32).map(|index| (index % 251) as u8).collect();
+        for size in [7, 1000, 65_536, PIECE_BYTES_KEPT - 1, PIECE_BYTES_KEPT] {
             let mut buffer = Buffer::default();
             content.chunks(size).for_each(|piece| buffer.push(Bytes::copy_from_slice(piece)));
-            assert_eq!(buffer.len(), 300_000);
+            assert_eq!(buffer.len(), 3_000_000);
             assert!(bytes(&buffer.from(0)) == content, "{size}");
             assert!(bytes(&buffer.from(123_456)) == content[123_456..], "{size}");
             buffer.push(Bytes::from_static(b"end"));
-            assert_eq!(bytes(&buffer.from(300_000)), b"end");
+            assert_eq!(bytes(&buffer.from(3_000_000)), b"end");
             buffer.truncate(77_777);
             buffer.push(Bytes::from_static(b"end"));
             assert_eq!((buffer.len(), buffer.from(77_777).len()), (77_780, 3));
@@ -173,6 +188,14 @@ mod tests {
         buffer.push(large.clone());
         assert_eq!(buffer.from(0).pieces().next().unwrap().as_ptr(), large.as_ptr());
         (0..100_000).for_each(|_| buffer.push(Bytes::from_static(b"x")));
-        assert_eq!(buffer.from(0).pieces().count(), 1 + 100_000_usize.div_ceil(GATHERED_BYTES));
+        assert_eq!(buffer.from(0).pieces().count(), 2);
+    }
+
+    #[test]
+    fn a_piece_does_not_keep_the_buffer_it_came_in() {
+        let (received, mut buffer) = (Bytes::from(vec![7; 256 << 10]), Buffer::default());
+        buffer.push(received.slice(..200_000));
+        assert!(received.is_unique());
+        assert_eq!(buffer.len(), 200_000);
     }
 }

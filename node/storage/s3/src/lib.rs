@@ -12,6 +12,7 @@
 //! | the same after an acknowledged chunk | 2 `PutObject`; a `DeleteObject` that nobody waits for |
 //! | a larger layer of n parts | n `UploadPart`, `CreateMultipartUpload`, `CompleteMultipartUpload`; a `PutObject` for each acknowledged chunk |
 //! | a read | 1 `GetObject` |
+//! | a link to give to a client | 1 `HeadObject` |
 //! | whether bytes are there | 1 `HeadObject`, and a `HeadBucket` if they are not |
 //!
 //! # What S3 must allow

@@ -1,11 +1,11 @@
 //! Bytes in memory: for tests, and the plainest reading of the port's contract.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use futures::StreamExt;
 use parking_lot::Mutex;
-use zot_contract::UploadId;
+use zot_contract::{BlobUrl, UploadId};
 use zot_oci::ByteRange;
 
 use super::{BlobStore, PIECE_BYTES, Pieces, Staged, Staging};
@@ -40,6 +40,11 @@ impl MemoryBlobs {
         Self { remote: true, ..Self::default() }
     }
 
+    /// The places that there are bytes at, in a store that chooses places.
+    pub fn places(&self) -> Vec<String> {
+        self.state.lock().committed.keys().filter(|name| !name.starts_with('_')).cloned().collect()
+    }
+
     fn handle(&self, upload: UploadId, bytes: Vec<u8>) -> Box<dyn Staged> {
         let mut state = self.state.lock();
         state.handles += 1;
@@ -52,7 +57,7 @@ impl MemoryBlobs {
 #[async_trait::async_trait]
 impl BlobStore for MemoryBlobs {
     fn staging(&self) -> Staging {
-        Staging { durable_when_flushed: self.remote }
+        Staging { durable_when_flushed: self.remote, gathered_bytes: 512 << 10 }
     }
 
     async fn stage(&self, upload: UploadId) -> Result<Box<dyn Staged>> {
@@ -80,6 +85,17 @@ impl BlobStore for MemoryBlobs {
             return Err(damaged("it has another size"));
         }
         Ok(pieces(bytes.slice(range.first() as usize..=range.last() as usize)))
+    }
+
+    /// Nobody serves what is there; a store across the network has URLs all the same.
+    async fn url(&self, at: &BlobAddress, size: u64, _valid_for: Duration) -> Result<Option<BlobUrl>> {
+        if !self.remote {
+            return Ok(None);
+        }
+        if self.size(at).await? != Some(size) {
+            return Err(Error::damaged(format!("blob {}", at.as_str()), "it is not there, or has another size"));
+        }
+        Ok(format!("http://memory/{}", at.as_str()).parse().ok())
     }
 
     async fn size(&self, at: &BlobAddress) -> Result<Option<u64>> {

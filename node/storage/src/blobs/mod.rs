@@ -6,11 +6,11 @@ mod memory;
 #[cfg(any(test, feature = "testing"))]
 pub(crate) mod suite;
 
-use std::fmt::Debug;
+use std::{fmt::Debug, time::Duration};
 
 use bytes::Bytes;
 use futures::{TryStreamExt, stream::BoxStream};
-use zot_contract::UploadId;
+use zot_contract::{BlobUrl, UploadId};
 use zot_oci::ByteRange;
 
 use crate::{BlobAddress, BlobKey, Result};
@@ -50,6 +50,12 @@ pub trait BlobStore: Debug + Send + Sync {
     /// Reads a part of the `size` bytes at an address. Another size than that is damage, reported before the first byte.
     async fn read(&self, at: &BlobAddress, size: u64, range: ByteRange) -> Result<Pieces>;
 
+    /// Where anybody can read all of the `size` bytes at an address for a time, without this process; nothing if they cannot, or had better
+    /// not because they are at hand. Another size than that is damage, as when reading.
+    async fn url(&self, _at: &BlobAddress, _size: u64, _valid_for: Duration) -> Result<Option<BlobUrl>> {
+        Ok(None)
+    }
+
     /// The size of what is at an address, if anything.
     async fn size(&self, at: &BlobAddress) -> Result<Option<u64>>;
 
@@ -70,6 +76,8 @@ pub struct Staging {
     /// Whether flushed bytes survive a power cut too. An upload that is taken up goes on from its saved hash state then; otherwise its bytes
     /// are read and hashed again.
     pub durable_when_flushed: bool,
+    /// How many bytes are gathered before they are handed over: as many as are worth a call. More than what is kept in rows.
+    pub gathered_bytes: usize,
 }
 
 /// The bytes of an upload before they have a digest.

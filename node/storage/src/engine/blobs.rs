@@ -1,9 +1,11 @@
 //! Blobs: read through the repository's link to them, which also says where the bytes are.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use futures::{StreamExt, stream};
 use prost::Message;
-use zot_contract::{BlobBody, BlobInfo, Blobs, Context, Error, Result, UploadId};
+use zot_contract::{BlobBody, BlobInfo, BlobUrl, Blobs, Context, Error, Fetched, Result, UploadId};
 use zot_oci::{ByteRange, Digest, RepositoryName};
 
 use super::{Attempts, Engine, content::Stored};
@@ -40,6 +42,18 @@ impl Blobs for Engine {
             }
             None => Err(self.blob_unknown(repository, digest).await?),
         }
+    }
+
+    async fn fetch_blob(&self, cx: &Context, repository: &RepositoryName, digest: &Digest) -> Result<Fetched> {
+        if let Some(valid_for) = self.links_valid_for
+            && let Some(link) = self.link(repository, digest).await?
+        {
+            return Ok(match self.url(repository, digest, &link, valid_for).await? {
+                Some(url) => Fetched::Elsewhere(url),
+                None => Fetched::Here(body(link.size, self.read_linked(repository, digest, &link, None).await?)),
+            });
+        }
+        self.read_blob(cx, repository, digest, None).await.map(Fetched::Here)
     }
 
     async fn mount_blob(&self, _cx: &Context, repository: &RepositoryName, digest: &Digest, from: Option<&RepositoryName>) -> Result<bool> {
@@ -128,6 +142,22 @@ impl Engine {
                 None => Err(error),
             },
             read => read,
+        }
+    }
+
+    /// Where whoever wants a linked blob can read it.
+    async fn url(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+        link: &LinkRow,
+        valid_for: Duration,
+    ) -> crate::Result<Option<BlobUrl>> {
+        let Some(at) = link.address(repository, digest).filter(|_| link.size > 0) else { return Ok(None) };
+        match self.blobs.url(&at, link.size, valid_for).await {
+            // Who reads them finds out whether somebody pushed them anew, or reports the damage.
+            Err(crate::Error::Damaged { .. }) => Ok(None),
+            url => url,
         }
     }
 

@@ -12,9 +12,6 @@ use crate::{
     sessions::SessionRecord,
 };
 
-/// How many bytes are gathered before they are handed to the blob store.
-const WRITE_BYTES: usize = 512 << 10;
-
 /// The content of an upload so far.
 #[derive(Debug)]
 pub(super) struct Content {
@@ -176,7 +173,7 @@ impl Content {
         mut stream: impl Stream<Item = std::result::Result<Bytes, BoxError>> + Unpin,
     ) -> Result<Option<BoxError>> {
         let mut gathered = Gathered::default();
-        let mut broken = None;
+        let (mut broken, gathered_bytes) = (None, blobs.staging().gathered_bytes);
         while let Some(piece) = stream.next().await {
             let piece = match piece {
                 Ok(piece) => piece,
@@ -188,7 +185,7 @@ impl Content {
             self.hasher.0.update(&piece);
             self.offset += piece.len() as u64;
             gathered.push(piece);
-            if gathered.length >= WRITE_BYTES {
+            if gathered.length >= gathered_bytes {
                 self.store(upload, blobs, std::mem::take(&mut gathered)).await?;
             }
         }

@@ -8,6 +8,7 @@ mod content;
 mod handover;
 mod manifests;
 mod open_uploads;
+mod places;
 mod publish;
 #[cfg(test)]
 mod tests;
@@ -43,17 +44,25 @@ pub struct Engine {
     uploads: Arc<OpenUploads>,
     projector: Option<Arc<Projector>>,
     dedupe: bool,
+    /// For how long links to blobs are good that are given to whoever wants them; none are given otherwise.
+    links_valid_for: Option<Duration>,
 }
 
 impl Engine {
     /// An engine over the given stores. With `dedupe`, repositories share the bytes of blobs they both have.
     pub fn new(metadata: Arc<dyn Metadata>, blobs: Arc<dyn BlobStore>, sessions: Arc<dyn Sessions>, dedupe: bool) -> Self {
-        Self { metadata, blobs, sessions, uploads: Arc::default(), projector: None, dedupe }
+        Self { metadata, blobs, sessions, uploads: Arc::default(), projector: None, dedupe, links_valid_for: None }
     }
 
     /// An engine that forgets everything when it is dropped.
     pub fn in_memory() -> Self {
         Self::new(Arc::<MemoryMetadata>::default(), Arc::<MemoryBlobs>::default(), Arc::<MemorySessions>::default(), true)
+    }
+
+    /// The same, which sends whoever wants a whole blob to the blob store itself where that can be, with links that are good for a time.
+    #[must_use]
+    pub fn with_links(self, valid_for: Option<Duration>) -> Self {
+        Self { links_valid_for: valid_for, ..self }
     }
 
     /// Keeps image layouts current with what the engine stores.

@@ -1,17 +1,22 @@
 //! Making uploaded bytes a blob of a repository: bytes first, then the rows that speak of them.
 
+use std::time::Duration;
+
+use prost::Message;
 use zot_oci::{Digest, RepositoryName};
 
 use super::{Attempts, Engine, content::Stored};
 use crate::{
-    BlobKey, Result,
+    BlobKey, Error, Result,
     error::chain,
     metadata::{
         Expect, Key, Outcome, Transaction,
         rows::{BlobRow, LinkRow, Location, now_unix_ms},
     },
 };
-use prost::Message;
+
+/// When a client whose upload was removed before it was a blob should send it again.
+const AGAIN_AFTER: Duration = Duration::from_secs(1);
 
 impl Engine {
     /// Stores content that hashes to `digest` and links it into the repository. Takes `bytes` only if they are not there yet.
@@ -38,9 +43,16 @@ impl Engine {
             if self.dedupe && !known {
                 transaction.put(Key::Blob(*digest), Expect::Absent, blob.encode_to_vec());
             }
+            if !known && !blob.place.is_empty() {
+                // Who removes what nobody speaks of may have come here while this process was stopped.
+                transaction.delete(Key::Condemned(blob.place.clone()), Expect::Absent);
+            }
             if self.metadata.commit(transaction).await? == Outcome::Committed {
                 self.drop_superfluous(digest, placed, &blob).await;
                 return Ok(());
+            }
+            if !known && self.is_condemned(&blob.place).await? {
+                return Err(Error::unavailable("the bytes of an upload that took too long", AGAIN_AFTER, "they were taken for left over"));
             }
             // Somebody else stored the same blob at the same time: use theirs.
             placed = placed.or(Some(blob).filter(|_| !known));

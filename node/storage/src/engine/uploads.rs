@@ -62,7 +62,7 @@ impl Uploads for Engine {
         let content = guard.take().ok_or(Error::UploadUnknown { upload: upload.id })?;
         match self.end(&upload, Some(content.stage_state())).await? {
             Outcome::Committed => Ok(()),
-            Outcome::Conflict => Err(Error::UploadBusy { upload: upload.id }),
+            Outcome::Conflict => Err(self.lost(upload.id).await),
         }
     }
 }
@@ -109,7 +109,7 @@ impl Engine {
         if content.offset() > upload.acknowledged() {
             match self.save(upload, content, Next::Going).await {
                 Ok(Outcome::Committed) => {}
-                Ok(Outcome::Conflict) => return Err(self.let_go(upload, guard)),
+                Ok(Outcome::Conflict) => return Err(self.let_go(upload, guard).await),
                 Err(error) => {
                     content.go_back(before).await;
                     return Err(error.into());
@@ -120,11 +120,21 @@ impl Engine {
         Ok(())
     }
 
-    /// Forgets an upload that another process went on with, whose bytes they are now. Returns the refusal.
-    fn let_go(&self, upload: &Upload, content: &mut Option<Content>) -> Error {
+    /// Forgets an upload whose session is not the one that this process saved, and whose bytes are no longer its own. Returns the refusal.
+    async fn let_go(&self, upload: &Upload, content: &mut Option<Content>) -> Error {
         content.take();
         self.uploads.remove(upload);
-        Error::UploadBusy { upload: upload.id }
+        self.lost(upload.id).await
+    }
+
+    /// What is to be said of an upload that this process does not have any more. Where another one went on with it, it is busy; where there is no
+    /// session, it is over, or the sessions were lost and it starts over; and where nobody can tell, it is not said to be unknown.
+    async fn lost(&self, id: UploadId) -> Error {
+        match self.sessions.load(id).await {
+            Ok(Some(saved)) if !saved.ended => Error::UploadBusy { upload: id },
+            Ok(_) => Error::UploadUnknown { upload: id },
+            Err(error) => error.into(),
+        }
     }
 
     /// Lets go of content that cannot be trusted any more. The next request takes up what was saved, if anything was.
@@ -165,7 +175,7 @@ impl Engine {
             return Err(Error::UploadUnknown { upload: upload.id });
         };
         if self.sessions.shared() && self.save(upload, &content, Next::Finishing).await? == Outcome::Conflict {
-            return Err(self.let_go(upload, &mut guard));
+            return Err(self.let_go(upload, &mut guard).await);
         }
         self.make_blob(upload, content, digest).await
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use parking_lot::Mutex;
 
-use super::{Key, Metadata, Outcome, Row, Scan, Transaction, Write};
+use super::{Key, Kind, Metadata, Outcome, Row, Scan, Transaction, WALKED_ROWS, Write, walked};
 use crate::{Error, Result};
 
 /// Rows in memory.
@@ -48,6 +48,13 @@ impl Metadata for MemoryMetadata {
         let state = self.state.lock();
         let rows = state.rows.range(scan.range()).take(limit);
         rows.map(|(key, row)| Ok((Key::decode(key)?, row.clone()))).collect()
+    }
+
+    async fn walk(&self, kind: Kind, after: Option<&Key>) -> Result<(Vec<(Key, Row)>, Option<Key>)> {
+        let state = self.state.lock();
+        let rows = state.rows.range(kind.range(after)).take(WALKED_ROWS);
+        let rows = rows.map(|(key, row)| Ok((Key::decode(key)?, row.clone()))).collect::<Result<_>>()?;
+        Ok(walked(rows))
     }
 
     fn changes_max(&self) -> usize {

@@ -14,8 +14,17 @@ use std::fmt::Debug;
 use bytes::Bytes;
 
 use crate::Result;
-pub use key::{Key, Scan};
+pub use key::{Key, Kind, Scan};
 pub use memory::MemoryMetadata;
+
+/// How many rows a walk over rows in order shows at a time.
+const WALKED_ROWS: usize = 1000;
+
+/// What a walk shows of rows in order, and where it goes on: nowhere if there were fewer than asked for.
+fn walked(rows: Vec<(Key, Row)>) -> (Vec<(Key, Row)>, Option<Key>) {
+    let next = rows.last().filter(|_| rows.len() == WALKED_ROWS).map(|(key, _)| key.clone());
+    (rows, next)
+}
 
 /// A store of rows.
 ///
@@ -34,6 +43,10 @@ pub trait Metadata: Debug + Send + Sync {
 
     /// The first `limit` rows of a scan, in the order of their keys.
     async fn scan(&self, scan: &Scan, limit: usize) -> Result<Vec<(Key, Row)>>;
+
+    /// Some rows of a kind, in no order, and where to go on after them, if not at the end. For work in the background: where rows are spread
+    /// over machines, all of them are read. A row that is there all the time is shown; one that changes meanwhile may be shown as it was.
+    async fn walk(&self, kind: Kind, after: Option<&Key>) -> Result<(Vec<(Key, Row)>, Option<Key>)>;
 
     /// The most changes that one transaction may have: eight or more.
     fn changes_max(&self) -> usize;

@@ -3,7 +3,7 @@
 
 use zot_oci::{Digest, RepositoryName};
 
-use super::{Expect, Key, Metadata, Outcome, Scan, Transaction};
+use super::{Expect, Key, Kind, Metadata, Outcome, Scan, Transaction};
 
 fn name(text: &str) -> RepositoryName {
     text.parse().unwrap()
@@ -32,6 +32,7 @@ pub async fn metadata_suite(store: &dyn Metadata) {
     scans_page_in_order(store).await;
     many_rows_come_in_the_order_of_their_keys(store).await;
     racing_writers_of_one_version_have_one_winner(store).await;
+    a_walk_shows_every_row_of_its_kind(store).await;
 }
 
 async fn conditions_decide(store: &dyn Metadata) {
@@ -106,4 +107,34 @@ async fn racing_writers_of_one_version_have_one_winner(store: &dyn Metadata) {
     let racers = (0..32).map(|_| put(store, key.clone(), Expect::Version(first), "1"));
     let outcomes = futures::future::join_all(racers).await;
     assert_eq!(outcomes.iter().filter(|outcome| **outcome == Outcome::Committed).count(), 1);
+}
+
+async fn a_walk_shows_every_row_of_its_kind(store: &dyn Metadata) {
+    let digests: Vec<Digest> = (0..1100_u32).map(|number| Digest::sha256(&number.to_le_bytes())).collect();
+    let key = |kind, digest: &Digest| match kind {
+        Kind::Blobs => Key::Blob(*digest),
+        Kind::Links => Key::Link(name(&format!("walk/{}", &digest.hex()[..1])), *digest),
+    };
+    for kind in [Kind::Blobs, Kind::Links] {
+        for chunk in digests.chunks(store.changes_max().min(100)) {
+            let mut transaction = Transaction::new();
+            chunk.iter().for_each(|digest| transaction.put(key(kind, digest), Expect::Anything, "x"));
+            assert_eq!(store.commit(transaction).await.unwrap(), Outcome::Committed);
+        }
+    }
+    assert_eq!(put(store, Key::Condemned("a/place".to_owned()), Expect::Absent, "x").await, Outcome::Committed);
+    for kind in [Kind::Blobs, Kind::Links] {
+        let (mut found, mut after) = (Vec::new(), None);
+        loop {
+            let (rows, next) = store.walk(kind, after.as_ref()).await.unwrap();
+            assert!(rows.iter().all(|(found, _)| kind.has(found)));
+            found.extend(rows.into_iter().map(|(key, _)| key));
+            after = next;
+            if after.is_none() {
+                break;
+            }
+        }
+        assert!(digests.iter().all(|digest| found.contains(&key(kind, digest))));
+        assert!(found.len() < 1200, "{} rows, each shown once", found.len());
+    }
 }

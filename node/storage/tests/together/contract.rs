@@ -1,6 +1,6 @@
 //! The contract's suite through several engines in turn.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use tokio::task::JoinSet;
 use zot_contract::{
@@ -17,6 +17,11 @@ fn in_turn(stores: &Stores) -> RoundRobin {
 #[tokio::test(flavor = "multi_thread")]
 async fn two_engines_in_turn_keep_the_contract() {
     registry_suite(async || Fixture::new(in_turn(&Stores::new()))).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn engines_that_give_links_keep_the_contract() {
+    registry_suite(async || Fixture::new(Stores::new().engine().with_links(Some(Duration::from_secs(60))))).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -13,7 +13,7 @@ use parking_lot::Mutex;
 use zot_contract::UploadId;
 use zot_storage::{
     Error, Result,
-    metadata::{Key, Metadata, Outcome, Row, Scan, Transaction},
+    metadata::{Key, Kind, Metadata, Outcome, Row, Scan, Transaction},
     sessions::{MemorySessions, SessionRecord, Sessions},
 };
 
@@ -123,6 +123,10 @@ impl Metadata for EventfulMetadata {
 
     async fn scan(&self, scan: &Scan, limit: usize) -> Result<Vec<(Key, Row)>> {
         self.metadata.scan(scan, limit).await
+    }
+
+    async fn walk(&self, kind: Kind, after: Option<&Key>) -> Result<(Vec<(Key, Row)>, Option<Key>)> {
+        self.metadata.walk(kind, after).await
     }
 
     fn changes_max(&self) -> usize {

@@ -22,7 +22,7 @@ use zot_storage::{
 use crate::Stores;
 
 fn shared(stores: &Stores, layouts: Arc<dyn Layouts>, mine: Mine) -> Shared {
-    let Stores { metadata, blobs, sessions } = stores.clone();
+    let Stores { metadata, blobs, sessions, .. } = stores.clone();
     Shared { metadata, blobs, sessions, layouts, dedupe: true, mine }
 }
 

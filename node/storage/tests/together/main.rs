@@ -5,7 +5,9 @@
 mod contract;
 mod faults;
 mod layouts;
+mod links;
 mod manifests;
+mod places;
 mod round_robin;
 mod steps;
 mod uploads;
@@ -25,21 +27,30 @@ use zot_storage::{
 struct Stores {
     metadata: Arc<dyn Metadata>,
     blobs: Arc<dyn BlobStore>,
+    /// The same as `blobs`.
+    memory: Arc<MemoryBlobs>,
     sessions: Arc<dyn Sessions>,
 }
 
 impl Stores {
     /// Stores of which a transaction changes `changes_max` rows at most.
     fn limited(changes_max: usize) -> Self {
+        let memory = Arc::new(MemoryBlobs::remote());
         Self {
             metadata: Arc::new(MemoryMetadata::limited(changes_max)),
-            blobs: Arc::new(MemoryBlobs::remote()),
+            blobs: memory.clone(),
+            memory,
             sessions: Arc::new(MemorySessions::shared()),
         }
     }
 
     fn new() -> Self {
         Self::limited(usize::MAX)
+    }
+
+    /// The places that there are bytes at, as a bucket would list them.
+    fn places(&self) -> Vec<String> {
+        self.memory.places()
     }
 
     fn engine(&self) -> Engine {

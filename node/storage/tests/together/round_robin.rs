@@ -6,8 +6,9 @@ use std::sync::{
 };
 
 use zot_contract::{
-    BlobBody, BlobInfo, Blobs, Catalog, Chunk, Collisions, Context, FoundUser, ManifestInfo, ManifestPush, Manifests, Page, PageRequest,
-    PushedManifest, Referrers, Registry, Result, Revision, StoredManifest, UploadId, UploadStatus, Uploads, UserName, UserRecord, Users,
+    BlobBody, BlobInfo, Blobs, Catalog, Chunk, Collisions, Context, Fetched, FoundUser, ManifestInfo, ManifestPush, Manifests, Page,
+    PageRequest, PushedManifest, Referrers, Registry, Result, Revision, StoredManifest, UploadId, UploadStatus, Uploads, UserName,
+    UserRecord, Users,
 };
 use zot_oci::{Algorithm, ByteRange, Digest, Reference, RepositoryName, Tag};
 
@@ -36,6 +37,10 @@ impl Blobs for RoundRobin {
 
     async fn read_blob(&self, cx: &Context, repository: &RepositoryName, digest: &Digest, range: Option<ByteRange>) -> Result<BlobBody> {
         self.next().read_blob(cx, repository, digest, range).await
+    }
+
+    async fn fetch_blob(&self, cx: &Context, repository: &RepositoryName, digest: &Digest) -> Result<Fetched> {
+        self.next().fetch_blob(cx, repository, digest).await
     }
 
     async fn mount_blob(&self, cx: &Context, repository: &RepositoryName, digest: &Digest, from: Option<&RepositoryName>) -> Result<bool> {

@@ -142,6 +142,42 @@ async fn uploads_start_over_when_the_sessions_are_lost() {
     assert!(matches!(client.append(upload, Chunk::of("x")).await, Err(Error::UploadUnknown { .. })));
 }
 
+/// Goes on with an upload while its body is held back, and lets `event` happen meanwhile. With a digest, it is finished.
+async fn interrupted(client: &Client, upload: UploadId, digest: Option<Digest>, event: impl FnOnce()) -> Error {
+    let (chunk, mut hold) = body::held(blob_of(8, LARGE), blob_of(9, LARGE));
+    let writer = tokio::spawn({
+        let client = client.clone();
+        async move {
+            match digest {
+                Some(digest) => client.finish(upload, chunk, &digest).await,
+                None => client.append(upload, chunk).await.map(drop),
+            }
+        }
+    });
+    hold.reached().await;
+    event();
+    hold.release();
+    writer.await.unwrap().unwrap_err()
+}
+
+/// The sessions were out of reach when the request came, or there, and are empty when it ends: nobody else has the upload.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upload_whose_session_is_lost_during_a_request_is_unknown_and_not_busy() {
+    for (digest, away) in [(None, false), (None, true), (Some(Digest::sha256(b"x")), false), (Some(Digest::sha256(b"x")), true)] {
+        let (stores, sessions) = faulty();
+        let client = stores.client("a");
+        let upload = client.open().await;
+        sessions.set_lost(away);
+        let refusal = interrupted(&client, upload, digest, || {
+            sessions.flush();
+            sessions.set_lost(false);
+        });
+        let refusal = refusal.await;
+        assert!(matches!(refusal, Error::UploadUnknown { .. }), "{refusal:?}");
+        assert!(matches!(client.status(upload).await, Err(Error::UploadUnknown { .. })));
+    }
+}
+
 async fn append(engine: &Engine, upload: UploadId) -> zot_contract::Result<u64> {
     let registry: Arc<dyn Registry> = Arc::new(engine.clone());
     Client::new(&registry, "a").user("alice").append(upload, Chunk::of(blob_of(5, LARGE))).await

@@ -5,7 +5,7 @@ use futures::{StreamExt as _, stream};
 use zot_oci::{ByteRange, Digest, RepositoryName};
 
 use super::{MemoryRegistry, Repository};
-use crate::{BlobBody, BlobInfo, BlobStream, Blobs, Context, Error, Result};
+use crate::{BlobBody, BlobInfo, BlobStream, Blobs, Context, Error, Fetched, Result};
 
 /// The size of the pieces in which a blob is read, in bytes.
 const PIECE_BYTES: usize = 64 * 1024;
@@ -23,6 +23,14 @@ impl Blobs for MemoryRegistry {
         let part = range.map_or(Some(bytes.clone()), |range| part(&bytes, range));
         let part = part.ok_or_else(|| Error::internal(format!("range {range:?} lies outside blob {digest} of {size} bytes")))?;
         Ok(BlobBody { size, stream: pieces(part) })
+    }
+
+    async fn fetch_blob(&self, cx: &Context, repository: &RepositoryName, digest: &Digest) -> Result<Fetched> {
+        let body = self.read_blob(cx, repository, digest, None).await?;
+        match self.elsewhere {
+            Some(elsewhere) => Ok(Fetched::Elsewhere(format!("{elsewhere}{digest}").parse().map_err(Error::internal)?)),
+            None => Ok(Fetched::Here(body)),
+        }
     }
 
     async fn mount_blob(&self, _: &Context, repository: &RepositoryName, digest: &Digest, from: Option<&RepositoryName>) -> Result<bool> {

@@ -21,6 +21,8 @@ use crate::{Error, FoundUser, Result, UploadId, UserName};
 #[derive(Default)]
 pub struct MemoryRegistry {
     state: Mutex<State>,
+    /// Where whole blobs are to be read, if not here: what their digest is put behind.
+    elsewhere: Option<&'static str>,
 }
 
 #[derive(Default)]
@@ -45,6 +47,13 @@ struct Held {
     media_type: MediaType,
     bytes: Bytes,
     content: Manifest,
+}
+
+impl MemoryRegistry {
+    /// A registry that sends whoever wants a whole blob to `elsewhere`, with the blob's digest behind it.
+    pub fn with_blobs_elsewhere(elsewhere: &'static str) -> Self {
+        Self { elsewhere: Some(elsewhere), ..Self::default() }
+    }
 }
 
 impl State {
@@ -81,6 +90,11 @@ mod tests {
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn memory_keeps_the_contract() {
         suite::registry_suite(async || suite::Fixture::new(MemoryRegistry::default())).await;
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn memory_with_blobs_elsewhere_keeps_the_contract() {
+        suite::registry_suite(async || suite::Fixture::new(MemoryRegistry::with_blobs_elsewhere("http://elsewhere/"))).await;
     }
 
     #[tokio::test]

@@ -42,6 +42,30 @@ pub(super) async fn a_range_is_read_alone(registry: Arc<dyn Registry>) {
     assert_eq!(body.size, 700_000, "the size is that of the whole blob");
 }
 
+pub(super) async fn a_whole_blob_is_fetched_here_or_elsewhere(registry: Arc<dyn Registry>) {
+    let client = Client::new(&registry, "a");
+    for length in [0, 1, 700_000] {
+        let bytes = blob_of(length as u64, length);
+        let digest = client.push_blob(bytes.clone()).await;
+        let fetched = client.fetch(&digest).await.unwrap();
+        assert!(fetched.is_none_or(|fetched| fetched == bytes), "{length} bytes came back different");
+    }
+    let push = client.push_image(1, &[]).await;
+    let fetched = client.fetch(&push.digest).await.unwrap();
+    assert!(fetched.is_none_or(|fetched| fetched == push.bytes));
+}
+
+/// A link is as good as the bytes: whoever may not have these must not get that.
+pub(super) async fn only_what_a_repository_has_is_fetched(registry: Arc<dyn Registry>) {
+    let (one, other) = (Client::new(&registry, "a"), Client::new(&registry, "a/b"));
+    let digest = one.push_blob(blob_of(3, 100_000)).await;
+    assert_refused!(other.fetch(&digest).await, Error::NameUnknown { .. });
+    other.push_blob("something else").await;
+    assert_refused!(other.fetch(&digest).await, Error::BlobUnknown { .. });
+    one.delete_blob(&digest).await.unwrap();
+    assert!(one.fetch(&digest).await.is_err());
+}
+
 pub(super) async fn an_unknown_blob_and_an_unknown_repository_are_told_apart(registry: Arc<dyn Registry>) {
     let client = Client::new(&registry, "a");
     let unknown = Digest::sha256(b"unknown");

@@ -8,8 +8,8 @@ use zot_oci::{Algorithm, ByteRange, Digest, Reference, RepositoryName};
 
 use super::content::{self, Document};
 use crate::{
-    BlobBody, Chunk, Collisions, Context, Error, ManifestInfo, ManifestPush, Page, PageRequest, PushedManifest, Referrers, Registry,
-    Result, StoredManifest, UploadId,
+    BlobBody, Chunk, Collisions, Context, Error, Fetched, ManifestInfo, ManifestPush, Page, PageRequest, PushedManifest, Referrers,
+    Registry, Result, StoredManifest, UploadId,
 };
 
 /// A subject at work in a repository. References are given as anything that prints as a tag or a digest.
@@ -74,6 +74,14 @@ impl Client {
     /// Reads a whole blob.
     pub async fn read(&self, digest: &Digest) -> Result<Bytes> {
         collect(self.open_blob(digest, None).await?).await
+    }
+
+    /// Reads a whole blob where it is at hand; nothing where it is to be read elsewhere.
+    pub async fn fetch(&self, digest: &Digest) -> Result<Option<Bytes>> {
+        match self.registry.fetch_blob(&self.cx, &self.repository, digest).await? {
+            Fetched::Here(body) => collect(body).await.map(Some),
+            Fetched::Elsewhere(_) => Ok(None),
+        }
     }
 
     /// Reads the bytes from `first` to `last`, both inclusive.

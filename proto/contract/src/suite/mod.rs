@@ -130,6 +130,8 @@ tests! {
         a_blob_is_read_as_it_was_pushed,
         a_blob_is_read_in_pieces,
         a_range_is_read_alone,
+        a_whole_blob_is_fetched_here_or_elsewhere,
+        only_what_a_repository_has_is_fetched,
         an_unknown_blob_and_an_unknown_repository_are_told_apart,
         existence_is_a_fact_of_one_repository,
         a_manifest_can_be_read_as_a_blob,

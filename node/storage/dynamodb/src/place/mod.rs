@@ -6,7 +6,7 @@
 use std::fmt;
 
 use zot_oci::{Digest, RepositoryName};
-use zot_storage::metadata::{Key, Scan};
+use zot_storage::metadata::{Key, Kind, Scan};
 
 /// Partitions of the marks of the projector. Every push of a manifest, whatever the repository, writes and later removes one.
 const MARK_PARTITIONS: u8 = 8;
@@ -56,6 +56,15 @@ impl Table {
     pub(crate) const ALL: [Self; 6] = [Self::Blobs, Self::Repositories, Self::Manifests, Self::RepositoryBlobs, Self::Users, Self::Version];
 }
 
+impl From<Kind> for Table {
+    fn from(kind: Kind) -> Self {
+        match kind {
+            Kind::Blobs => Self::Blobs,
+            Kind::Links => Self::RepositoryBlobs,
+        }
+    }
+}
+
 impl Place {
     /// The place of a row.
     pub(crate) fn of(key: &Key) -> Self {
@@ -70,6 +79,7 @@ impl Place {
             Key::Blob(digest) => (Table::Blobs, joined(&"blobs", digest), "blob".to_owned()),
             Key::Unprojected(name, digest) => (Table::Repositories, marks(mark_partition(name)), joined(name, digest)),
             Key::User(name) => (Table::Users, users(), name.to_string()),
+            Key::Condemned(place) => (Table::Blobs, condemned(), place.clone()),
         };
         Self { table, partition, sort }
     }
@@ -94,6 +104,7 @@ pub(crate) fn key(partition: &str, sort: &str) -> Option<Key> {
             Key::Unprojected(name.parse().ok()?, digest.parse().ok()?)
         }
         "users" => Key::User(sort.parse().ok()?),
+        "condemned" => Key::Condemned(sort.to_owned()),
         _ => return None,
     })
 }
@@ -116,6 +127,7 @@ impl Range {
                 after: after.as_ref().map(|(name, digest)| joined(name, digest)),
             },
             Scan::Users(after) => one(Table::Users, users(), text(after.as_deref())),
+            Scan::Condemned(after) => one(Table::Blobs, condemned(), text(after.as_deref())),
         }
     }
 }
@@ -161,6 +173,11 @@ fn marks(partition: u8) -> String {
 fn mark_partition(name: &RepositoryName) -> u8 {
     let hash = Digest::sha256(name.as_str().as_bytes());
     hash.value().first().map_or(0, |byte| byte % MARK_PARTITIONS)
+}
+
+/// One partition: there are as many as processes died at a certain moment.
+fn condemned() -> String {
+    "condemned".to_owned()
 }
 
 fn joined(start: &dyn fmt::Display, end: &dyn fmt::Display) -> String {

@@ -28,6 +28,10 @@ fn users() -> impl Strategy<Value = String> {
     "[a-c#/=@ä]{1,5}"
 }
 
+fn places() -> impl Strategy<Value = String> {
+    "_large/[0-9a-f]{1,4}/[0-9a-f]{1,4}"
+}
+
 fn keys() -> impl Strategy<Value = Key> {
     prop_oneof![
         Just(Key::Schema),
@@ -40,6 +44,7 @@ fn keys() -> impl Strategy<Value = Key> {
         digests().prop_map(Key::Blob),
         (names(), digests()).prop_map(|(name, digest)| Key::Unprojected(name, digest)),
         users().prop_map(|text| Key::User(text.parse().unwrap())),
+        places().prop_map(Key::Condemned),
     ]
 }
 
@@ -54,6 +59,7 @@ fn scans() -> impl Strategy<Value = Scan> {
         (names(), after()).prop_map(|(name, after)| Scan::Links(name, after)),
         proptest::option::of((names(), digests())).prop_map(Scan::Unprojected),
         proptest::option::of(users()).prop_map(Scan::Users),
+        proptest::option::of(places()).prop_map(Scan::Condemned),
     ]
 }
 
@@ -68,6 +74,7 @@ fn key_near(scan: &Scan, name: RepositoryName, tag: Tag, digest: Digest) -> Key 
         Scan::Links(of, _) => Key::Link(of.clone(), digest),
         Scan::Unprojected(_) => Key::Unprojected(name, digest),
         Scan::Users(_) => Key::User(tag.as_str().parse().unwrap()),
+        Scan::Condemned(_) => Key::Condemned(format!("_large/{name}")),
     }
 }
 

@@ -12,7 +12,7 @@ use zot_storage::{Error, Result};
 
 use super::state::Fragment;
 use crate::{
-    buffer::{Body, Buffer},
+    buffer::{BLOCK_BYTES_MAX, Body, Buffer},
     keys,
     memory::{Share, Ticket},
     read,
@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// How much memory is asked for at a time, in bytes.
-const GROWTH_BYTES: u64 = 256 << 10;
+const GROWTH_BYTES: u64 = BLOCK_BYTES_MAX as u64;
 
 /// The most objects that a tail is made of. A client that sends tiny chunks has them put together in between.
 const FRAGMENTS_MAX: usize = 16;

@@ -7,6 +7,7 @@ mod faults;
 mod layouts;
 mod limits;
 mod opening;
+mod orphans;
 mod proxy;
 mod reads;
 mod server;

@@ -1,5 +1,7 @@
 //! Reading through a network that breaks off.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use futures::TryStreamExt;
 use tokio::{
@@ -7,6 +9,7 @@ use tokio::{
     net::TcpStream,
 };
 use zot_oci::ByteRange;
+use zot_services::wait;
 use zot_storage::{
     BlobAddress, Error,
     blobs::{BlobStore, PIECE_BYTES},
@@ -64,18 +67,52 @@ async fn a_signed_url_needs_no_credentials() {
     let at = BlobAddress::from(key(&bytes));
     store.put(&at.key, bytes.clone()).await.unwrap();
     let before = store.calls();
-    let url = store.presigned(&at, std::time::Duration::from_secs(1200)).await.unwrap();
-    assert_eq!(store.calls(), before);
-    let (host, path) = url.strip_prefix("http://").unwrap().split_once('/').unwrap();
-    let asked = |path: &str| format!("GET /{path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
-    let ask = async |request: String| {
-        let mut stream = TcpStream::connect(host).await.unwrap();
-        stream.write_all(request.as_bytes()).await.unwrap();
-        let mut answer = Vec::new();
-        stream.read_to_end(&mut answer).await.unwrap();
-        answer
-    };
-    assert!(ask(asked(path)).await.ends_with(&bytes));
-    assert!(ask(asked(path.split('?').next().unwrap())).await.starts_with(b"HTTP/1.1 403"));
+    let url = store.url(&at, 1000, Duration::from_secs(1200)).await.unwrap().unwrap();
+    assert_eq!((store.calls().since(&before).all(), store.calls().since(&before).head), (1, 1));
+    assert!(ask(url.as_str()).await.ends_with(&bytes));
+    assert!(is_refused(url.as_str().split('?').next().unwrap()).await);
     assert_eq!(read(&store, &at, 1000).await, bytes);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_signed_url_expires() {
+    needs_server!("reads::a_signed_url_expires");
+    let server = shared().await;
+    let store = open(&config(&server.endpoint())).await;
+    let bytes = content(1001);
+    let at = BlobAddress::from(key(&bytes));
+    store.put(&at.key, bytes.clone()).await.unwrap();
+    let url = store.url(&at, 1001, Duration::from_secs(1)).await.unwrap().unwrap();
+    wait::until("the URL has expired", async || is_refused(url.as_str()).await).await;
+    assert_eq!(read(&store, &at, 1001).await, bytes);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn there_is_no_url_for_what_is_not_there_or_cut() {
+    needs_server!("reads::there_is_no_url_for_what_is_not_there_or_cut");
+    let server = shared().await;
+    let store = open(&config(&server.endpoint())).await;
+    let bytes = content(1002);
+    let at = BlobAddress::from(key(&bytes));
+    let url = async || store.url(&at, 1002, Duration::from_secs(60)).await;
+    assert!(matches!(url().await, Err(Error::Damaged { .. })));
+    store.put(&at.key, bytes.slice(1..)).await.unwrap();
+    assert!(matches!(url().await, Err(Error::Damaged { .. })));
+    store.put(&at.key, bytes).await.unwrap();
+    assert!(url().await.unwrap().is_some());
+}
+
+/// What the server answers to whoever has only a URL.
+async fn ask(url: &str) -> Vec<u8> {
+    let (host, path) = url.strip_prefix("http://").unwrap().split_once('/').unwrap();
+    let mut stream = TcpStream::connect(host).await.unwrap();
+    let request = format!("GET /{path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).await.unwrap();
+    answer
+}
+
+async fn is_refused(url: &str) -> bool {
+    ask(url).await.starts_with(b"HTTP/1.1 403")
 }

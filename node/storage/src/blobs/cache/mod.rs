@@ -15,12 +15,16 @@ mod source;
 #[cfg(test)]
 mod tests;
 
-use std::{path::PathBuf, sync::Arc, time::Instant};
+use std::{
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use bytes::Bytes;
 use parking_lot::Mutex;
 use tokio::sync::Semaphore;
-use zot_contract::UploadId;
+use zot_contract::{BlobUrl, UploadId};
 use zot_oci::{ByteRange, Digest};
 
 use super::{BlobStore, Pieces, Staged, Staging, filesystem::read};
@@ -117,6 +121,12 @@ impl BlobCache {
         }
     }
 
+    /// Whether a blob is held, or on its way.
+    fn has(&self, name: &Name) -> bool {
+        let mut state = self.state.lock();
+        state.flights.get(name).is_some() || state.shelf.touch(name).is_some()
+    }
+
     /// Decides about a whole read of what is not held.
     fn plan(self: &Arc<Self>, name: Name, size: u64) -> Plan {
         let mut evicted = Vec::new();
@@ -201,6 +211,10 @@ impl BlobStore for CachedBlobs {
             Plan::Fetch(fetch) => fetch.start(source.clone()).follow(source, range).await,
             Plan::Pass => self.remote.read(at, size, range).await,
         }
+    }
+
+    async fn url(&self, at: &BlobAddress, size: u64, valid_for: Duration) -> Result<Option<BlobUrl>> {
+        if self.cache.has(&self.name(at)) { Ok(None) } else { self.remote.url(at, size, valid_for).await }
     }
 
     async fn size(&self, at: &BlobAddress) -> Result<Option<u64>> {

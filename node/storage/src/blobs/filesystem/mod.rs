@@ -63,7 +63,8 @@ pub(crate) fn size(path: &Path) -> Result<Option<u64>> {
 #[async_trait::async_trait]
 impl BlobStore for FilesystemBlobs {
     fn staging(&self) -> Staging {
-        Staging { durable_when_flushed: false }
+        // Each call goes to another thread.
+        Staging { durable_when_flushed: false, gathered_bytes: 512 << 10 }
     }
 
     async fn stage(&self, upload: UploadId) -> Result<Box<dyn Staged>> {

@@ -30,6 +30,17 @@ pub enum Key {
     Unprojected(RepositoryName, Digest),
     /// What is known of a user.
     User(UserName),
+    /// That no row may speak of a place in the blob store any more, because what is there is removed.
+    Condemned(String),
+}
+
+/// The kinds of rows that can be walked over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Blobs that repositories share.
+    Blobs,
+    /// Blobs of all repositories.
+    Links,
 }
 
 /// A range of rows of one kind.
@@ -51,6 +62,8 @@ pub enum Scan {
     Unprojected(Option<(RepositoryName, Digest)>),
     /// Users, those after a text.
     Users(Option<String>),
+    /// Places that no row may speak of, those after a text.
+    Condemned(Option<String>),
 }
 
 const SCHEMA: u8 = 0;
@@ -63,6 +76,7 @@ const LINK: u8 = 6;
 const BLOB: u8 = 7;
 const UNPROJECTED: u8 = 8;
 const USER: u8 = 9;
+const CONDEMNED: u8 = 10;
 
 /// Ends a name. No name or tag contains it, and it sorts before every character that may follow.
 const END: u8 = 0;
@@ -121,6 +135,7 @@ impl Key {
             Self::Blob(digest) => Encoder::kind(BLOB).digest(digest),
             Self::Unprojected(name, digest) => Encoder::kind(UNPROJECTED).name(name).digest(digest),
             Self::User(name) => Encoder::kind(USER).text(name.as_str()),
+            Self::Condemned(place) => Encoder::kind(CONDEMNED).text(place),
         };
         encoder.0
     }
@@ -133,6 +148,25 @@ impl Key {
     /// Reads what [`Key::encode`] wrote.
     pub fn decode(bytes: &[u8]) -> Result<Self> {
         Decoder(bytes).key().ok_or_else(|| Error::damaged(format!("key {}", bytes.escape_ascii()), "it names no row"))
+    }
+}
+
+impl Kind {
+    /// Whether a key is of this kind.
+    pub fn has(self, key: &Key) -> bool {
+        match self {
+            Self::Blobs => matches!(key, Key::Blob(_)),
+            Self::Links => matches!(key, Key::Link(..)),
+        }
+    }
+
+    /// The encoded keys of this kind, those after one of them.
+    pub fn range(self, after: Option<&Key>) -> (Bound<Vec<u8>>, Bound<Vec<u8>>) {
+        let kind = match self {
+            Self::Blobs => BLOB,
+            Self::Links => LINK,
+        };
+        Encoder::kind(kind).range(after.map(|after| Encoder(after.encode())))
     }
 }
 
@@ -151,6 +185,7 @@ impl Scan {
                 start.range(after.as_ref().map(|(name, digest)| Encoder::kind(UNPROJECTED).name(name).digest(digest)))
             }
             Self::Users(after) => text_range(|| Encoder::kind(USER), after.as_deref()),
+            Self::Condemned(after) => text_range(|| Encoder::kind(CONDEMNED), after.as_deref()),
         }
     }
 }
@@ -178,6 +213,7 @@ impl Decoder<'_> {
             BLOB => Key::Blob(self.digest()?),
             UNPROJECTED => Key::Unprojected(self.name()?, self.digest()?),
             USER => Key::User(self.rest()?.parse().ok()?),
+            CONDEMNED => Key::Condemned(self.rest()?),
             _ => return None,
         };
         self.0.is_empty().then_some(key)

@@ -7,13 +7,13 @@ mod file;
 mod keep;
 mod writer;
 
-use std::{path::Path, sync::Arc};
+use std::{ops::Bound, path::Path, sync::Arc};
 
 use ::redb::{Database, ReadableDatabase, TableDefinition, TableError};
 use parking_lot::RwLock;
 use tokio::sync::{mpsc, oneshot};
 
-use super::{Key, Metadata, Outcome, Row, Scan, Transaction};
+use super::{Key, Kind, Metadata, Outcome, Row, Scan, Transaction, WALKED_ROWS, walked};
 use crate::{Error, Result, error::blocking};
 use file::MetadataFile;
 pub use keep::keep_users;
@@ -82,10 +82,9 @@ impl Shared {
         }
     }
 
-    fn scan(&self, scan: &Scan, limit: usize) -> Result<Vec<(Key, Row)>> {
+    fn scan(&self, (start, end): (Bound<Vec<u8>>, Bound<Vec<u8>>), limit: usize) -> Result<Vec<(Key, Row)>> {
         self.read(|rows| {
             let Some(rows) = rows else { return Ok(Vec::new()) };
-            let (start, end) = scan.range();
             let range = (start.as_ref().map(Vec::as_slice), end.as_ref().map(Vec::as_slice));
             let found = rows.range::<&[u8]>(range).map_err(Error::metadata("scan"))?;
             let decode = |entry: std::result::Result<(_, _), _>| {
@@ -123,10 +122,15 @@ impl Metadata for RedbMetadata {
 
     async fn scan(&self, scan: &Scan, limit: usize) -> Result<Vec<(Key, Row)>> {
         if limit <= INLINE_SCAN_ROWS {
-            return self.database.scan(scan, limit);
+            return self.database.scan(scan.range(), limit);
         }
         let (database, scan) = (self.database.clone(), scan.clone());
-        blocking(move || database.scan(&scan, limit)).await
+        blocking(move || database.scan(scan.range(), limit)).await
+    }
+
+    async fn walk(&self, kind: Kind, after: Option<&Key>) -> Result<(Vec<(Key, Row)>, Option<Key>)> {
+        let (database, range) = (self.database.clone(), kind.range(after));
+        blocking(move || database.scan(range, WALKED_ROWS)).await.map(walked)
     }
 
     fn changes_max(&self) -> usize {

@@ -94,6 +94,16 @@ pub(crate) struct BlobRow {
     pub(crate) place: String,
 }
 
+/// Row of [`Key::Condemned`].
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct CondemnedRow {
+    #[prost(uint64, tag = "1")]
+    pub(crate) since_unix_ms: u64,
+    /// Whether nothing is there any more.
+    #[prost(bool, tag = "2")]
+    pub(crate) removed: bool,
+}
+
 /// Where bytes are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, prost::Enumeration)]
 #[repr(i32)]

@@ -1,0 +1,92 @@
+//! Blobs in the bucket that no row speaks of, because the process that stored them was killed in between.
+
+use std::{sync::Arc, time::Duration};
+
+use zot_contract::{Registry, suite::Client};
+use zot_s3::S3Blobs;
+use zot_storage::{
+    Engine, Result,
+    blobs::BlobStore,
+    metadata::{Expect, Key, Kind, MemoryMetadata, Metadata, Outcome, Row, Scan, Transaction},
+    sessions::MemorySessions,
+};
+
+use crate::server::{config, content, needs_server, open, shared};
+
+/// Rows, as a process has them that is killed when it commits.
+#[derive(Debug)]
+struct Killed(Arc<MemoryMetadata>);
+
+#[async_trait::async_trait]
+impl Metadata for Killed {
+    async fn get(&self, key: &Key) -> Result<Option<Row>> {
+        self.0.get(key).await
+    }
+
+    async fn get_many(&self, keys: &[Key]) -> Result<Vec<Option<Row>>> {
+        self.0.get_many(keys).await
+    }
+
+    async fn scan(&self, scan: &Scan, limit: usize) -> Result<Vec<(Key, Row)>> {
+        self.0.scan(scan, limit).await
+    }
+
+    async fn walk(&self, kind: Kind, after: Option<&Key>) -> Result<(Vec<(Key, Row)>, Option<Key>)> {
+        self.0.walk(kind, after).await
+    }
+
+    fn changes_max(&self) -> usize {
+        self.0.changes_max()
+    }
+
+    async fn commit(&self, _: Transaction) -> Result<Outcome> {
+        std::future::pending().await
+    }
+
+    async fn close(&self) -> Result<()> {
+        self.0.close().await
+    }
+}
+
+async fn places(store: &S3Blobs) -> Vec<String> {
+    store.placed(Duration::ZERO).await.unwrap().into_iter().map(|placed| placed.place).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn blobs_that_a_killed_process_left_are_removed_and_no_others() {
+    needs_server!("orphans::blobs_that_a_killed_process_left_are_removed_and_no_others");
+    let server = shared().await;
+    let config = config(&server.endpoint());
+    let (store, metadata) = (open(&config).await, Arc::<MemoryMetadata>::default());
+    let mut schema = Transaction::new();
+    schema.put(Key::Schema, Expect::Absent, vec![0x08, 0x01]);
+    metadata.commit(schema).await.unwrap();
+    let engine = |metadata: Arc<dyn Metadata>| Engine::new(metadata, Arc::new(store.clone()), Arc::new(MemorySessions::shared()), true);
+    let alive = engine(metadata.clone());
+    let registry: Arc<dyn Registry> = Arc::new(alive.clone());
+    let client = Client::new(&registry, "a");
+    let (kept, left) = (content(11 << 20), content(12 << 20));
+    let digest = client.push_blob(kept.clone()).await;
+    let before = places(&store).await;
+
+    let killed: Arc<dyn Registry> = Arc::new(engine(Arc::new(Killed(metadata))));
+    let push = tokio::spawn({
+        let left = left.clone();
+        async move { Client::new(&killed, "a").push_blob(left).await }
+    });
+    zot_services::wait::until("the bytes are stored", async || places(&store).await.len() == 2).await;
+    push.abort();
+    assert_eq!(before.len(), 1);
+
+    // Old ones only: what is young may still get its rows.
+    assert_eq!(store.placed(Duration::from_secs(3600)).await.unwrap(), []);
+    assert_eq!(alive.reap_places(places(&store).await).await.unwrap(), 0);
+    assert_eq!(places(&store).await.len(), 2);
+    assert_eq!(alive.reap_places(places(&store).await).await.unwrap(), 1);
+    assert_eq!(places(&store).await, before);
+    assert_eq!(client.read(&digest).await.unwrap(), kept);
+    // And whoever pushes it again has it.
+    let digest = client.push_blob(left.clone()).await;
+    assert_eq!(client.read(&digest).await.unwrap(), left);
+    assert_eq!(store.staged().await.unwrap(), []);
+}

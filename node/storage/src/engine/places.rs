@@ -1,0 +1,144 @@
+//! Removing bytes that lie at a place of their own and of which no row speaks: a process died, or was cut off, after it had stored them and
+//! before it had said so.
+//!
+//! A push may be anywhere between these two, for however long its process is stopped. So nothing is removed because no row was found: first a
+//! place is *condemned*, by a row that every push of bytes at a place needs to be absent when it commits. From then on no row can come to speak
+//! of it. Only what nobody speaks of after that is removed; what somebody spoke of in the last moment is pardoned. The mark stays for as long as
+//! a stopped process may possibly come back.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use prost::Message;
+
+use super::Engine;
+use crate::{
+    BlobAddress, Result,
+    metadata::{
+        Expect, Key, Kind, Row, Scan, Transaction,
+        rows::{BlobRow, CondemnedRow, LinkRow, now_unix_ms},
+    },
+    stores::is_complete,
+};
+
+/// How many marks are read at a time.
+const MARKS_PAGE: usize = 1000;
+
+/// For how long a mark stays whose bytes are removed. No process is stopped for so long and then goes on with a push.
+const MARK_KEPT_FOR: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+
+/// A place that is condemned.
+struct Mark {
+    version: u64,
+    row: CondemnedRow,
+}
+
+impl Engine {
+    /// Takes one step towards removing what is at those of `places` of which no row speaks, and the next one with those that earlier calls
+    /// condemned. Returns how many places it emptied. Reads all rows of blobs: for the background only.
+    pub async fn reap_places(&self, places: impl IntoIterator<Item = String> + Send) -> Result<usize> {
+        let Some(rows) = self.complete_rows().await? else { return Ok(0) };
+        let marks = self.marks().await?;
+        let mut unspoken: BTreeSet<String> = places.into_iter().filter(|place| !place.is_empty()).collect();
+        unspoken.extend(marks.iter().filter(|(_, mark)| !mark.row.removed).map(|(place, _)| place.clone()));
+        if !unspoken.is_empty() {
+            self.drop_spoken_of(&mut unspoken).await?;
+        }
+        // Rows that are being made anew meanwhile speak of nothing yet.
+        if self.complete_rows().await? != Some(rows) {
+            return Ok(0);
+        }
+        let mut emptied = 0;
+        for (place, mark) in &marks {
+            let unspoken = unspoken.remove(place);
+            emptied += usize::from(self.settle(place, mark, unspoken).await?);
+        }
+        for place in unspoken {
+            self.condemn(place).await?;
+        }
+        Ok(emptied)
+    }
+
+    /// The version of the schema row, if the rows are complete.
+    async fn complete_rows(&self) -> Result<Option<u64>> {
+        let Some(row) = self.metadata.get(&Key::Schema).await? else { return Ok(None) };
+        Ok(is_complete(&row)?.then_some(row.version))
+    }
+
+    async fn marks(&self) -> Result<BTreeMap<String, Mark>> {
+        let (mut marks, mut after) = (BTreeMap::new(), None);
+        loop {
+            let page = self.metadata.scan(&Scan::Condemned(after), MARKS_PAGE).await?;
+            let last = page.len() < MARKS_PAGE;
+            for (key, row) in page {
+                let mark = Mark { version: row.version, row: row.read(&key)? };
+                if let Key::Condemned(place) = key {
+                    marks.insert(place, mark);
+                }
+            }
+            after = marks.last_key_value().map(|(place, _)| place.clone());
+            if last {
+                return Ok(marks);
+            }
+        }
+    }
+
+    /// Takes out the places that rows speak of.
+    async fn drop_spoken_of(&self, places: &mut BTreeSet<String>) -> Result<()> {
+        for kind in [Kind::Blobs, Kind::Links] {
+            let mut after = None;
+            loop {
+                let (rows, next) = self.metadata.walk(kind, after.as_ref()).await?;
+                for (key, row) in rows {
+                    places.remove(&place(kind, &key, &row)?);
+                }
+                after = next;
+                if after.is_none() {
+                    break;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Carries out, or takes back, what an earlier call said of a place. Returns whether something was removed.
+    async fn settle(&self, place: &str, mark: &Mark, unspoken: bool) -> Result<bool> {
+        let key = Key::Condemned(place.to_owned());
+        let expect = Expect::Version(mark.version);
+        let mut transaction = Transaction::new();
+        let age_ms = now_unix_ms().saturating_sub(mark.row.since_unix_ms);
+        let removes = !mark.row.removed && unspoken;
+        if removes {
+            self.blobs.delete(&BlobAddress::unknown_at(place.to_owned())).await?;
+            transaction.put(key, expect, CondemnedRow { removed: true, ..mark.row.clone() }.encode_to_vec());
+        } else if !mark.row.removed || u128::from(age_ms) > MARK_KEPT_FOR.as_millis() {
+            transaction.delete(key, expect);
+        } else {
+            return Ok(false);
+        }
+        self.metadata.commit(transaction).await?;
+        Ok(removes)
+    }
+
+    async fn condemn(&self, place: String) -> Result<()> {
+        let row = CondemnedRow { since_unix_ms: now_unix_ms(), removed: false };
+        let mut transaction = Transaction::new();
+        transaction.put(Key::Condemned(place), Expect::Absent, row.encode_to_vec());
+        self.metadata.commit(transaction).await.map(drop)
+    }
+
+    /// Whether no row may speak of a place any more.
+    pub(super) async fn is_condemned(&self, place: &str) -> Result<bool> {
+        Ok(!place.is_empty() && self.metadata.get(&Key::Condemned(place.to_owned())).await?.is_some())
+    }
+}
+
+/// The place that a row speaks of; empty if it speaks of none.
+fn place(kind: Kind, key: &Key, row: &Row) -> Result<String> {
+    Ok(match kind {
+        Kind::Blobs => row.read::<BlobRow>(key)?.place,
+        Kind::Links => row.read::<LinkRow>(key)?.place,
+    })
+}

@@ -1,0 +1,162 @@
+//! Bytes that a push has stored and no row speaks of: removed step by step, and never while the push may still succeed.
+
+use std::sync::Arc;
+
+use futures::FutureExt;
+use tokio::{sync::Semaphore, task::JoinHandle};
+use zot_contract::{
+    Chunk, Error, Registry,
+    suite::{Client, content::blob_of},
+};
+use zot_oci::Digest;
+use zot_storage::{
+    BlobAddress, BlobKey, Engine,
+    metadata::{Expect, Key, Metadata, Scan, Transaction},
+};
+
+use crate::{
+    Stores,
+    faults::{Event, EventfulMetadata},
+};
+
+const LARGE: usize = 700_000;
+
+/// A push whose process is stopped when its bytes are stored and its rows are not.
+struct Stopped {
+    push: JoinHandle<zot_contract::Result<()>>,
+    resume: Arc<Semaphore>,
+    digest: Digest,
+}
+
+impl Stopped {
+    async fn push(stores: &Stores, seed: u64) -> Self {
+        let (reached, resume) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
+        let event: Event = Box::new({
+            let (reached, resume) = (reached.clone(), resume.clone());
+            move || {
+                async move {
+                    reached.add_permits(1);
+                    resume.acquire().await.unwrap().forget();
+                    Ok(())
+                }
+                .boxed()
+            }
+        });
+        let metadata: Arc<dyn Metadata> = Arc::new(EventfulMetadata::new(&stores.metadata, 0, event));
+        let client = Stores { metadata, ..stores.clone() }.client("a");
+        let bytes = blob_of(seed, LARGE);
+        let digest = Digest::sha256(&bytes);
+        let upload = client.open().await;
+        let push = tokio::spawn(async move { client.finish(upload, Chunk::of(bytes), &digest).await });
+        reached.acquire().await.unwrap().forget();
+        Self { push, resume, digest }
+    }
+
+    async fn resumed(self) -> (Digest, zot_contract::Result<()>) {
+        self.resume.add_permits(1);
+        (self.digest, self.push.await.unwrap())
+    }
+}
+
+/// Stores that are complete, and an engine that removes what no row speaks of.
+async fn scene() -> (Stores, Engine, Client) {
+    let stores = Stores::new();
+    let mut transaction = Transaction::new();
+    transaction.put(Key::Schema, Expect::Absent, vec![0x08, 0x01]);
+    stores.metadata.commit(transaction).await.unwrap();
+    let engine = stores.engine();
+    let registry: Arc<dyn Registry> = Arc::new(engine.clone());
+    (stores, engine, Client::new(&registry, "a"))
+}
+
+async fn is_there(stores: &Stores, place: &str) -> bool {
+    let at = BlobAddress { key: BlobKey::shared(&Digest::sha256(b"")), place: place.to_owned() };
+    stores.blobs.size(&at).await.unwrap().is_some()
+}
+
+#[tokio::test]
+async fn what_a_killed_process_left_is_removed_in_two_steps_and_nothing_else() {
+    let (stores, engine, client) = scene().await;
+    let kept = client.push_blob(blob_of(1, LARGE)).await;
+    let before = stores.places();
+    let stopped = Stopped::push(&stores, 2).await;
+    let left: Vec<_> = stores.places().into_iter().filter(|place| !before.contains(place)).collect();
+    assert_eq!((before.len(), left.len()), (1, 1));
+
+    assert_eq!(engine.reap_places(stores.places()).await.unwrap(), 0);
+    assert!(is_there(&stores, &left[0]).await, "it is condemned, and no more");
+    assert_eq!(engine.reap_places(stores.places()).await.unwrap(), 1);
+    assert!(!is_there(&stores, &left[0]).await);
+    assert_eq!(engine.reap_places(stores.places()).await.unwrap(), 0);
+    assert_eq!(client.read(&kept).await.unwrap(), blob_of(1, LARGE));
+
+    // It was not killed but only stopped: it does not get to say that the bytes are there, however late it comes.
+    let (digest, pushed) = stopped.resumed().await;
+    assert!(matches!(pushed, Err(Error::Unavailable { .. })), "{pushed:?}");
+    assert!(!client.has_blob(&digest).await);
+    assert_eq!(client.push_blob(blob_of(2, LARGE)).await, digest);
+    assert_eq!(client.read(&digest).await.unwrap(), blob_of(2, LARGE));
+}
+
+#[tokio::test]
+async fn a_push_that_succeeds_between_the_steps_keeps_its_bytes() {
+    let (stores, engine, client) = scene().await;
+    // It commits after the rows were read and before the place is condemned.
+    let stopped = Stopped::push(&stores, 3).await;
+    let event: Event = Box::new(move || {
+        async move {
+            stopped.resumed().await.1.unwrap();
+            Ok(())
+        }
+        .boxed()
+    });
+    let metadata = Arc::new(EventfulMetadata::new(&stores.metadata, 0, event));
+    let late = Stores { metadata: metadata.clone(), ..stores.clone() }.engine();
+    assert_eq!(late.reap_places(stores.places()).await.unwrap(), 0);
+    assert!(metadata.happened());
+    for _ in 0..2 {
+        assert_eq!(engine.reap_places(stores.places()).await.unwrap(), 0);
+    }
+    let digest = Digest::sha256(&blob_of(3, LARGE));
+    assert_eq!(client.read(&digest).await.unwrap(), blob_of(3, LARGE));
+    // Nothing stays behind that would forbid anything.
+    assert_eq!(stores.metadata.scan(&Scan::Condemned(None), 10).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn a_push_that_is_under_way_is_never_deprived_before_it_was_told() {
+    let (stores, engine, client) = scene().await;
+    let stopped = Stopped::push(&stores, 4).await;
+    // Condemned only: its bytes are there, and it fails all the same, because the next step may come at any time.
+    assert_eq!(engine.reap_places(stores.places()).await.unwrap(), 0);
+    let (digest, pushed) = stopped.resumed().await;
+    assert!(matches!(pushed, Err(Error::Unavailable { .. })), "{pushed:?}");
+    client.push_blob(blob_of(4, LARGE)).await;
+    for _ in 0..3 {
+        engine.reap_places(stores.places()).await.unwrap();
+        assert_eq!(client.read(&digest).await.unwrap(), blob_of(4, LARGE));
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_removed_while_the_rows_are_being_made() {
+    let (stores, engine, client) = scene().await;
+    let digest = client.push_blob(blob_of(5, LARGE)).await;
+    let link = Key::Link("a".parse().unwrap(), digest);
+    let row = |key: Key| {
+        let metadata = stores.metadata.clone();
+        async move { metadata.get(&key).await.unwrap().unwrap().value }
+    };
+    let rows = [(Key::Blob(digest), row(Key::Blob(digest)).await), (link.clone(), row(link).await)];
+    let mut transaction = Transaction::new();
+    transaction.put(Key::Schema, Expect::Present, vec![0x12, 0x01, b'x']);
+    rows.iter().for_each(|(key, _)| transaction.delete(key.clone(), Expect::Present));
+    stores.metadata.commit(transaction).await.unwrap();
+    for _ in 0..3 {
+        assert_eq!(engine.reap_places(stores.places()).await.unwrap(), 0);
+    }
+    let mut transaction = Transaction::new();
+    rows.into_iter().for_each(|(key, value)| transaction.put(key, Expect::Absent, value));
+    stores.metadata.commit(transaction).await.unwrap();
+    assert_eq!(client.read(&digest).await.unwrap(), blob_of(5, LARGE));
+}
