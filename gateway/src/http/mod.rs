@@ -1,5 +1,6 @@
 //! The OCI distribution API over any registry: from a request to its response, its log lines and its audit line.
 
+mod auth;
 mod call;
 mod condition;
 mod content_range;
