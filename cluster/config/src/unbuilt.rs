@@ -36,7 +36,6 @@ const UNBUILT: &[(&str, Asks, &str)] = &[
     ("storage.subPaths.*.retention.policies", Asks::IfNotEmpty, "retention"),
     ("http.auth.failDelay", Asks::IfNotEmpty, "authentication"),
     ("http.auth.htpasswd", Asks::Always, "authentication"),
-    ("http.auth.apikey", Asks::IfTrue, "authentication"),
     ("http.auth.ldap", Asks::Always, "authentication"),
     ("http.auth.bearer.awsSecretsManager", Asks::Always, "keys in a secret of AWS"),
     ("extensions.search", Asks::UnlessDisabled, "searching"),

@@ -2,6 +2,7 @@
 
 use crate::{
     Challenges, Identity,
+    api_keys::ApiKeys,
     authn::{Asked, Authenticators, Rejected, bearer::TokenEndpoint},
     authz::Policy,
 };
@@ -13,13 +14,14 @@ pub struct Access {
     policy: Policy,
     challenges: Challenges,
     token_endpoint: Option<TokenEndpoint>,
+    api_keys: Option<ApiKeys>,
 }
 
 impl Access {
     /// Access for those whom `authenticators` know: to everything, until a policy says otherwise.
     pub fn new(authenticators: Authenticators) -> Self {
         let policy = Policy::without_rules(authenticators.is_on());
-        Self { authenticators, policy, challenges: Challenges::default(), token_endpoint: None }
+        Self { authenticators, policy, challenges: Challenges::default(), token_endpoint: None, api_keys: None }
     }
 
     /// The same, with `endpoint` handing out tokens.
@@ -43,6 +45,17 @@ impl Access {
     #[must_use]
     pub fn challenging(self, challenges: Challenges) -> Self {
         Self { challenges, ..self }
+    }
+
+    /// The same, for users who make keys for their tools.
+    #[must_use]
+    pub fn with_api_keys(self, api_keys: Option<ApiKeys>) -> Self {
+        Self { api_keys, ..self }
+    }
+
+    /// The keys of users, if they can make any.
+    pub fn api_keys(&self) -> Option<&ApiKeys> {
+        self.api_keys.as_ref()
     }
 
     /// Who may do what.

@@ -8,8 +8,10 @@ use zot_runtime::tasks::Tasks;
 
 use crate::{
     Access, Challenges,
+    accounts::Accounts,
+    api_keys::ApiKeys,
     authn::{
-        Authenticators, CertificateNames, InvalidPattern, TokenSource,
+        Authenticators, CertificateNames, InvalidPattern, PasswordSource, TokenSource,
         bearer::{self, IdentityTokens, InvalidUpstream, KeyFileError, ProviderError, RegistryTokens, TokenEndpoint},
     },
     authz::Policy,
@@ -62,18 +64,26 @@ impl Access {
     ///
     /// # Errors
     /// A file that the configuration names cannot be used.
-    pub async fn open(config: &Config, _surroundings: &Surroundings) -> Result<Self, OpenError> {
+    pub async fn open(config: &Config, surroundings: &Surroundings) -> Result<Self, OpenError> {
         let http = &config.http;
+        let accounts = Arc::new(Accounts::new(Arc::clone(&surroundings.registry)));
+        let api_keys = http.auth.makes_api_keys().then(|| ApiKeys::new(accounts, &surroundings.tasks));
         let bearer = BearerTokens::open(config)?;
-        let authenticators = Authenticators { tokens: bearer.sources, certificates: certificates(http)?, ..Authenticators::default() };
+        let passwords = passwords(api_keys.as_ref());
+        let authenticators = Authenticators { passwords, tokens: bearer.sources, certificates: certificates(http)? };
         let challenges = Challenges::configured(http, !authenticators.passwords.is_empty());
         let policy = match &http.access_control {
             Some(written) => Policy::compile(written).map_err(|problems| OpenError::Rules { problems })?,
             None => Policy::without_rules(http.auth.is_on(http.tls.as_ref())),
         };
         let access = Self::new(authenticators).governed(policy).challenging(challenges);
-        Ok(access.with_token_endpoint(bearer.endpoint))
+        Ok(access.with_token_endpoint(bearer.endpoint).with_api_keys(api_keys))
     }
+}
+
+/// Who knows passwords: what looks like a key is looked for among the keys first.
+fn passwords(api_keys: Option<&ApiKeys>) -> Vec<Box<dyn PasswordSource>> {
+    api_keys.into_iter().map(|keys| Box::new(keys.clone()) as Box<dyn PasswordSource>).collect()
 }
 
 /// An authority for clients makes their certificates a proof, whether or not the configuration says where users stand in them.

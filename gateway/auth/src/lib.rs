@@ -3,6 +3,8 @@
 //! Nothing here answers HTTP: the gateway asks, and renders what it is told. [`authn`] finds out who somebody is, [`authz`] decides purely.
 
 mod access;
+pub mod accounts;
+pub mod api_keys;
 mod assembly;
 pub mod authn;
 pub mod authz;

@@ -3,7 +3,7 @@
 use axum::{http::Method, response::Response};
 
 use super::{
-    auth::token,
+    auth::{api_keys, token},
     call::Call,
     cors,
     error::Refusal,
@@ -38,6 +38,9 @@ pub(super) async fn dispatch(call: &Call<'_>, route: &Route, health: &Health, bo
         (Route::Upload { repository, upload }, &Method::DELETE) => uploads::cancel(call, repository, *upload).await?,
 
         (Route::Token, &Method::GET | &Method::HEAD | &Method::POST) => token::exchange(call, body).await?,
+        (Route::ApiKeys, &Method::GET | &Method::HEAD) => api_keys::list(call).await?,
+        (Route::ApiKeys, &Method::POST) => api_keys::make(call, body).await?,
+        (Route::ApiKeys, &Method::DELETE) => api_keys::revoke(call).await?,
 
         (Route::Live, &Method::GET | &Method::HEAD) => health::live(),
         (Route::Started, &Method::GET | &Method::HEAD) => health::started(health),

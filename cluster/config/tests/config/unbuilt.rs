@@ -8,14 +8,7 @@ fn refused(text: &str, path: &str) -> bool {
 
 #[test]
 fn every_way_of_protecting_the_registry_is_refused_while_it_is_not_built() {
-    for (key, value) in [
-        ("htpasswd", r#"{"path": "/etc/htpasswd"}"#),
-        ("htpasswd", "{}"),
-        ("ldap", "{}"),
-        ("apikey", "true"),
-        ("apikey", r#""true""#),
-        ("failDelay", "5"),
-    ] {
+    for (key, value) in [("htpasswd", r#"{"path": "/etc/htpasswd"}"#), ("htpasswd", "{}"), ("ldap", "{}"), ("failDelay", "5")] {
         assert!(refused(&http(&format!(r#"{{"auth": {{"{key}": {value}}}}}"#)), &format!("http.auth.{key}")), "{key}: {value}");
     }
 }
