@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use zot_config::{Config, Problem, http::Http};
-use zot_contract::Registry;
+use zot_config::{Config, ConfigError, Problem, http::Http};
+use zot_contract::{BoxError, Registry};
 use zot_runtime::tasks::Tasks;
 
 use crate::{
@@ -13,6 +13,8 @@ use crate::{
         bearer::{self, IdentityTokens, KeyFileError, ProviderError, RegistryTokens},
     },
     authz::Policy,
+    browser::Browser,
+    openid::LoginsError,
 };
 
 /// What access is made with, beside the configuration.
@@ -42,6 +44,15 @@ pub enum OpenError {
         /// Everything that is wrong with them.
         problems: Vec<Problem>,
     },
+    /// Where sessions are kept.
+    #[error("open the store of sessions")]
+    Sessions(#[source] BoxError),
+    /// What their cookies are signed with.
+    #[error("read http.auth.sessionKeysFile")]
+    SessionKeys(#[source] ConfigError),
+    /// The parties at which users log in.
+    #[error("open http.auth.openid")]
+    Logins(#[from] LoginsError),
 }
 
 /// What is wrong with a configuration that only those see who know what to do with it.
@@ -59,15 +70,21 @@ impl Access {
     ///
     /// # Errors
     /// A file that the configuration names cannot be used.
-    pub async fn open(config: &Config, _surroundings: &Surroundings) -> Result<Self, OpenError> {
+    pub async fn open(config: &Config, surroundings: &Surroundings) -> Result<Self, OpenError> {
         let http = &config.http;
-        let authenticators = Authenticators { tokens: tokens(config)?, certificates: certificates(http)?, ..Authenticators::default() };
+        let browser = Browser::open(config, surroundings)?;
+        let authenticators = Authenticators {
+            tokens: tokens(config)?,
+            certificates: certificates(http)?,
+            sessions: browser.sessions,
+            ..Authenticators::default()
+        };
         let challenges = Challenges::configured(http, !authenticators.passwords.is_empty());
         let policy = match &http.access_control {
             Some(written) => Policy::compile(written).map_err(|problems| OpenError::Rules { problems })?,
             None => Policy::without_rules(http.auth.is_on(http.tls.as_ref())),
         };
-        Ok(Self::new(authenticators).governed(policy).challenging(challenges))
+        Ok(Self::new(authenticators).with_logins(browser.logins).governed(policy).challenging(challenges))
     }
 }
 

@@ -3,6 +3,7 @@
 use axum::{http::Method, response::Response};
 
 use super::{
+    auth::{callback, login, logout},
     call::Call,
     cors,
     error::Refusal,
@@ -35,6 +36,10 @@ pub(super) async fn dispatch(call: &Call<'_>, route: &Route, health: &Health, bo
         (Route::Upload { repository, upload }, &Method::PATCH) => uploads::append(call, repository, *upload, body).await?,
         (Route::Upload { repository, upload }, &Method::PUT) => uploads::finish(call, repository, *upload, body).await?,
         (Route::Upload { repository, upload }, &Method::DELETE) => uploads::cancel(call, repository, *upload).await?,
+
+        (Route::Login, &Method::GET) => login::begin(call).await,
+        (Route::Callback { provider }, &Method::GET) => callback::end(call, provider).await,
+        (Route::Logout, &Method::POST) => logout::end(call).await?,
 
         (Route::Live, &Method::GET | &Method::HEAD) => health::live(),
         (Route::Started, &Method::GET | &Method::HEAD) => health::started(health),

@@ -8,4 +8,5 @@ mod lists;
 mod logs;
 mod manifests;
 mod referrers;
+mod sessions;
 mod uploads;
