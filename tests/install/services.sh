@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs the real servers that tests start: Redis, an S3 server, DynamoDB, an OpenID provider and a load balancer. A part that cannot be had here is named and
-# left out: its tests skip by name.
+# Installs the real servers that tests start: Redis, an S3 server, DynamoDB, an OpenID provider and a load balancer. A part that cannot be
+# had here is named and left out: its tests skip by name.
 #
 # Debian's own packages go to the system, the others to target/services. Nothing is done twice. The first part needs root.
 set -uo pipefail

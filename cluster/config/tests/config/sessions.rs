@@ -113,3 +113,12 @@ fn files_beside_the_configuration_are_looked_into_and_their_secrets_not_shown() 
         assert!(said.len() == 1 && said[0].contains("credentialsFile") && !said[0].contains("hunter2"), "{credentials}: {said:?}");
     }
 }
+
+#[test]
+fn browsers_need_a_place_to_come_back_to() {
+    let with = |more: &str| http(&format!(r#"{{"auth": {{"openid": {OPENID}}}{more}}}"#));
+    assert!(problems(&with(r#", "externalUrl": "registry.example.org""#))[0].starts_with("http.externalUrl: "));
+    let warned = |more: &str| good(&with(more)).warnings.iter().any(|warning| warning.path.as_str() == "http.externalUrl");
+    assert!(warned(r#", "address": "0.0.0.0""#) && warned(r#", "port": "0""#));
+    assert!(!warned("") && !warned(r#", "address": "0.0.0.0", "externalUrl": "https://registry.example.org""#));
+}

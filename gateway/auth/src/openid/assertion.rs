@@ -98,3 +98,54 @@ impl fmt::Debug for PrivateKey {
         f.debug_struct("PrivateKey").field("algorithm", &self.header.alg).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use jsonwebtoken::{DecodingKey, Validation, decode};
+    use rcgen::{KeyPair, PKCS_ECDSA_P256_SHA256, PKCS_ECDSA_P384_SHA384, PKCS_ED25519, PublicKeyData as _};
+
+    use super::*;
+
+    #[test]
+    fn a_key_of_each_kind_proves_what_the_registry_is() {
+        let room = tempfile::tempdir().unwrap();
+        for (kind, algorithm) in
+            [(&PKCS_ECDSA_P256_SHA256, Algorithm::ES256), (&PKCS_ECDSA_P384_SHA384, Algorithm::ES384), (&PKCS_ED25519, Algorithm::EdDSA)]
+        {
+            let pair = KeyPair::generate_for(kind).unwrap();
+            let (bare, numbered) = (room.path().join("key.pem"), room.path().join("key.json"));
+            fs::write(&bare, pair.serialize_pem()).unwrap();
+            fs::write(&numbered, serde_json::json!({"type": "application", "keyId": "7", "key": pair.serialize_pem()}).to_string())
+                .unwrap();
+            for (file, id) in [(&bare, None), (&numbered, Some("7"))] {
+                let key = PrivateKey::load(file).unwrap();
+                assert_eq!((key.header.alg, key.header.kid.as_deref()), (algorithm, id));
+                let proof = key.assertion("registry", "https://idp.example.org").unwrap();
+                let mut expected = Validation::new(algorithm);
+                expected.set_audience(&["https://idp.example.org"]);
+                let public = pair.subject_public_key_info();
+                let public = match algorithm {
+                    Algorithm::EdDSA => DecodingKey::from_ed_der(pair.der_bytes()),
+                    _ => DecodingKey::from_ec_pem(pem(&public).as_bytes()).unwrap(),
+                };
+                let claims = decode::<serde_json::Value>(&proof, &public, &expected).unwrap().claims;
+                assert_eq!((&claims["iss"], &claims["sub"]), (&"registry".into(), &"registry".into()));
+                assert!(claims["jti"].as_str().is_some_and(|id| id.len() > 20));
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_no_key_is_told() {
+        let room = tempfile::tempdir().unwrap();
+        let file = room.path().join("key.pem");
+        assert!(matches!(PrivateKey::load(&file), Err(PrivateKeyError::Read { .. })));
+        fs::write(&file, "no key").unwrap();
+        assert!(matches!(PrivateKey::load(&file), Err(PrivateKeyError::Unknown { .. })));
+    }
+
+    fn pem(der: &[u8]) -> String {
+        use base64::{Engine as _, engine::general_purpose::STANDARD};
+        format!("-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----\n", STANDARD.encode(der))
+    }
+}

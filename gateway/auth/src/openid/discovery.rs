@@ -7,7 +7,7 @@ use openidconnect::{HttpRequest, IssuerUrl, ProviderMetadataWithLogout as Metada
 use tokio::{sync::Mutex, time::Instant};
 use url::Url;
 
-use super::error::Failure;
+use super::{ask::ask, error::Failure};
 use crate::egress::Egress;
 
 /// The age at which what was said is asked for again: keys change.
@@ -86,10 +86,7 @@ impl Discovery {
     }
 
     async fn ask(&self) -> Result<Metadata, String> {
-        let http = |request: HttpRequest| {
-            let egress = self.egress.clone();
-            async move { egress.send(request).await }
-        };
+        let http = |request: HttpRequest| ask(self.egress.clone(), request);
         let said = Metadata::discover_async(self.issuer.clone(), &http).await;
         let said = said.map_err(|error| zot_runtime::telemetry::chain(&error).to_string())?;
         self.check(&said).map(|()| said)

@@ -8,6 +8,7 @@ use url::Url;
 use zot_config::Secret;
 
 use super::{
+    ask::ask,
     error::Failure,
     provider::{Answer, Asking, Provider, User},
 };
@@ -84,10 +85,7 @@ impl GitHub {
             client = client.set_client_secret(ClientSecret::new(secret.reveal().to_owned()));
         }
         let client = client.set_token_uri(self.token.clone()).set_redirect_uri(answer.redirect);
-        let http = |request: HttpRequest| {
-            let egress = self.egress.clone();
-            async move { egress.send(request).await }
-        };
+        let http = |request: HttpRequest| ask(self.egress.clone(), request);
         let said = client.exchange_code(answer.code).set_pkce_verifier(answer.verifier).request_async(&http).await;
         let said = said.map_err(|error| match error {
             RequestTokenError::Request(error) => Failure::unavailable(error),
@@ -107,11 +105,10 @@ impl GitHub {
                 .header(header::ACCEPT, "application/vnd.github+json")
                 .body(Vec::new())
                 .map_err(Failure::untrusted)?;
-            let said = self.egress.send(request).await.map_err(Failure::unavailable)?;
+            let said = ask(self.egress.clone(), request).await.map_err(Failure::unavailable)?;
             match said.status() {
                 StatusCode::OK => {}
                 StatusCode::FORBIDDEN => break,
-                status if status.is_server_error() => return Err(Failure::unavailable(format!("it answers {status} to {path}"))),
                 status => return Err(Failure::untrusted(format!("it answers {status} to {path}"))),
             }
             let read: Vec<T> = serde_json::from_slice(said.body()).map_err(Failure::untrusted)?;

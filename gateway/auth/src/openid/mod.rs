@@ -3,6 +3,7 @@
 //!
 //! Always: a proof key (PKCE), a nonce, and a state that is good once, for ten minutes, in the browser that began.
 
+mod ask;
 mod assertion;
 mod claims;
 mod destination;

@@ -14,6 +14,7 @@ use url::Url;
 use zot_config::Secret;
 
 use super::{
+    ask::ask,
     assertion::{self, PrivateKey},
     claims::{Claims, Mapping},
     discovery::Discovery,
@@ -111,10 +112,7 @@ impl OpenIdConnect {
             }
             None => request,
         };
-        let http = |request: HttpRequest| {
-            let egress = self.egress.clone();
-            async move { egress.send(request).await }
-        };
+        let http = |request: HttpRequest| ask(self.egress.clone(), request);
         let said = request.request_async(&http).await.map_err(|error| match error {
             RequestTokenError::Request(error) => Failure::unavailable(error),
             other => Failure::untrusted(other),
@@ -156,7 +154,7 @@ impl OpenIdConnect {
             .header(header::ACCEPT, "application/json")
             .body(Vec::new())
             .map_err(Failure::untrusted)?;
-        let said = self.egress.send(request).await.map_err(Failure::unavailable)?;
+        let said = ask(self.egress.clone(), request).await.map_err(Failure::unavailable)?;
         if said.status() != StatusCode::OK {
             return Err(Failure::untrusted(format!("it answers {} to who the user is", said.status())));
         }

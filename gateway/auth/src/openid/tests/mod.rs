@@ -1,5 +1,7 @@
 //! The two halves of a login, at a party that believes everything: what is about the registry's own part.
 
+mod github;
+
 use std::time::Duration;
 
 use http::header::COOKIE;
