@@ -1,7 +1,5 @@
 //! Everything about access that one state of the configuration makes; exchanged as a whole when the configuration changes.
 
-use std::sync::Arc;
-
 use http::{HeaderMap, HeaderValue};
 
 use crate::{
@@ -9,7 +7,7 @@ use crate::{
     authn::{Asked, Authenticators, Rejected},
     authz::Policy,
     openid::{LoginError, Logins, Told},
-    sessions::{self, LoginMethod, Session, Sessions, StoreError},
+    sessions::{self, LoginMethod, Session, StoreError},
 };
 
 /// Who is let in, and what they may do.
@@ -136,12 +134,5 @@ impl Access {
                 Vec::new()
             }
         }
-    }
-}
-
-impl Access {
-    /// The sessions of browsers, if there are any.
-    pub fn sessions(&self) -> Option<&Arc<Sessions>> {
-        self.authenticators.sessions.as_ref()
     }
 }
