@@ -13,6 +13,7 @@ mod front;
 mod hostile;
 mod limits;
 mod lists;
+mod login;
 mod logs;
 mod manifests;
 mod ready;

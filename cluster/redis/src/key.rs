@@ -102,6 +102,12 @@ mod tests {
     }
 
     #[test]
+    fn sessions_and_logins_are_kept_apart() {
+        let keys = [Room::Sessions, Room::Logins].map(|room| Key::new("zotsession", room, "ab").as_str().to_owned());
+        assert_eq!(keys, ["zotsession:sessions:{ab}", "zotsession:logins:{ab}"]);
+    }
+
+    #[test]
     fn a_prefix_is_matched_as_it_is() {
         assert_eq!(pattern("a*[b]?\\", ONLY), "a\\*\\[b\\]\\?\\\\:uploads:*");
     }

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use zot_config::{Config, Problem, http::Http};
-use zot_contract::Registry;
+use zot_config::{Config, ConfigError, Problem, http::Http};
+use zot_contract::{BoxError, Registry};
 use zot_runtime::tasks::Tasks;
 
 use crate::{
@@ -15,6 +15,8 @@ use crate::{
         bearer::{self, IdentityTokens, InvalidUpstream, KeyFileError, ProviderError, RegistryTokens, TokenEndpoint},
     },
     authz::Policy,
+    browser::Browser,
+    openid::LoginsError,
 };
 
 /// What access is made with, beside the configuration.
@@ -47,6 +49,15 @@ pub enum OpenError {
         /// Everything that is wrong with them.
         problems: Vec<Problem>,
     },
+    /// Where sessions are kept.
+    #[error("open the store of sessions")]
+    Sessions(#[source] BoxError),
+    /// What their cookies are signed with.
+    #[error("read http.auth.sessionKeysFile")]
+    SessionKeys(#[source] ConfigError),
+    /// The parties at which users log in.
+    #[error("open http.auth.openid")]
+    Logins(#[from] LoginsError),
 }
 
 /// What is wrong with a configuration that only those see who know what to do with it.
@@ -69,15 +80,20 @@ impl Access {
         let accounts = Arc::new(Accounts::new(Arc::clone(&surroundings.registry)));
         let api_keys = http.auth.makes_api_keys().then(|| ApiKeys::new(accounts, &surroundings.tasks));
         let bearer = BearerTokens::open(config)?;
-        let passwords = passwords(api_keys.as_ref());
-        let authenticators = Authenticators { passwords, tokens: bearer.sources, certificates: certificates(http)? };
+        let browser = Browser::open(config, surroundings)?;
+        let authenticators = Authenticators {
+            passwords: passwords(api_keys.as_ref()),
+            tokens: bearer.sources,
+            certificates: certificates(http)?,
+            sessions: browser.sessions,
+        };
         let challenges = Challenges::configured(http, !authenticators.passwords.is_empty());
         let policy = match &http.access_control {
             Some(written) => Policy::compile(written).map_err(|problems| OpenError::Rules { problems })?,
             None => Policy::without_rules(http.auth.is_on(http.tls.as_ref())),
         };
         let access = Self::new(authenticators).governed(policy).challenging(challenges);
-        Ok(access.with_token_endpoint(bearer.endpoint).with_api_keys(api_keys))
+        Ok(access.with_token_endpoint(bearer.endpoint).with_api_keys(api_keys).with_logins(browser.logins))
     }
 }
 

@@ -8,14 +8,16 @@ pub mod api_keys;
 mod assembly;
 pub mod authn;
 pub mod authz;
+mod browser;
 mod challenge;
 pub mod egress;
 mod identity;
+pub mod openid;
 mod peer;
 pub mod rate;
 pub mod sessions;
 
-pub use access::Access;
+pub use access::{Access, Identified};
 pub use assembly::{OpenError, Surroundings, check};
 pub use challenge::{BearerChallenge, Challenges};
 pub use identity::{Identity, Method, Rights};

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::http::{HeaderMap, Method, request::Parts};
+use zot_auth::Access;
 use zot_contract::{Context, Registry};
 
 use super::{Options, error::Refusal, permit::Permit, query::Query};
@@ -11,6 +12,8 @@ use super::{Options, error::Refusal, permit::Permit, query::Query};
 pub(crate) struct Call<'a> {
     /// Whom to ask.
     pub(crate) registry: &'a Arc<dyn Registry>,
+    /// Who is let in.
+    pub(crate) access: &'a Access,
     /// What is allowed here.
     pub(crate) options: &'a Options,
     /// What whoever asks may do.

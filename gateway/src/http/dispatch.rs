@@ -3,7 +3,7 @@
 use axum::{http::Method, response::Response};
 
 use super::{
-    auth::{api_keys, token},
+    auth::{api_keys, callback, login, logout, token},
     call::Call,
     cors,
     error::Refusal,
@@ -41,6 +41,9 @@ pub(super) async fn dispatch(call: &Call<'_>, route: &Route, health: &Health, bo
         (Route::ApiKeys, &Method::GET | &Method::HEAD) => api_keys::list(call).await?,
         (Route::ApiKeys, &Method::POST) => api_keys::make(call, body).await?,
         (Route::ApiKeys, &Method::DELETE) => api_keys::revoke(call).await?,
+        (Route::Login, &Method::GET) => login::begin(call).await,
+        (Route::Callback { provider }, &Method::GET) => callback::end(call, provider).await,
+        (Route::Logout, &Method::POST) => logout::end(call).await?,
 
         (Route::Live, &Method::GET | &Method::HEAD) => health::live(),
         (Route::Started, &Method::GET | &Method::HEAD) => health::started(health),

@@ -39,7 +39,7 @@ use axum::{
 };
 use futures::FutureExt as _;
 use http_body::Body as _;
-use zot_auth::{Access, Identity, Peer, authn::Asked, rate::RateLimits};
+use zot_auth::{Access, Identified, Identity, Peer, authn::Asked, rate::RateLimits};
 use zot_contract::{Context, Registry, RequestId, Subject, TraceParent};
 use zot_runtime::telemetry::{AccessLog, AuditLog, chain};
 
@@ -161,16 +161,19 @@ impl Gateway {
         let requirement = Requirement::of(&route, &head.method);
         let asked = Asked { method: &head.method, headers: &head.headers, peer };
         let challenge = Challenge { challenges: access.challenges(), headers: &head.headers, scope: requirement.scope() };
-        let identity = match requirement {
-            Requirement::Nothing => Identity::anonymous(),
+        let Identified { identity, cookies } = match requirement {
+            Requirement::Nothing => Identified { identity: Identity::anonymous(), cookies: Vec::new() },
             _ => access.identify(&asked).await.map_err(|rejected| challenge.on(rejected.into()))?,
         };
         report.asked_by(&identity.subject);
         let permit = Permit { access: &access, who: &identity, asked, challenge };
-        permit.require(&requirement, &route)?;
+        if let Err(refusal) = permit.require(&requirement, &route) {
+            return auth::with_cookies(Err(refusal), cookies);
+        }
         let cx = Context { subject: identity.subject.clone(), ..cx };
-        let call = Call { registry: &self.registry, options: &self.options, permit: &permit, cx: &cx, head };
-        dispatch::dispatch(&call, &route, &self.health, body).await.map_err(|refusal| permit.told(refusal))
+        let call = Call { registry: &self.registry, access: &access, options: &self.options, permit: &permit, cx: &cx, head };
+        let answered = dispatch::dispatch(&call, &route, &self.health, body).await.map_err(|refusal| permit.told(refusal));
+        auth::with_cookies(answered, cookies)
     }
 
     fn panicked(&self, panic: &(dyn Any + Send), request: &RequestId, head: &Parts) -> Refusal {

@@ -99,9 +99,25 @@ impl Http {
             ratelimit.check(&path.key("ratelimit"), report);
         }
         self.auth.check(self.tls.as_ref(), &path.key("auth"), report);
+        if self.auth.openid.is_some() {
+            self.check_own_url(&path.key("externalUrl"), report);
+        }
         if let Some(access_control) = &self.access_control {
             access_control.check(self.auth.is_on(self.tls.as_ref()), &path.key("accessControl"), report);
         }
         self.limits.check(&path.key("limits"), report);
+    }
+
+    /// Browsers come back to it from where their users log in.
+    fn check_own_url(&self, path: &KeyPath, report: &Report) {
+        let is_web = self.external_url.starts_with("https://") || self.external_url.starts_with("http://");
+        if !self.external_url.is_empty() && !is_web {
+            report.problem(path, format!("expected a URL that begins with https:// or http://, found {:?}", self.external_url));
+        }
+        let nowhere = matches!(self.address.as_str(), "" | "0.0.0.0" | "::") || self.port == 0;
+        if self.external_url.is_empty() && nowhere {
+            report
+                .warning(path, "is needed for logins in the browser: the address and port here are none that a browser could come back to");
+        }
     }
 }

@@ -42,6 +42,19 @@ fn every_shipped_file_loads_without_a_problem_or_a_surprising_warning() {
 }
 
 #[test]
+fn the_files_that_examples_name_hold_what_they_are_for() {
+    let mut auth = Config::load(&root().join("examples/config-openid.json")).unwrap().config.http.auth;
+    auth.session_keys_file = auth.session_keys_file.map(|file| root().join(file));
+    assert!(auth.session_keys().unwrap().unwrap().signing_key().is_some());
+    let providers = auth.openid.unwrap().providers;
+    assert_eq!(providers.len(), 4);
+    for (name, mut provider) in providers {
+        provider.credentials_file = provider.credentials_file.map(|file| root().join(file));
+        assert_eq!(provider.client().unwrap().id, "registry", "{name}");
+    }
+}
+
+#[test]
 fn the_same_example_in_json_and_yaml_says_the_same() {
     let folder = root().join("examples");
     let [json, yaml] = ["config-example.json", "config-example.yaml"].map(|name| Config::load(&folder.join(name)).unwrap());

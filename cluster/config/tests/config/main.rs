@@ -7,6 +7,7 @@ mod examples;
 mod hostile;
 mod reading;
 mod rules;
+mod sessions;
 mod unbuilt;
 
 use std::path::Path;

@@ -5,10 +5,15 @@ mod certificate;
 mod credentials;
 mod source;
 
+use std::sync::Arc;
+
 use http::{HeaderMap, Method as HttpMethod};
 use zot_contract::{BoxError, Subject};
 
-use crate::{Identity, Peer};
+use crate::{
+    Identity, Peer,
+    sessions::{self, Sessions},
+};
 
 pub use self::{
     certificate::{CertificateNames, InvalidPattern},
@@ -36,6 +41,8 @@ pub struct Authenticators {
     pub tokens: Vec<Box<dyn TokenSource>>,
     /// Where users stand in certificates, if certificates are a proof.
     pub certificates: Option<CertificateNames>,
+    /// Who knows the sessions of browsers.
+    pub sessions: Option<Arc<Sessions>>,
 }
 
 /// Why somebody is not let in.
@@ -61,7 +68,8 @@ pub enum Rejected {
 impl Authenticators {
     /// Whether anybody is asked who they are.
     pub fn is_on(&self) -> bool {
-        !self.passwords.is_empty() || !self.tokens.is_empty() || self.certificates.is_some()
+        let named = !self.passwords.is_empty() || self.sessions.is_some();
+        named || !self.tokens.is_empty() || self.certificates.is_some()
     }
 
     /// Finds out who a request is from. What a request shows decides which way is tried, and there is no falling back to another: somebody
@@ -91,6 +99,13 @@ impl Authenticators {
                 }
             }
             None => {
+                if let Some(sessions) = self.sessions.as_ref().filter(|_| sessions::is_from_pages(asked.headers)) {
+                    let found = sessions.identify(asked.headers).await;
+                    let found = found.map_err(|source| Rejected::Unavailable { what: "the store of sessions", source: source.into() })?;
+                    if let Some(identity) = found {
+                        return Ok(identity);
+                    }
+                }
                 let Some(verdict) = self.certificates.as_ref().and_then(|names| names.check(asked)) else {
                     return Ok(Identity::anonymous());
                 };

@@ -19,11 +19,13 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue, header::AUTHORIZATION};
 use serde::{Deserialize, Serialize};
 use zot_config::Secret;
+use zot_contract::Subject;
 
 use self::id::Signer;
+use crate::{Identity, Method, Rights};
 
 pub(crate) use self::{cookie::Cookie, id::Token};
 pub use self::{
@@ -170,6 +172,26 @@ impl Sessions {
     pub async fn end(&self, headers: &HeaderMap) -> Result<Option<Session>, StoreError> {
         let Some(token) = self.shown(headers) else { return Ok(None) };
         Ok(self.store.remove(&token.key(PURPOSE)).await?.and_then(|value| live(&value)))
+    }
+
+    /// What a browser is told to forget that shows a session, on a request that then was from nobody in particular.
+    pub(crate) fn forgotten_if_shown(&self, headers: &HeaderMap) -> Vec<HeaderValue> {
+        if cookie::has(headers, SESSION) && !headers.contains_key(AUTHORIZATION) { self.forgotten() } else { Vec::new() }
+    }
+
+    /// Finds out who a request is from, if it shows a session.
+    ///
+    /// # Errors
+    /// The store cannot tell.
+    pub(crate) async fn identify(&self, headers: &HeaderMap) -> Result<Option<Identity>, StoreError> {
+        let Found::Session(session) = self.find(headers).await? else { return Ok(None) };
+        Ok(Some(Identity {
+            subject: Subject::User(session.user.into()),
+            groups: session.groups.into_iter().map(Arc::from).collect(),
+            method: Method::Session,
+            rights: Rights::OfUser,
+            claims: None,
+        }))
     }
 
     /// What a browser is told to forget.

@@ -2,6 +2,7 @@
 //!
 //! A client is told what it can act on. The text of a fault goes to the log, once; the client gets the request's id to ask about it.
 
+mod login;
 mod render;
 mod request;
 
@@ -13,6 +14,8 @@ use zot_oci::{Digest, ErrorCode};
 use zot_runtime::progress::Stalled;
 
 use super::header::value;
+
+pub(crate) use self::login::{LoginTrouble, STORE_RETRY_AFTER};
 
 /// When to try again what moved while it was asked for: by then everybody goes by the same view.
 const MOVED_RETRY_AFTER: Duration = Duration::from_secs(2);

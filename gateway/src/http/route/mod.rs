@@ -171,7 +171,8 @@ impl Route {
             Self::Blob { .. } => "GET, HEAD, DELETE",
             Self::Uploads { .. } => "POST",
             Self::Upload { .. } => "GET, HEAD, PATCH, PUT, DELETE",
-            Self::Login | Self::Callback { .. } => "GET, HEAD",
+            // They change something: whoever only looks must not.
+            Self::Login | Self::Callback { .. } => "GET",
             Self::Logout => "POST, OPTIONS",
             Self::ApiKeys => "GET, HEAD, POST, DELETE, OPTIONS",
             Self::Token => "GET, HEAD, POST, OPTIONS",

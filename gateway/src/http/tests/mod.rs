@@ -9,4 +9,5 @@ mod lists;
 mod logs;
 mod manifests;
 mod referrers;
+mod sessions;
 mod uploads;

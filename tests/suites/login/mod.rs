@@ -1,0 +1,251 @@
+//! Logging in in the browser at a real OpenID provider: in both shapes, where a login begins on one gateway and ends on another.
+
+mod browser;
+mod chromium;
+
+use serde_json::{Value, json};
+use zot_services::{
+    OpenIdProvider, Redis,
+    oidc::{CLIENT_ID, CLIENT_SECRET},
+};
+use zot_tests::{Client, Cluster, Sandbox, skip::skip};
+
+use self::browser::{Browser, REGISTRY};
+
+const LOGIN: &str = "/zot/auth/login?provider=oidc&callback_ui=%2Fhome";
+const LOGOUT: &str = "/zot/auth/logout";
+
+/// A registry, as two clients of it see it that in a cluster are at different gateways.
+struct Registry {
+    provider: OpenIdProvider,
+    one: Client,
+    other: Client,
+    sandbox: Option<Sandbox>,
+    _cluster: Option<Cluster>,
+    redis: Option<Redis>,
+}
+
+/// What of a configuration makes browsers log in at `issuer`.
+fn auth(issuer: &str) -> Value {
+    json!({"openid": {"providers": {"oidc": {
+        "clientid": CLIENT_ID, "clientsecret": CLIENT_SECRET, "issuer": issuer, "scopes": ["openid", "profile", "email", "groups"],
+    }}}})
+}
+
+impl Registry {
+    /// Whether it can be had here; says that the test is skipped otherwise.
+    fn available(test: &str) -> bool {
+        let available = OpenIdProvider::available().and_then(|()| Redis::available());
+        available.inspect_err(|reason| skip(&format!("login::{test}"), reason)).is_ok()
+    }
+
+    fn provider() -> OpenIdProvider {
+        OpenIdProvider::prepare(&format!("{REGISTRY}/zot/auth/callback/oidc"))
+    }
+
+    async fn all_in_one() -> Self {
+        let mut provider = Self::provider();
+        provider.spawn().await;
+        let sandbox = Sandbox::builder().set("/http/externalUrl", REGISTRY).set("/http/auth", auth(&provider.issuer())).start().await;
+        Self { provider, one: sandbox.client(), other: sandbox.client(), sandbox: Some(sandbox), _cluster: None, redis: None }
+    }
+
+    async fn cluster() -> Self {
+        let mut provider = Self::provider();
+        let (redis, ()) = tokio::join!(Redis::start(), provider.spawn());
+        let cluster = Cluster::builder().set("/http/externalUrl", REGISTRY).set("/http/auth", auth(&provider.issuer()));
+        let cluster = cluster.set("/cluster/redis", json!({"url": redis.url()})).start().await;
+        let [one, other] = [0, 1].map(|gateway| cluster.gateways()[gateway].client());
+        Self { provider, one, other, sandbox: None, _cluster: Some(cluster), redis: Some(redis) }
+    }
+}
+
+impl Browser {
+    /// Begins a login at one gateway, and returns where it is sent.
+    async fn begin(&mut self, gateway: &Client) -> String {
+        let reply = self.ask(gateway, "GET", LOGIN, false).await.expect(302);
+        assert_eq!((reply.header("cache-control"), reply.header("referrer-policy")), ("no-store", "no-referrer"));
+        reply.location()
+    }
+
+    /// Logs in under a name, from one gateway by way of the provider to another.
+    async fn log_in(&mut self, registry: &Registry, name: &str) {
+        let location = self.begin(&registry.one).await;
+        let callback = self.log_in_at_provider(&location, name).await;
+        let reply = self.ask(&registry.other, "GET", &callback, false).await.expect(302);
+        assert_eq!(reply.location(), "/home");
+    }
+
+    /// Whether it has a session: ending one says where to log out at the provider.
+    async fn log_out(&mut self, gateway: &Client) -> bool {
+        let reply = self.ask(gateway, "POST", LOGOUT, true).await.expect(200).json();
+        reply["endSessionUrl"].as_str().inspect(|url| assert!(url.contains("post_logout_redirect_uri"), "{url}")).is_some()
+    }
+}
+
+/// The same test against a registry of each shape.
+macro_rules! in_each_shape {
+    ($name:ident, $test:expr) => {
+        mod $name {
+            use super::*;
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn all_in_one() {
+                if Registry::available(concat!(stringify!($name), "::all_in_one")) {
+                    let test: fn(Registry) -> _ = $test;
+                    test(Registry::all_in_one().await).await;
+                }
+            }
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn cluster() {
+                if Registry::available(concat!(stringify!($name), "::cluster")) {
+                    let test: fn(Registry) -> _ = $test;
+                    test(Registry::cluster().await).await;
+                }
+            }
+        }
+    };
+}
+
+in_each_shape!(a_login_begins_on_one_gateway_and_ends_on_another, |registry| async move {
+    let mut browser = Browser::default();
+    browser.log_in(&registry, "alice:devs").await;
+    assert_eq!(browser.cookie("user"), Some("alice@example.org"));
+    let before = browser.cookie("session").unwrap().to_owned();
+
+    // Logging in again makes another session, and ends this one.
+    let old = browser.clone();
+    browser.forget_provider();
+    browser.log_in(&registry, "alice").await;
+    assert_ne!(browser.cookie("session").unwrap(), before);
+    assert!(!old.clone().log_out(&registry.one).await, "the session before the login has ended");
+
+    // Another gateway ends it for all.
+    let copy = browser.clone();
+    assert!(browser.log_out(&registry.one).await);
+    assert!(!copy.clone().log_out(&registry.other).await);
+    assert_eq!((browser.cookie("session"), browser.cookie("user")), (None, None));
+});
+
+in_each_shape!(what_was_tampered_with_on_the_way_is_no_login, |registry| async move {
+    let replaced = |url: &str, name: &str, value: &str| {
+        let (before, rest) = url.split_once(&format!("&{name}=")).unwrap();
+        let after = rest.find('&').map_or("", |end| &rest[end..]);
+        format!("{before}&{name}={value}{after}")
+    };
+    for (parameter, value) in [("nonce", "another"), ("code_challenge", "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM")] {
+        let mut browser = Browser::default();
+        let location = browser.begin(&registry.one).await;
+        let callback = browser.log_in_at_provider(&replaced(&location, parameter, value), "alice").await;
+        let reply = browser.ask(&registry.other, "GET", &callback, false).await.expect(401);
+        assert!(reply.text().contains("cannot be believed"), "{parameter}: {}", reply.text());
+        assert_eq!(browser.cookie("session"), None);
+    }
+
+    let mut browser = Browser::default();
+    let location = browser.begin(&registry.one).await;
+    let callback = browser.log_in_at_provider(&location, "alice").await;
+    for (state, path) in [
+        ("of another browser", callback.clone()),
+        ("made up", replaced(&callback.replace("?state=", "?x=&state="), "state", &"A".repeat(43))),
+    ] {
+        let mut stranger = if state == "made up" { browser.clone() } else { Browser::default() };
+        let reply = stranger.ask(&registry.other, "GET", &path, false).await;
+        assert_eq!((reply.status.as_u16(), stranger.cookie("session")), (401, None), "{state}");
+    }
+    browser.ask(&registry.other, "GET", &callback, false).await.expect(302);
+    let mut again = browser.clone();
+    again.ask(&registry.one, "GET", &callback, false).await.expect(401);
+});
+
+in_each_shape!(an_address_that_nobody_verified_is_no_name, |registry| async move {
+    let mut browser = Browser::default();
+    let location = browser.begin(&registry.one).await;
+    let callback = browser.log_in_at_provider(&location, "unverified").await;
+    let reply = browser.ask(&registry.other, "GET", &callback, false).await.expect(401);
+    assert!(reply.text().contains("has not verified the email address"), "{}", reply.text());
+    assert_eq!(reply.header("content-type"), "text/html; charset=utf-8");
+});
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_provider_that_is_away_stops_logins_only_and_is_asked_again() {
+    if !Registry::available("a_provider_that_is_away_stops_logins_only_and_is_asked_again") {
+        return;
+    }
+    let mut provider = Registry::provider();
+    let sandbox = Sandbox::builder().set("/http/externalUrl", REGISTRY).set("/http/auth", auth(&provider.issuer())).start().await;
+    let client = sandbox.client();
+    let mut browser = Browser::default();
+    let reply = browser.ask(&client, "GET", LOGIN, false).await.expect(503);
+    assert!(reply.text().contains("cannot be reached") && !reply.header("retry-after").is_empty(), "{}", reply.text());
+    client.get("/readyz").await.expect(200);
+    provider.spawn().await;
+    let begun = zot_tests::wait::within(zot_tests::wait::PATIENCE, async || client.get(LOGIN).await.status == 302).await;
+    assert!(begun, "the provider is asked again");
+    let location = browser.begin(&client).await;
+    let callback = browser.log_in_at_provider(&location, "alice").await;
+    provider.kill();
+    let reply = browser.ask(&client, "GET", &callback, false).await;
+    assert_eq!((reply.status.as_u16(), browser.cookie("session")), (503, None));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sessions_survive_a_restart_of_the_one_process() {
+    if !Registry::available("sessions_survive_a_restart_of_the_one_process") {
+        return;
+    }
+    let mut registry = Registry::all_in_one().await;
+    let mut browser = Browser::default();
+    browser.log_in(&registry, "alice").await;
+    let mut sandbox = registry.sandbox.take().unwrap();
+    sandbox.restart().await;
+    assert!(browser.log_out(&sandbox.client()).await);
+    let secret = browser.cookie("session").map(str::to_owned);
+    assert_eq!(secret, None);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_redis_that_forgot_everything_makes_browsers_log_in_again() {
+    if !Registry::available("a_redis_that_forgot_everything_makes_browsers_log_in_again") {
+        return;
+    }
+    let mut registry = Registry::cluster().await;
+    let mut browser = Browser::default();
+    browser.log_in(&registry, "alice").await;
+    let redis = registry.redis.as_mut().unwrap();
+    redis.kill();
+    assert_eq!(browser.clone().ask(&registry.one, "GET", "/v2/", true).await.status, 503, "whether there is a session cannot be told");
+    registry.one.get("/livez").await.expect(200);
+    redis.restart().await;
+    let answers = async || browser.clone().ask(&registry.one, "GET", "/v2/", true).await.status != 503;
+    assert!(zot_tests::wait::within(zot_tests::wait::PATIENCE, answers).await, "Redis is asked again");
+    assert!(!browser.log_out(&registry.one).await, "the session is gone");
+    browser.log_in(&registry, "alice").await;
+    assert!(browser.log_out(&registry.other).await);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_log_holds_what_a_login_is_made_of() {
+    if !Registry::available("no_log_holds_what_a_login_is_made_of") {
+        return;
+    }
+    let mut provider = Registry::provider();
+    provider.spawn().await;
+    let sandbox =
+        Sandbox::builder().set("/http/externalUrl", REGISTRY).set("/http/auth", auth(&provider.issuer())).set("/log/level", "debug");
+    let sandbox = sandbox.start().await;
+    let (client, mut browser) = (sandbox.client(), Browser::default());
+    let location = browser.begin(&client).await;
+    let callback = browser.log_in_at_provider(&location, "alice").await;
+    browser.ask(&client, "GET", &callback, false).await.expect(302);
+    let session = browser.cookie("session").unwrap().to_owned();
+    browser.ask(&client, "GET", "/v2/", true).await;
+    browser.log_out(&client).await;
+    let parameters =
+        callback.split(['?', '&']).skip(1).filter(|pair| !pair.starts_with("iss=")).map(|pair| pair.split_once('=').unwrap().1);
+    let logs = sandbox.logs();
+    for secret in parameters.chain([session.as_str(), CLIENT_SECRET]) {
+        assert!(!logs.text().contains(secret), "{secret} is in the log");
+    }
+}
