@@ -13,7 +13,7 @@ use zot_contract::{Error, Fetched, Result};
 
 use super::{
     RESTS_MAX, SILENCE_MAX,
-    frame::{Kind, MAGIC},
+    frame::{HEADER_BYTES, Kind, MAGIC, MESSAGE_BYTES_MAX},
     inbound::Inbound,
     reading::{self, Attempt},
 };
@@ -63,7 +63,10 @@ impl Lanes {
         }
         let range = asked.range;
         let request = v1::LaneRequest { kind: Some(v1::lane_request::Kind::ReadBlob(asked.clone())) };
-        let mut bytes = BytesMut::with_capacity(request.encoded_len() + 16);
+        if request.encoded_len() > MESSAGE_BYTES_MAX {
+            return None;
+        }
+        let mut bytes = BytesMut::with_capacity(MAGIC.len() + HEADER_BYTES + request.encoded_len());
         bytes.extend_from_slice(MAGIC);
         Kind::Request.put_message(&request, &mut bytes);
         let (first, again) = (bytes.clone().freeze(), bytes.split_off(MAGIC.len()).freeze());

@@ -258,6 +258,14 @@ async fn who_knows_no_lanes_is_left_alone_for_a_while() {
     assert_eq!(read(&lanes).await.unwrap(), b"");
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_request_that_fits_no_frame_goes_by_grpc() {
+    let (lanes, network) = lanes(|_, far| far.closed());
+    let asked = v1::ReadBlobRequest { repository: "a".repeat(64 * 1024), ..question() };
+    assert!(lanes.read_blob(&asked).await.is_none());
+    assert_eq!(network.dialed.load(Ordering::Relaxed), 0);
+}
+
 /// A node as it is, with connections that tests make.
 struct Node {
     connections: mpsc::UnboundedSender<io::Result<Connection>>,
