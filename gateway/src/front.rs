@@ -12,11 +12,7 @@ use zot_contract::Registry;
 use zot_process::Process;
 use zot_proto::Dialer;
 use zot_redis::Connection;
-use zot_runtime::{
-    tasks::Tasks,
-    telemetry::chain,
-    tls::{RELOAD_POLL, TlsSource},
-};
+use zot_runtime::{file_watch::RELOAD_POLL, tasks::Tasks, telemetry::chain, tls::TlsSource};
 
 use crate::{
     cluster_registry::{ClusterOptions, ClusterRegistry},

@@ -6,10 +6,11 @@ use anyhow::Context as _;
 use tokio::sync::{Notify, watch};
 use zot_config::{Config, Loaded, cluster::Cluster, log::Level};
 use zot_runtime::{
+    file_watch::RELOAD_POLL,
     shutdown::ShutdownSignals,
     tasks::Tasks,
     telemetry::{self, AuditLog, LogHandle, LogLevel, LogOptions},
-    tls::{RELOAD_POLL, TlsFiles, TlsSource},
+    tls::{TlsFiles, TlsSource},
 };
 
 use crate::{output, reload::Reload, reopen};

@@ -1,5 +1,6 @@
-//! What any process needs: logs, TLS with reload, named tasks, background jobs, shutdown signals and timeouts on progress.
+//! What any process needs: logs, files that are watched, TLS with reload, named tasks, background jobs, shutdown signals and timeouts on progress.
 
+pub mod file_watch;
 pub mod fingerprint;
 pub mod progress;
 pub mod schedule;

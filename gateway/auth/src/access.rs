@@ -1,5 +1,7 @@
 //! Everything about access that one state of the configuration makes; exchanged as a whole when the configuration changes.
 
+use std::time::Duration;
+
 use http::{HeaderMap, HeaderValue};
 
 use crate::{
@@ -20,6 +22,7 @@ pub struct Access {
     token_endpoint: Option<TokenEndpoint>,
     api_keys: Option<ApiKeys>,
     logins: Option<Logins>,
+    fail_delay: Duration,
 }
 
 /// Who a request is from, and what their browser is told besides the answer.
@@ -35,7 +38,29 @@ impl Access {
     /// Access for those whom `authenticators` know: to everything, until a policy says otherwise.
     pub fn new(authenticators: Authenticators) -> Self {
         let policy = Policy::without_rules(authenticators.is_on());
-        Self { authenticators, policy, challenges: Challenges::default(), token_endpoint: None, api_keys: None, logins: None }
+        Self {
+            authenticators,
+            policy,
+            challenges: Challenges::default(),
+            token_endpoint: None,
+            api_keys: None,
+            logins: None,
+            fail_delay: Duration::ZERO,
+        }
+    }
+
+    /// The same, but whoever shows wrong credentials waits so long to be told.
+    #[must_use]
+    pub fn delaying(self, fail_delay: Duration) -> Self {
+        Self { fail_delay, ..self }
+    }
+
+    /// How long to hold a refusal back. Who cannot be asked has told nothing about the credentials.
+    pub fn delay_of(&self, rejected: &Rejected) -> Duration {
+        match rejected {
+            Rejected::Invalid(_) | Rejected::Wrong => self.fail_delay,
+            Rejected::Unavailable { .. } => Duration::ZERO,
+        }
     }
 
     /// The same, with `endpoint` handing out tokens.
@@ -159,5 +184,22 @@ impl Access {
                 Vec::new()
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::authn::InvalidCredentials;
+
+    #[test]
+    fn only_wrong_credentials_are_held_back() {
+        let delay = Duration::from_secs(5);
+        let access = Access::new(Authenticators::default()).delaying(delay);
+        assert_eq!(access.delay_of(&Rejected::Wrong), delay);
+        assert_eq!(access.delay_of(&InvalidCredentials::Basic.into()), delay);
+        let unavailable = Rejected::Unavailable { what: "the directory", source: "connection refused".into() };
+        assert_eq!(access.delay_of(&unavailable), Duration::ZERO);
+        assert_eq!(Access::default().delay_of(&Rejected::Wrong), Duration::ZERO);
     }
 }

@@ -2,17 +2,22 @@
 
 use std::sync::Arc;
 
-use zot_config::{Config, ConfigError, Problem, http::Http};
+use zot_config::{
+    Config, ConfigError, Problem,
+    http::{Auth, Http},
+};
 use zot_contract::{BoxError, Registry};
-use zot_runtime::tasks::Tasks;
+use zot_runtime::{file_watch::RELOAD_POLL, tasks::Tasks};
 
 use crate::{
     Access, Challenges,
     accounts::Accounts,
     api_keys::ApiKeys,
     authn::{
-        Authenticators, CertificateNames, InvalidPattern, PasswordSource, TokenSource,
+        Authenticators, CertificateNames, InvalidPattern, PasswordSource, Several, TokenSource, Verified,
         bearer::{self, IdentityTokens, InvalidUpstream, KeyFileError, ProviderError, RegistryTokens, TokenEndpoint},
+        htpasswd::{self, Htpasswd, HtpasswdError},
+        ldap::{self, Ldap, LdapError},
     },
     authz::Policy,
     browser::Browser,
@@ -34,6 +39,12 @@ pub enum OpenError {
     /// Where users stand in certificates cannot be read.
     #[error(transparent)]
     Certificates(#[from] InvalidPattern),
+    /// The htpasswd file cannot be used.
+    #[error("open http.auth.htpasswd")]
+    Htpasswd(#[from] HtpasswdError),
+    /// The directory cannot be used as configured.
+    #[error("open http.auth.ldap")]
+    Ldap(#[from] LdapError),
     /// The keys that tokens are checked with cannot be used.
     #[error("open http.auth.bearer.cert")]
     Keys(#[source] KeyFileError),
@@ -63,7 +74,7 @@ pub enum OpenError {
 /// What is wrong with a configuration that only those see who know what to do with it.
 pub fn check(config: &Config) -> Vec<Problem> {
     let rules = config.http.access_control.as_ref().and_then(|written| Policy::compile(written).err());
-    rules.unwrap_or_default().into_iter().chain(bearer::check(config)).collect()
+    rules.unwrap_or_default().into_iter().chain(htpasswd::check(config)).chain(ldap::check(config)).chain(bearer::check(config)).collect()
 }
 
 fn one_line(problems: &[Problem]) -> String {
@@ -82,7 +93,7 @@ impl Access {
         let bearer = BearerTokens::open(config)?;
         let browser = Browser::open(config, surroundings)?;
         let authenticators = Authenticators {
-            passwords: passwords(api_keys.as_ref()),
+            passwords: passwords(&http.auth, api_keys.as_ref(), &surroundings.tasks)?,
             tokens: bearer.sources,
             certificates: certificates(http)?,
             sessions: browser.sessions,
@@ -92,14 +103,28 @@ impl Access {
             Some(written) => Policy::compile(written).map_err(|problems| OpenError::Rules { problems })?,
             None => Policy::without_rules(http.auth.is_on(http.tls.as_ref())),
         };
-        let access = Self::new(authenticators).governed(policy).challenging(challenges);
+        let access = Self::new(authenticators).governed(policy).challenging(challenges).delaying(http.auth.fail_delay());
         Ok(access.with_token_endpoint(bearer.endpoint).with_api_keys(api_keys).with_logins(browser.logins))
     }
 }
 
-/// Who knows passwords: what looks like a key is looked for among the keys first.
-fn passwords(api_keys: Option<&ApiKeys>) -> Vec<Box<dyn PasswordSource>> {
-    api_keys.into_iter().map(|keys| Box::new(keys.clone()) as Box<dyn PasswordSource>).collect()
+/// Who knows passwords: what looks like a key is looked for among the keys first, then the directory is asked, then the file.
+///
+/// What the last two find good is remembered for a while, before either is asked again: who is in the file does not wait for a directory that
+/// does not answer.
+fn passwords(auth: &Auth, api_keys: Option<&ApiKeys>, tasks: &Tasks) -> Result<Vec<Box<dyn PasswordSource>>, OpenError> {
+    let mut asked: Vec<Box<dyn PasswordSource>> = Vec::new();
+    if let Some(ldap) = &auth.ldap {
+        asked.push(Box::new(Ldap::open(ldap, RELOAD_POLL, tasks)?));
+    }
+    if let Some(htpasswd) = &auth.htpasswd {
+        asked.push(Box::new(Htpasswd::open(htpasswd.path.clone(), RELOAD_POLL, tasks)?));
+    }
+    if !asked.is_empty() && !auth.credential_cache.is_zero() {
+        asked = vec![Box::new(Verified::new(Box::new(Several(asked)), auth.credential_cache))];
+    }
+    let keys = api_keys.map(|keys| Box::new(keys.clone()) as Box<dyn PasswordSource>);
+    Ok(keys.into_iter().chain(asked).collect())
 }
 
 /// An authority for clients makes their certificates a proof, whether or not the configuration says where users stand in them.

@@ -10,6 +10,8 @@ use axum::{
     response::Response,
 };
 
+use tokio_util::sync::CancellationToken;
+
 use super::render::response;
 
 /// Where a process is in its life.
@@ -27,6 +29,8 @@ pub enum Stage {
 #[derive(Clone)]
 pub struct Health {
     stage: Arc<AtomicU8>,
+    /// Cancelled when it drains.
+    drains: CancellationToken,
     /// Whether what the process depends on is there.
     supplied: Arc<dyn Fn() -> bool + Send + Sync>,
 }
@@ -39,12 +43,20 @@ impl Health {
 
     /// A process that is starting, and wants requests only while `supplied` says so, which is asked each time.
     pub fn supplied_while(supplied: impl Fn() -> bool + Send + Sync + 'static) -> Self {
-        Self { stage: Arc::default(), supplied: Arc::new(supplied) }
+        Self { stage: Arc::default(), drains: CancellationToken::new(), supplied: Arc::new(supplied) }
     }
 
     /// Enters a stage.
     pub fn enter(&self, stage: Stage) {
         self.stage.store(stage as u8, Ordering::Release);
+        if stage == Stage::Draining {
+            self.drains.cancel();
+        }
+    }
+
+    /// Waits until it drains.
+    pub async fn draining(&self) {
+        self.drains.cancelled().await;
     }
 
     /// The stage it is in.

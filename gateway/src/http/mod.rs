@@ -8,6 +8,7 @@ mod cors;
 mod dispatch;
 mod error;
 mod exact_body;
+mod fail_delay;
 mod forwarded;
 mod header;
 mod health;
@@ -46,6 +47,7 @@ use zot_runtime::telemetry::{AccessLog, AuditLog, chain};
 use self::{
     call::Call,
     error::Refusal,
+    fail_delay::FailDelay,
     permit::{Challenge, Permit},
     report::Report,
     request_body::RequestBody,
@@ -65,6 +67,7 @@ pub struct Gateway {
     registry: Arc<dyn Registry>,
     access: ArcSwap<Access>,
     rate: Option<Arc<RateLimits>>,
+    fail_delay: FailDelay,
     options: Options,
     health: Health,
     logs: Logs,
@@ -87,6 +90,7 @@ impl Gateway {
             registry,
             access: ArcSwap::from_pointee(access),
             rate: None,
+            fail_delay: FailDelay::new(),
             options,
             health,
             logs,
@@ -163,7 +167,13 @@ impl Gateway {
         let challenge = Challenge { challenges: access.challenges(), headers: &head.headers, scope: requirement.scope() };
         let Identified { identity, cookies } = match requirement {
             Requirement::Nothing => Identified { identity: Identity::anonymous(), cookies: Vec::new() },
-            _ => access.identify(&asked).await.map_err(|rejected| challenge.on(rejected.into()))?,
+            _ => match access.identify(&asked).await {
+                Ok(identified) => identified,
+                Err(rejected) => {
+                    self.fail_delay.hold(access.delay_of(&rejected), &self.health).await;
+                    return Err(challenge.on(rejected.into()));
+                }
+            },
         };
         report.asked_by(&identity.subject);
         let permit = Permit { access: &access, who: &identity, asked, challenge };

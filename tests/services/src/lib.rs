@@ -3,10 +3,12 @@
 //! `tests/install/services.sh` brings what they need. What could not be had skips its tests by name.
 #![expect(clippy::expect_used, clippy::panic, reason = "test support: a failure here is a failed test, and should say where it happened")]
 
+mod authority;
 pub mod dynamodb;
 pub mod guardian;
 pub mod haproxy;
 pub mod http_proxy;
+pub mod ldap;
 pub mod oidc;
 pub mod port;
 pub mod process;
@@ -21,6 +23,7 @@ use std::{env, path::PathBuf};
 pub use dynamodb::DynamoDb;
 pub use haproxy::Haproxy;
 pub use http_proxy::{HttpProxy, Mood};
+pub use ldap::Ldap;
 pub use oidc::OpenIdProvider;
 pub use process::Process;
 pub use proxy::{Fault, Proxy};

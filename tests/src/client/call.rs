@@ -2,6 +2,7 @@
 
 use std::{future::IntoFuture, io, pin::Pin};
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use futures::{Stream, StreamExt as _};
 use http::{HeaderValue, Method, Request, Response, header::HeaderName};
@@ -40,6 +41,12 @@ impl<'a> Call<'a> {
     pub fn header(mut self, name: impl TryInto<HeaderName, Error: Into<http::Error>>, value: &str) -> Self {
         self.request = self.request.header(name, HeaderValue::from_bytes(value.as_bytes()).expect("a header's value"));
         self
+    }
+
+    /// Shows a name and a password.
+    pub fn basic(self, user: &str, password: &str) -> Self {
+        let encoded = STANDARD.encode(format!("{user}:{password}"));
+        self.header("authorization", &format!("Basic {encoded}"))
     }
 
     /// Sends `bytes`, with their length.

@@ -1,5 +1,7 @@
 //! Who may do what, on real ports: one way of proving who one is, or one rule, a file.
 
 mod certificates;
+mod directory;
+mod passwords;
 mod rate;
 mod reload;

@@ -7,7 +7,7 @@ use zot_tests::{Sandbox, content::media_type};
 use crate::program::{Program, this_test};
 
 /// Buildah with a store of its own, and an image `built` in it.
-async fn buildah() -> Option<Buildah> {
+pub(crate) async fn buildah() -> Option<Buildah> {
     let program = Program::find("buildah")?.environment("BUILDAH_ISOLATION", "chroot");
     let home = program.home().display().to_string();
     let buildah = Buildah { options: format!("--root {home}/root --runroot {home}/run --storage-driver vfs"), program };
@@ -21,18 +21,23 @@ async fn buildah() -> Option<Buildah> {
     Some(buildah)
 }
 
-struct Buildah {
+pub(crate) struct Buildah {
     program: Program,
     options: String,
 }
 
 impl Buildah {
-    async fn run(&self, line: &str) -> String {
+    pub(crate) async fn run(&self, line: &str) -> String {
         self.program.run(&format!("{} {line}", self.options)).await.trim().to_owned()
     }
 
+    /// Runs a command that must fail, and gives what it said.
+    pub(crate) async fn refused(&self, line: &str) -> String {
+        self.program.refused(&format!("{} {line}", self.options)).await
+    }
+
     /// What tells an image from all others: the digest of its configuration.
-    async fn id(&self, image: &str) -> String {
+    pub(crate) async fn id(&self, image: &str) -> String {
         self.run(&format!("inspect --type image --format {{{{.FromImageID}}}} {image}")).await
     }
 }

@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// An engine without networks and firewall rules: it only pushes and pulls.
-struct Engine {
+pub(crate) struct Engine {
     docker: Program,
     socket: String,
     _daemon: Daemon,
@@ -19,7 +19,7 @@ struct Engine {
 }
 
 impl Engine {
-    async fn start() -> Option<Self> {
+    pub(crate) async fn start() -> Option<Self> {
         let (docker, dockerd, unshare) = (Program::find("docker")?, Program::find("dockerd")?, Program::find("unshare")?);
         match Self::try_start(docker, &dockerd, unshare).await {
             Ok(engine) => Some(engine),
@@ -44,18 +44,23 @@ impl Engine {
         Ok(Self { docker, socket, _daemon: daemon, _home: unshare })
     }
 
-    async fn run(&self, line: &str) -> String {
+    pub(crate) async fn run(&self, line: &str) -> String {
         self.docker.run(&format!("-H {} {line}", self.socket)).await
     }
 
+    /// Runs a command that must fail, and gives what it said.
+    pub(crate) async fn refused(&self, line: &str) -> String {
+        self.docker.refused(&format!("-H {} {line}", self.socket)).await
+    }
+
     /// Makes the image `name` of one file.
-    async fn make(&self, name: &str) -> String {
+    pub(crate) async fn make(&self, name: &str) -> String {
         let file = self.docker.home().join("image.tar");
         fs::write(&file, archive("file", b"made by docker")).expect("an archive");
         self.run(&format!("import {} {name}", file.display())).await.trim().to_owned()
     }
 
-    async fn id(&self, image: &str) -> String {
+    pub(crate) async fn id(&self, image: &str) -> String {
         self.run(&format!("image inspect --format {{{{.Id}}}} {image}")).await.trim().to_owned()
     }
 }
@@ -85,7 +90,7 @@ async fn docker_is_told_why_schema_2_is_refused_and_pulls_oci_images_all_the_sam
     let registry = Sandbox::start().await;
     let image = format!("{}/a/b:v1", registry.address());
     engine.make(&image).await;
-    let told = engine.docker.refused(&format!("-H {} push {image}", engine.socket)).await;
+    let told = engine.refused(&format!("push {image}")).await;
     assert!(told.contains("docker schema 2 is accepted only with `docker2s2` in `http.compat`"), "{told}");
     let mut layout = Layout::create(skopeo.home().join("source"));
     let images = [layout.image(1, "amd64", Packing::Gzip), layout.image(2, "arm64", Packing::Gzip)];

@@ -13,6 +13,7 @@ mod large;
 mod layout;
 mod layouts;
 mod oras;
+mod passwords;
 mod program;
 mod regctl;
 mod skopeo;

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use zot_config::Config;
+use zot_config::{Config, http::auth::BindCredentials};
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
@@ -89,4 +89,12 @@ fn the_members_of_one_cluster_differ_in_port_and_directory_alone() {
             assert!(port != first_port && directory != first_directory);
         }
     }
+}
+
+#[test]
+fn what_the_examples_name_beside_themselves_is_there() {
+    let credentials = BindCredentials::load(&root().join("examples/ldap-credentials.json")).unwrap();
+    assert_eq!(credentials.bind_dn.as_deref(), Some("cn=zot,dc=example,dc=org"));
+    let named = Config::load(&root().join("examples/config-ldap.json")).unwrap().config.http.auth.ldap.unwrap().credentials_file.unwrap();
+    assert_eq!(named.file_name().unwrap(), "ldap-credentials.json");
 }

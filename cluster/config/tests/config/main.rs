@@ -5,6 +5,7 @@
 mod environment;
 mod examples;
 mod hostile;
+mod passwords;
 mod reading;
 mod rules;
 mod sessions;

@@ -4,13 +4,13 @@ use crate::{extensions, good, http, problems, storage};
 
 /// Asserts that there is exactly one problem, and that it is at `path` and holds `fragment`.
 #[track_caller]
-fn only_problem(text: &str, path: &str, fragment: &str) {
+pub(crate) fn only_problem(text: &str, path: &str, fragment: &str) {
     let said = problems(text);
     assert_eq!(said.len(), 1, "{said:?} in {text}");
     assert!(said[0].starts_with(&format!("{path}: ")) && said[0].contains(fragment), "{said:?}");
 }
 
-fn auth(section: &str) -> String {
+pub(crate) fn auth(section: &str) -> String {
     http(&format!(r#"{{"auth": {section}}}"#))
 }
 

@@ -7,13 +7,6 @@ fn refused(text: &str, path: &str) -> bool {
 }
 
 #[test]
-fn every_way_of_protecting_the_registry_is_refused_while_it_is_not_built() {
-    for (key, value) in [("htpasswd", r#"{"path": "/etc/htpasswd"}"#), ("htpasswd", "{}"), ("ldap", "{}"), ("failDelay", "5")] {
-        assert!(refused(&http(&format!(r#"{{"auth": {{"{key}": {value}}}}}"#)), &format!("http.auth.{key}")), "{key}: {value}");
-    }
-}
-
-#[test]
 fn other_features_that_are_not_built_are_refused_by_path() {
     let remote = r#""storageDriver": {"name": "gcs", "bucket": "b"}, "remoteCache": false"#;
     assert!(refused(&storage(remote), "storage.storageDriver"));

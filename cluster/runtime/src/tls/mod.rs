@@ -8,7 +8,7 @@ mod source;
 use std::path::{Path, PathBuf};
 
 pub use itself::connect_to_itself;
-pub use source::{RELOAD_POLL, TlsSource};
+pub use source::TlsSource;
 
 /// Largest PEM file read, in bytes: a bundle of every public authority is a fifth of it.
 pub const PEM_BYTES_MAX: u64 = 1024 * 1024;

@@ -3,7 +3,13 @@
 pub mod bearer;
 mod certificate;
 mod credentials;
+mod hashing;
+pub mod htpasswd;
+pub mod ldap;
+mod several;
 mod source;
+mod turns;
+mod verified;
 
 use std::sync::Arc;
 
@@ -18,7 +24,9 @@ use crate::{
 pub use self::{
     certificate::{CertificateNames, InvalidPattern},
     credentials::{Credentials, InvalidCredentials},
+    several::Several,
     source::{PasswordSource, Proof, TokenSource, Verdict},
+    verified::Verified,
 };
 
 /// What a request shows of who sent it.

@@ -13,6 +13,11 @@ use crate::{Method, Rights};
 pub trait PasswordSource: Debug + Send + Sync {
     /// Whether `password` is one of `user`'s.
     async fn check(&self, user: &str, password: &Secret) -> Verdict;
+
+    /// Grows when it has learned something, so that what it said before may not hold any more.
+    fn version(&self) -> u64 {
+        0
+    }
 }
 
 /// Knows tokens.

@@ -1,6 +1,5 @@
 //! Redis in every form: one server, with a password, with TLS; sentinels over a primary and a replica; a cluster.
 
-mod authority;
 mod cluster;
 mod sentinels;
 
@@ -14,8 +13,13 @@ use std::{
 
 use tempfile::TempDir;
 
-use crate::{guardian, port, process::Process, skip::find_program, wait};
-use authority::issue;
+use crate::{
+    authority::{self, issue},
+    guardian, port,
+    process::Process,
+    skip::find_program,
+    wait,
+};
 pub use cluster::RedisCluster;
 pub use sentinels::{MASTER_NAME, RedisSentinels};
 
@@ -24,6 +28,20 @@ pub const PASSWORD: &str = "p@ss word/+";
 
 /// The socket of a server without a password, in its directory.
 const SOCKET: &str = "redis.sock";
+
+/// How a server is told to use what [`issue`] wrote into its directory.
+const TLS: [&str; 10] = [
+    "--port",
+    "0",
+    "--tls-cert-file",
+    authority::CERTIFICATE,
+    "--tls-key-file",
+    authority::KEY,
+    "--tls-ca-cert-file",
+    authority::FILE,
+    "--tls-auth-clients",
+    "no",
+];
 
 /// A running Redis server that keeps nothing on disk.
 pub struct Redis {
@@ -128,7 +146,7 @@ impl Mode {
         match self {
             Self::Plain => spawn(directory, port, &["--unixsocket", SOCKET]),
             Self::Password => spawn(directory, port, &["--requirepass", PASSWORD]),
-            Self::Tls => spawn(directory, port, &authority::OPTIONS),
+            Self::Tls => spawn(directory, port, &TLS),
         }
     }
 }

@@ -1,11 +1,13 @@
 //! `http.auth.ldap`: a directory of users.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use crate::ConfigError;
 use crate::key_path::KeyPath;
 use crate::report::Report;
 use crate::setting::secret::Secret;
 use crate::setting::section::section;
+use crate::source;
 
 section! {
     /// A directory of users.
@@ -41,7 +43,45 @@ section! {
     }
 }
 
+section! {
+    /// What the registry shows a directory to look users up: all that is in the file that `credentialsFile` names.
+    pub struct BindCredentials {
+        /// Its name there.
+        "bindDN" => bind_dn: Option<String> = None;
+        /// Its password there.
+        "bindPassword" => bind_password: Option<Secret> = None;
+    }
+}
+
+impl BindCredentials {
+    /// Reads a file, in the format that its extension says.
+    ///
+    /// # Errors
+    /// It cannot be read, or holds anything else than both of them.
+    pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        source::read_section(path, |credentials: &Self, report| {
+            let password = credentials.bind_password.as_ref().map(Secret::reveal);
+            for (key, value) in [("bindDN", credentials.bind_dn.as_deref()), ("bindPassword", password)] {
+                if value.is_none_or(str::is_empty) {
+                    report.problem(&KeyPath::of(key), "must be set");
+                }
+            }
+        })
+    }
+}
+
 impl Ldap {
+    /// What the registry shows the directory to look users up; nothing of either if it asks as nobody.
+    ///
+    /// # Errors
+    /// The file with it cannot be read, or holds something else.
+    pub fn bind_credentials(&self) -> Result<BindCredentials, ConfigError> {
+        match &self.credentials_file {
+            Some(path) => BindCredentials::load(path),
+            None => Ok(BindCredentials { bind_dn: self.bind_dn.clone(), bind_password: self.bind_password.clone() }),
+        }
+    }
+
     pub(super) fn check(&self, path: &KeyPath, report: &Report) {
         let mandatory = [("userAttribute", &self.user_attribute), ("address", &self.address), ("baseDN", &self.base_dn)];
         for (key, _) in mandatory.iter().filter(|(_, value)| value.is_empty()) {
@@ -51,6 +91,16 @@ impl Ldap {
         }
         if self.port == 0 {
             report.problem(&path.key("port"), "must be set, usually 389, or 636 for TLS");
+        }
+        if self.address.contains(['/', ' ']) {
+            report
+                .problem(&path.key("address"), "must be the name or address of a host: the scheme follows from `insecure` and `startTLS`");
+        }
+        if self.insecure && !self.start_tls {
+            report.warning(&path.key("insecure"), "passwords are sent over the network as they are; consider `startTLS`");
+        }
+        if self.skip_verify {
+            report.warning(&path.key("skipVerify"), "whoever is between here and the directory can read passwords; consider `caCert`");
         }
         if self.bind_dn.is_some() != self.bind_password.is_some() {
             report.problem(&path.key("bindDN"), "`bindDN` and `bindPassword` belong together");

@@ -7,9 +7,10 @@ pub(crate) mod openid;
 pub(crate) mod session;
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 pub use bearer::{AwsSecretsManager, Bearer, BearerOidc, ClaimMapping, ClaimValidation, ClaimVariable, UpstreamTokenEndpoint};
-pub use ldap::Ldap;
+pub use ldap::{BindCredentials, Ldap};
 pub use mtls::{IdentityAttribute, MutualTls};
 pub use openid::{OpenId, OpenIdClaims, OpenIdClient, OpenIdProvider};
 pub use session::{SessionDriver, SessionKeys, SessionPlace};
@@ -20,11 +21,18 @@ use crate::report::Report;
 use crate::setting::section::section;
 use crate::source::{ConfigError, read_section};
 
+/// The longest that a password may count which was changed at a directory.
+const CREDENTIAL_CACHE_MAX: Duration = Duration::from_secs(60 * 60);
+/// Longest delay of a refusal, in seconds: clients and load balancers wait no longer for an answer.
+const FAIL_DELAY_SECONDS_MAX: i64 = 60;
+
 section! {
     /// The ways in which a client can prove who it is.
     pub struct Auth {
-        /// Seconds that a refusal is held back; none if negative.
+        /// Seconds that a refusal of wrong credentials is held back; none if negative.
         "failDelay" => fail_delay_seconds: i64 = 0;
+        /// How long a password that was found right is not checked again; each time if zero.
+        "credentialCache" => credential_cache: Duration = Duration::from_secs(60);
         /// A file of names and hashed passwords.
         "htpasswd" => htpasswd: Option<Htpasswd> = None;
         /// Whether users can make keys for their tools; OpenID turns it on.
@@ -61,6 +69,12 @@ impl Auth {
         self.api_key || self.openid.is_some()
     }
 
+    /// How long a refusal of wrong credentials is held back.
+    #[must_use]
+    pub fn fail_delay(&self) -> Duration {
+        Duration::from_secs(self.fail_delay_seconds.clamp(0, FAIL_DELAY_SECONDS_MAX).unsigned_abs())
+    }
+
     /// Whether any way of proving who one is has been chosen; an authority for clients makes their certificates one.
     #[must_use]
     pub fn is_on(&self, tls: Option<&Tls>) -> bool {
@@ -71,6 +85,12 @@ impl Auth {
     pub(crate) fn check(&self, tls: Option<&Tls>, path: &KeyPath, report: &Report) {
         if self.htpasswd.as_ref().is_some_and(|htpasswd| htpasswd.path.as_os_str().is_empty()) {
             report.problem(&path.key("htpasswd").key("path"), "must name a file");
+        }
+        if self.fail_delay_seconds > FAIL_DELAY_SECONDS_MAX {
+            report.warning(&path.key("failDelay"), format!("{FAIL_DELAY_SECONDS_MAX} seconds are the longest that is waited"));
+        }
+        if self.credential_cache > CREDENTIAL_CACHE_MAX {
+            report.problem(&path.key("credentialCache"), "must be at most 1h: a password that was taken back counts for so long");
         }
         self.check_sessions(path, report);
         if let Some(ldap) = &self.ldap {

@@ -35,9 +35,8 @@ impl Watched {
 
     /// Waits until the watcher has tried the files as they are, and given up on them.
     async fn until_tried(&self) {
-        let now = Fingerprint::of(self.source.files.paths());
         let tried = async {
-            while *self.source.tried.lock() != now {
+            while !self.source.changes.is_current() {
                 tokio::task::yield_now().await;
             }
         };
@@ -153,9 +152,9 @@ fn a_bad_pair_is_logged_once_with_its_file_and_reason() {
     let source = server.load();
     server.write("key.pem", "nothing");
     let log = TestLog::of(LogLevel::Info, |_| {
-        let mut seen = source.tried.lock().clone();
+        let mut seen = Fingerprint::of([]);
         for _ in 0..4 {
-            seen = source.look(&seen);
+            seen = source.changes.look(&seen, || source.reload_logged());
         }
     });
     let lines = log.lines();

@@ -5,30 +5,19 @@ use std::{fs, path::Path};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 
 /// The authority's certificate.
-pub(super) const FILE: &str = "ca.pem";
-/// How a server is told to use what [`issue`] wrote into its directory.
-pub(super) const OPTIONS: [&str; 10] = [
-    "--port",
-    "0",
-    "--tls-cert-file",
-    "server.pem",
-    "--tls-key-file",
-    "server.key",
-    "--tls-ca-cert-file",
-    FILE,
-    "--tls-auth-clients",
-    "no",
-];
-
+pub(crate) const FILE: &str = "ca.pem";
+/// A server's certificate and key.
+pub(crate) const CERTIFICATE: &str = "server.pem";
+pub(crate) const KEY: &str = "server.key";
 /// Writes an authority, a certificate and its key into a directory.
-pub(super) fn issue(directory: &Path) {
+pub(crate) fn issue(directory: &Path) {
     let mut authority = CertificateParams::new(Vec::new()).expect("parameters");
     authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let authority = CertifiedIssuer::self_signed(authority, KeyPair::generate().expect("a key")).expect("an authority");
     let key = KeyPair::generate().expect("a key");
     let server = CertificateParams::new(vec!["127.0.0.1".to_owned()]).expect("parameters");
     let server = server.signed_by(&key, &authority).expect("a certificate");
-    for (name, pem) in [(FILE, authority.pem()), ("server.pem", server.pem()), ("server.key", key.serialize_pem())] {
+    for (name, pem) in [(FILE, authority.pem()), (CERTIFICATE, server.pem()), (KEY, key.serialize_pem())] {
         fs::write(directory.join(name), pem).expect("a file");
     }
 }

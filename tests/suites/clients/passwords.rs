@@ -1,0 +1,166 @@
+//! Clients that log in with a name and a password: of an htpasswd file, and of an LDAP directory.
+
+use std::fs;
+
+use serde_json::json;
+use zot_services::{
+    Ldap,
+    ldap::{PEOPLE, SERVICE, SERVICE_PASSWORD},
+};
+use zot_tests::{Sandbox, skip::skip};
+
+use crate::{
+    docker::Engine,
+    layout::Layout,
+    program::{Program, this_test},
+};
+
+const PASSWORD: &str = "pw-alice";
+/// A file that lets alice in by [`PASSWORD`].
+const HTPASSWD: &str = "alice:$2y$05$eS1aorlxRnr0Eudh5V5bBORSe8v3HJEDxIIRmi7lLzOUiXYm4rO7i\n";
+
+/// A registry that lets alice in, and what knows her.
+struct Setup {
+    registry: Sandbox,
+    _directory: Option<Ldap>,
+}
+
+impl Setup {
+    /// A registry of each kind that can be had here.
+    async fn each() -> Vec<Self> {
+        let mut setups = vec![Self::htpasswd().await];
+        match Ldap::available() {
+            Ok(()) => setups.push(Self::ldap().await),
+            Err(reason) => skip(&format!("{} with ldap", this_test("passwords")), &reason),
+        }
+        setups
+    }
+
+    async fn htpasswd() -> Self {
+        let builder = Sandbox::builder();
+        let file = builder.directory().join("htpasswd");
+        fs::write(&file, HTPASSWD).expect("the file");
+        let builder = builder.set("/http/auth/htpasswd/path", file.to_str().expect("a path"));
+        Self { registry: builder.set("/http/compat", json!(["docker2s2"])).start().await, _directory: None }
+    }
+
+    async fn ldap() -> Self {
+        let directory = Ldap::start().await;
+        let settings = json!({
+            "address": "127.0.0.1",
+            "port": directory.port(),
+            "startTLS": true,
+            "caCert": directory.authority(),
+            "baseDN": PEOPLE,
+            "userAttribute": "uid",
+            "bindDN": SERVICE,
+            "bindPassword": SERVICE_PASSWORD,
+        });
+        let builder = Sandbox::builder().set("/http/auth/ldap", settings);
+        Self { registry: builder.set("/http/compat", json!(["docker2s2"])).start().await, _directory: Some(directory) }
+    }
+
+    fn image(&self) -> String {
+        format!("{}/a/b:v1", self.registry.address())
+    }
+}
+
+#[tokio::test]
+async fn skopeo_logs_in_pushes_and_pulls() {
+    let Some(skopeo) = Program::find("skopeo") else { return };
+    let layout = Layout::with_image(skopeo.home().join("source"), "v1");
+    for (number, setup) in Setup::each().await.into_iter().enumerate() {
+        let (address, remote) = (setup.registry.address(), format!("docker://{}", setup.image()));
+        let skopeo_does = |line: &str| format!("{line} --authfile {}", skopeo.home().join(format!("auth-{number}.json")).display());
+        let push = format!(
+            "{} --dest-tls-verify=false oci:{}:v1 {remote}",
+            skopeo_does("--insecure-policy copy -q --preserve-digests"),
+            layout.path().display()
+        );
+        skopeo.refused(&push).await;
+        let login = |password: &str| format!("{} --tls-verify=false -u alice -p {password} {address}", skopeo_does("login"));
+        skopeo.refused(&login("wrong")).await;
+        skopeo.run(&login(PASSWORD)).await;
+        skopeo.run(&push).await;
+        let back = skopeo.home().join(format!("back-{number}"));
+        let pull = format!(
+            "{} --src-tls-verify=false {remote} oci:{}:v1",
+            skopeo_does("--insecure-policy copy -q --preserve-digests"),
+            back.display()
+        );
+        skopeo.run(&pull).await;
+        layout.assert_copied_to(&back);
+        skopeo.run(&format!("{} {address}", skopeo_does("logout"))).await;
+        skopeo.refused(&format!("inspect --tls-verify=false {remote}")).await;
+    }
+}
+
+#[tokio::test]
+async fn oras_logs_in_pushes_and_pulls() {
+    let Some(oras) = Program::find("oras") else { return };
+    fs::write(oras.home().join("file"), "of alice").expect("a file");
+    for setup in Setup::each().await {
+        let (address, artifact) = (setup.registry.address(), setup.image());
+        let push = format!("push --plain-http --artifact-type application/vnd.example {artifact} file");
+        oras.refused(&push).await;
+        oras.refused(&format!("login --plain-http -u alice -p wrong {address}")).await;
+        oras.run(&format!("login --plain-http -u alice -p {PASSWORD} {address}")).await;
+        oras.run(&push).await;
+        oras.run(&format!("pull --plain-http -o back {artifact}")).await;
+        assert_eq!(fs::read_to_string(oras.home().join("back/file")).expect("the file"), "of alice");
+        oras.run(&format!("logout {address}")).await;
+        oras.refused(&format!("resolve --plain-http {artifact}")).await;
+    }
+}
+
+#[tokio::test]
+async fn crane_logs_in_pushes_and_pulls() {
+    let Some(crane) = Program::find("crane") else { return };
+    let layout = Layout::with_image(crane.home().join("source"), "v1");
+    for (number, setup) in Setup::each().await.into_iter().enumerate() {
+        let (address, image) = (setup.registry.address(), setup.image());
+        let push = format!("push --insecure {} {image}", layout.path().display());
+        crane.refused(&push).await;
+        crane.run(&format!("auth login -u alice -p wrong {address}")).await;
+        crane.refused(&push).await;
+        crane.run(&format!("auth login -u alice -p {PASSWORD} {address}")).await;
+        crane.run(&push).await;
+        let back = crane.home().join(format!("back-{number}"));
+        crane.run(&format!("pull --insecure --format oci {image} {}", back.display())).await;
+        layout.assert_copied_to(&back);
+    }
+}
+
+#[tokio::test]
+async fn buildah_logs_in_pushes_and_pulls() {
+    let Some(buildah) = crate::buildah::buildah().await else { return };
+    let built = buildah.id("built").await;
+    for setup in Setup::each().await {
+        let (address, remote) = (setup.registry.address(), format!("docker://{}", setup.image()));
+        let push = format!("push -q --tls-verify=false --format oci built {remote}");
+        buildah.refused(&push).await;
+        buildah.refused(&format!("login --tls-verify=false -u alice -p wrong {address}")).await;
+        buildah.run(&format!("login --tls-verify=false -u alice -p {PASSWORD} {address}")).await;
+        buildah.run(&push).await;
+        buildah.run(&format!("pull -q --tls-verify=false {remote}")).await;
+        assert_eq!(buildah.id(&setup.image()).await, built);
+    }
+}
+
+#[tokio::test]
+async fn docker_logs_in_pushes_and_pulls() {
+    let Some(engine) = Engine::start().await else { return };
+    for setup in Setup::each().await {
+        let (address, image) = (setup.registry.address(), setup.image());
+        let made = engine.make(&image).await;
+        engine.refused(&format!("push {image}")).await;
+        engine.refused(&format!("login -u alice -p wrong {address}")).await;
+        engine.run(&format!("login -u alice -p {PASSWORD} {address}")).await;
+        engine.run(&format!("push {image}")).await;
+        engine.run(&format!("rmi {image}")).await;
+        engine.run(&format!("pull {image}")).await;
+        assert_eq!(engine.id(&image).await, made);
+        engine.run(&format!("logout {address}")).await;
+        engine.refused(&format!("pull {image}")).await;
+    }
+}
