@@ -15,6 +15,11 @@ use self::browser::{Browser, REGISTRY};
 const LOGIN: &str = "/zot/auth/login?provider=oidc&callback_ui=%2Fhome";
 const LOGOUT: &str = "/zot/auth/logout";
 
+/// Who is in `devs` may read what is the team's.
+fn rules() -> Value {
+    json!({"repositories": {"team/**": {"policies": [{"groups": ["devs"], "actions": ["read"]}]}, "**": {"defaultPolicy": ["read"]}}})
+}
+
 /// A registry, as two clients of it see it that in a cluster are at different gateways.
 struct Registry {
     provider: OpenIdProvider,
@@ -46,7 +51,8 @@ impl Registry {
     async fn all_in_one() -> Self {
         let mut provider = Self::provider();
         provider.spawn().await;
-        let sandbox = Sandbox::builder().set("/http/externalUrl", REGISTRY).set("/http/auth", auth(&provider.issuer())).start().await;
+        let sandbox = Sandbox::builder().set("/http/externalUrl", REGISTRY).set("/http/auth", auth(&provider.issuer()));
+        let sandbox = sandbox.set("/http/accessControl", rules()).start().await;
         Self { provider, one: sandbox.client(), other: sandbox.client(), sandbox: Some(sandbox), _cluster: None, redis: None }
     }
 
@@ -54,7 +60,7 @@ impl Registry {
         let mut provider = Self::provider();
         let (redis, ()) = tokio::join!(Redis::start(), provider.spawn());
         let cluster = Cluster::builder().set("/http/externalUrl", REGISTRY).set("/http/auth", auth(&provider.issuer()));
-        let cluster = cluster.set("/cluster/redis", json!({"url": redis.url()})).start().await;
+        let cluster = cluster.set("/cluster/redis", json!({"url": redis.url()})).set("/http/accessControl", rules()).start().await;
         let [one, other] = [0, 1].map(|gateway| cluster.gateways()[gateway].client());
         Self { provider, one, other, sandbox: None, _cluster: Some(cluster), redis: Some(redis) }
     }
@@ -113,6 +119,11 @@ in_each_shape!(a_login_begins_on_one_gateway_and_ends_on_another, |registry| asy
     browser.log_in(&registry, "alice:devs").await;
     assert_eq!(browser.cookie("user"), Some("alice@example.org"));
     let before = browser.cookie("session").unwrap().to_owned();
+    for gateway in [&registry.one, &registry.other] {
+        browser.ask(gateway, "GET", "/v2/", true).await.expect(200);
+        browser.clone().ask(gateway, "GET", "/v2/", false).await.expect_error(401, "UNAUTHORIZED");
+        Browser::default().ask(gateway, "GET", "/v2/", true).await.expect_error(401, "UNAUTHORIZED");
+    }
 
     // Logging in again makes another session, and ends this one.
     let old = browser.clone();
@@ -126,6 +137,18 @@ in_each_shape!(a_login_begins_on_one_gateway_and_ends_on_another, |registry| asy
     assert!(browser.log_out(&registry.one).await);
     assert!(!copy.clone().log_out(&registry.other).await);
     assert_eq!((browser.cookie("session"), browser.cookie("user")), (None, None));
+    copy.clone().ask(&registry.one, "GET", "/v2/", true).await.expect_error(401, "UNAUTHORIZED");
+});
+
+in_each_shape!(a_group_that_is_gone_at_the_next_login_grants_nothing, |registry| async move {
+    // Who is in `devs` may read it; the others are told that they may not.
+    let mut browser = Browser::default();
+    browser.log_in(&registry, "alice:devs,ops").await;
+    browser.ask(&registry.one, "GET", "/v2/team/app/tags/list", true).await.expect_error(404, "NAME_UNKNOWN");
+    browser.forget_provider();
+    browser.log_in(&registry, "alice:ops").await;
+    browser.ask(&registry.one, "GET", "/v2/team/app/tags/list", true).await.expect_error(403, "DENIED");
+    browser.ask(&registry.other, "GET", "/v2/team/app/tags/list", true).await.expect_error(403, "DENIED");
 });
 
 in_each_shape!(what_was_tampered_with_on_the_way_is_no_login, |registry| async move {
