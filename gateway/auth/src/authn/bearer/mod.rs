@@ -1,5 +1,6 @@
 //! Tokens that another party has issued: what they claim, and who vouches for it.
 
+mod assembly;
 mod claims;
 mod endpoint;
 mod granted;
@@ -12,7 +13,9 @@ mod registry_tokens;
 use zot_config::{Config, KeyPath, Problem};
 use zot_runtime::telemetry::chain;
 
+pub(crate) use self::assembly::BearerTokens;
 pub use self::{
+    assembly::BearerError,
     endpoint::{Exchange, FormOrOther, InvalidUpstream, TokenEndpoint, Upstream, UpstreamError},
     key::InvalidKey,
     key_file::KeyFileError,
