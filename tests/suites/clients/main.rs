@@ -17,3 +17,4 @@ mod program;
 mod regctl;
 mod skopeo;
 mod tls;
+mod tokens;
