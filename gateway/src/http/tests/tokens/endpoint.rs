@@ -68,7 +68,8 @@ fn upstream(party: &Party) -> Value {
     json!({"upstreamTokenEndpoint": {"realm": format!("{}/issue?tenant=a", party.url), "service": "there", "allowInsecureHttp": true}})
 }
 
-const ISSUED: &str = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nset-cookie: a=b\r\ncontent-length: 15\r\nconnection: close\r\n\r\n{\"token\":\"abc\"}";
+const ISSUED: &str = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nset-cookie: a=b\r\ncontent-length: 15\r\n\
+    connection: close\r\n\r\n{\"token\":\"abc\"}";
 const ELSEWHERE: &str = "HTTP/1.1 307 Go\r\nlocation: http://127.0.0.1:1/\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
 const PATH: &str = "/zot/auth/token?service=zot&scope=repository:a:pull";
 
