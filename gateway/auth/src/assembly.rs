@@ -14,8 +14,8 @@ use crate::{
     accounts::Accounts,
     api_keys::ApiKeys,
     authn::{
-        Authenticators, CertificateNames, InvalidPattern, PasswordSource, Several, TokenSource, Verified,
-        bearer::{self, IdentityTokens, InvalidUpstream, KeyFileError, ProviderError, RegistryTokens, TokenEndpoint},
+        Authenticators, CertificateNames, InvalidPattern, PasswordSource, Several, Verified,
+        bearer::{self, BearerError, BearerTokens},
         htpasswd::{self, Htpasswd, HtpasswdError},
         ldap::{self, Ldap, LdapError},
     },
@@ -45,15 +45,9 @@ pub enum OpenError {
     /// The directory cannot be used as configured.
     #[error("open http.auth.ldap")]
     Ldap(#[from] LdapError),
-    /// The keys that tokens are checked with cannot be used.
-    #[error("open http.auth.bearer.cert")]
-    Keys(#[source] KeyFileError),
-    /// A provider of identity tokens cannot be used.
-    #[error("open http.auth.bearer.oidc")]
-    Provider(#[source] ProviderError),
-    /// The token service that is asked for clients cannot be asked.
-    #[error("open http.auth.bearer.upstreamTokenEndpoint")]
-    Upstream(#[source] InvalidUpstream),
+    /// What tokens are checked with cannot be used.
+    #[error(transparent)]
+    Bearer(#[from] BearerError),
     /// The rules of who may do what.
     #[error("compile the rules: {}", one_line(.problems))]
     Rules {
@@ -90,7 +84,7 @@ impl Access {
         let http = &config.http;
         let accounts = Arc::new(Accounts::new(Arc::clone(&surroundings.registry)));
         let api_keys = http.auth.makes_api_keys().then(|| ApiKeys::new(accounts, &surroundings.tasks));
-        let bearer = BearerTokens::open(config)?;
+        let bearer = BearerTokens::open(&http.auth)?;
         let browser = Browser::open(config, surroundings)?;
         let authenticators = Authenticators {
             passwords: passwords(&http.auth, api_keys.as_ref(), &surroundings.tasks)?,
@@ -132,27 +126,4 @@ fn certificates(http: &Http) -> Result<Option<CertificateNames>, InvalidPattern>
     let asked_for = http.tls.as_ref().is_some_and(|tls| tls.cacert.is_some());
     let settings = http.auth.mtls.clone().unwrap_or_default();
     asked_for.then(|| CertificateNames::new(&settings)).transpose()
-}
-
-/// What knows of tokens.
-#[derive(Default)]
-struct BearerTokens {
-    sources: Vec<Box<dyn TokenSource>>,
-    endpoint: Option<TokenEndpoint>,
-}
-
-impl BearerTokens {
-    fn open(config: &Config) -> Result<Self, OpenError> {
-        let Some(bearer) = &config.http.auth.bearer else { return Ok(Self::default()) };
-        let mut sources: Vec<Box<dyn TokenSource>> = Vec::new();
-        let identities = IdentityTokens::open(bearer).map_err(OpenError::Provider)?;
-        let endpoint = TokenEndpoint::open(&config.http.auth, &identities).map_err(OpenError::Upstream)?;
-        if !identities.is_empty() {
-            sources.push(Box::new(identities));
-        }
-        if let Some(tokens) = RegistryTokens::open(bearer).map_err(OpenError::Keys)? {
-            sources.push(Box::new(tokens));
-        }
-        Ok(Self { sources, endpoint })
-    }
 }

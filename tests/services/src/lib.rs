@@ -16,6 +16,7 @@ pub mod proxy;
 pub mod redis;
 pub mod s3;
 pub mod skip;
+pub mod token_service;
 pub mod wait;
 
 use std::{env, path::PathBuf};

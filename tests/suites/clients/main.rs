@@ -18,3 +18,4 @@ mod program;
 mod regctl;
 mod skopeo;
 mod tls;
+mod tokens;

@@ -10,4 +10,5 @@ mod logs;
 mod manifests;
 mod referrers;
 mod sessions;
+mod tokens;
 mod uploads;

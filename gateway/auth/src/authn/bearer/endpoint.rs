@@ -14,7 +14,10 @@ use http::{
 use url::{Url, form_urlencoded};
 use zot_config::{
     Secret,
-    http::{Auth, auth::UpstreamTokenEndpoint},
+    http::{
+        Auth,
+        auth::{Bearer, UpstreamTokenEndpoint},
+    },
 };
 use zot_contract::BoxError;
 
@@ -108,12 +111,13 @@ pub enum InvalidUpstream {
 }
 
 impl TokenEndpoint {
-    /// That of the configuration, where there are identity tokens.
+    /// That of the configuration, where there are identity tokens, or a token service to be asked.
     ///
     /// # Errors
     /// The token service cannot be asked.
     pub fn open(auth: &Auth, identities: &IdentityTokens) -> Result<Option<Self>, InvalidUpstream> {
-        let Some(bearer) = auth.bearer.as_ref().filter(|_| !identities.is_empty()) else { return Ok(None) };
+        let is_of_use = |bearer: &&Bearer| !identities.is_empty() || bearer.upstream_token_endpoint.is_some();
+        let Some(bearer) = auth.bearer.as_ref().filter(is_of_use) else { return Ok(None) };
         let providers = auth.openid.iter().flat_map(|openid| openid.providers.values());
         let browser = providers.filter_map(|provider| Some((provider.issuer.clone()?, provider.client_id.clone()?)));
         Ok(Some(Self {

@@ -12,7 +12,7 @@ use x509_parser::{
     x509::SubjectPublicKeyInfo,
 };
 
-use super::KEYS_MAX;
+use super::{KEYS_BYTES_MAX, KEYS_MAX};
 
 /// Smaller RSA keys have been broken, or will be soon.
 const RSA_BITS_MIN: usize = 2048;
@@ -69,6 +69,9 @@ pub enum InvalidKey {
     /// Nothing in a set is of use.
     #[error("the set has no public key that signs tokens")]
     Empty,
+    /// More bytes than keys have.
+    #[error("there are more than {KEYS_BYTES_MAX} bytes")]
+    TooLarge,
     /// More keys than a set has.
     #[error("the set has more than {KEYS_MAX} keys")]
     TooMany,

@@ -111,7 +111,7 @@ pub(super) fn read(path: &Path) -> Result<KeySet, KeyFileError> {
     let failed = |source| KeyFileError::Read { path: path.to_owned(), source };
     let size = std::fs::metadata(path).map_err(failed)?.len();
     if size > KEYS_BYTES_MAX as u64 {
-        return Err(failed(io::Error::other(format!("it has more than {KEYS_BYTES_MAX} bytes"))));
+        return Err(KeyFileError::Keys { path: path.to_owned(), source: InvalidKey::TooLarge });
     }
     let text = std::fs::read(path).map_err(failed)?;
     KeySet::parse(&text).map_err(|source| KeyFileError::Keys { path: path.to_owned(), source })

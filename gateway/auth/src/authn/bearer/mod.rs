@@ -1,5 +1,6 @@
 //! Tokens that another party has issued: what they claim, and who vouches for it.
 
+mod assembly;
 mod claims;
 mod endpoint;
 mod granted;
@@ -12,7 +13,9 @@ mod registry_tokens;
 use zot_config::{Config, KeyPath, Problem};
 use zot_runtime::telemetry::chain;
 
+pub(crate) use self::assembly::BearerTokens;
 pub use self::{
+    assembly::BearerError,
     endpoint::{Exchange, FormOrOther, InvalidUpstream, TokenEndpoint, Upstream, UpstreamError},
     key::InvalidKey,
     key_file::KeyFileError,
@@ -33,8 +36,11 @@ const KEYS_BYTES_MAX: usize = 1024 * 1024;
 pub(crate) fn check(config: &Config) -> Vec<Problem> {
     let Some(bearer) = &config.http.auth.bearer else { return Vec::new() };
     let path = KeyPath::of("http.auth.bearer");
-    let keys = bearer.cert.as_ref().and_then(|cert| key_file::read(cert).err());
-    let keys = keys.map(|error| Problem { path: path.key("cert"), message: chain(&error).to_string() });
+    // Whether files can be read at all is looked at elsewhere.
+    let keys = match bearer.cert.as_ref().map(|cert| key_file::read(cert)) {
+        Some(Err(error @ KeyFileError::Keys { .. })) => Some(Problem { path: path.key("cert"), message: chain(&error).to_string() }),
+        _ => None,
+    };
     keys.into_iter().chain(oidc::check(bearer, &path)).collect()
 }
 
