@@ -70,7 +70,7 @@ async fn a_key_ends_when_it_expires() {
 async fn a_key_is_narrowed_to_its_scopes_and_has_the_groups_of_the_last_login() {
     let registry = Arc::new(MemoryRegistry::default());
     let keys = keys(&registry);
-    keys.accounts.remember_groups("alice", &["devs".into()]).await;
+    keys.accounts.remember_groups("alice", vec!["devs".into()]).await;
     let (_, secret) = made(&keys, "alice", KeyWish { scopes: vec!["team/**:read".to_owned()], ..KeyWish::default() }).await;
     let proof = proof(&keys, "alice", &secret).await.unwrap();
     assert_eq!(proof.groups, [Arc::<str>::from("devs")]);
