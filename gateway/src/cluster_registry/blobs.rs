@@ -27,7 +27,7 @@ impl Blobs for ClusterRegistry {
 
     async fn fetch_blob(&self, cx: &Context, repository: &RepositoryName, digest: &Digest) -> Result<Fetched> {
         let fetch = |node: Arc<Remote>, cx: Context| async move { Ok((node.fetch_blob(&cx, repository, digest).await?, node)) };
-        let (body, node) = match self.ask(cx, repository, fetch).await? {
+        let (body, node) = match self.read(cx, repository, fetch).await? {
             (Fetched::Here(body), node) => (body, node),
             (elsewhere, _) => return Ok(elsewhere),
         };
