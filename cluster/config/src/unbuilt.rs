@@ -13,8 +13,6 @@ use crate::setting::section::fold;
 enum Asks {
     /// Whatever its value is.
     Always,
-    /// If it is true.
-    IfTrue,
     /// If it is neither empty text, nor zero, nor an empty list.
     IfNotEmpty,
     /// If the `enable` of the section is not false.
@@ -76,8 +74,6 @@ impl Asks {
     fn of(self, value: &Value) -> bool {
         match self {
             Self::Always => true,
-            // What is no boolean is refused elsewhere already, and asks for who knows what.
-            Self::IfTrue => boolean(value).unwrap_or(true),
             Self::IfNotEmpty => !is_empty(value),
             Self::UnlessDisabled => enabled(value).unwrap_or(true),
             Self::IfEnabled => enabled(value).unwrap_or(false),
@@ -95,6 +91,7 @@ fn is_empty(value: &Value) -> bool {
     }
 }
 
+/// What is no boolean is refused elsewhere already, and asks for who knows what.
 fn enabled(section: &Value) -> Option<bool> {
     child(section, "enable").map(|(_, value)| boolean(value).unwrap_or(true))
 }

@@ -28,7 +28,7 @@ impl PasswordSource for GroupsNoted {
         if let Verdict::Proved(proof) = &verdict
             && let Some(user) = &proof.user
         {
-            self.accounts.remember_groups(user, &proof.groups).await;
+            self.accounts.remember_groups(user, proof.groups.iter().map(ToString::to_string).collect()).await;
         }
         verdict
     }

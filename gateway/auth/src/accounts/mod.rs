@@ -90,9 +90,8 @@ impl Accounts {
 
     /// Notes the groups that whoever proved a user's identity named, if they are others than before: an API key is good for no more than its
     /// owner was at the last login. That it cannot be noted keeps nobody from logging in.
-    pub async fn remember_groups(&self, user: &str, groups: &[Arc<str>]) {
+    pub async fn remember_groups(&self, user: &str, mut groups: Vec<String>) {
         let Ok(user) = user.parse::<UserName>() else { return };
-        let mut groups: Vec<String> = groups.iter().map(ToString::to_string).collect();
         groups.sort();
         groups.dedup();
         if let Err(error) = self.note_groups(&user, &groups).await {

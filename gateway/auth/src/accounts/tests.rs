@@ -44,14 +44,14 @@ async fn concurrent_changes_are_all_made() {
 async fn groups_are_saved_only_when_they_change() {
     let registry = Arc::new(MemoryRegistry::default());
     let accounts = Accounts::new(registry.clone());
-    accounts.remember_groups("alice", &[]).await;
+    accounts.remember_groups("alice", Vec::new()).await;
     assert_eq!(registry.find_user(&Context::internal(), &user("alice")).await.unwrap(), None);
-    accounts.remember_groups("alice", &["b".into(), "a".into()]).await;
+    accounts.remember_groups("alice", vec!["b".into(), "a".into()]).await;
     let first = stored(&registry, "alice").await;
     assert_eq!(first.record.groups, ["a", "b"]);
-    accounts.remember_groups("alice", &["a".into(), "b".into()]).await;
+    accounts.remember_groups("alice", vec!["a".into(), "b".into()]).await;
     assert_eq!(stored(&registry, "alice").await, first);
-    accounts.remember_groups("alice", &["a".into()]).await;
+    accounts.remember_groups("alice", vec!["a".into()]).await;
     assert_eq!(stored(&registry, "alice").await.record.groups, ["a"]);
 }
 

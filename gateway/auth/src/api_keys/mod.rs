@@ -108,11 +108,13 @@ impl ApiKeys {
         Ok(record.iter().flat_map(|record| &record.api_keys).map(|key| KeyDescription::of(key, now)).collect())
     }
 
-    /// Revokes a key: here it is good for nothing any more at once, elsewhere after some seconds. Returns whether the user had it.
+    /// Revokes the key of an identity: here it is good for nothing any more at once, elsewhere after some seconds. Returns whether the user had it.
     ///
     /// # Errors
     /// The user's record cannot be changed for now.
-    pub async fn revoke(&self, user: &UserName, id: Uuid) -> Result<bool> {
+    pub async fn revoke(&self, user: &UserName, id: &str) -> Result<bool> {
+        // What is no identity names no key.
+        let Ok(id) = id.parse::<Uuid>() else { return Ok(false) };
         let mut found = false;
         let remove = |record: &mut UserRecord| {
             let before = record.api_keys.len();
@@ -122,6 +124,11 @@ impl ApiKeys {
             found.then_some(())
         };
         Ok(self.accounts.change(user, remove).await?.is_some())
+    }
+
+    /// Notes the groups that somebody has who has just logged in: their keys go by them from now on.
+    pub async fn owner_logged_in(&self, user: &str, groups: &[String]) {
+        self.accounts.remember_groups(user, groups.to_vec()).await;
     }
 
     fn rights(&self, key: &ApiKey) -> Rights {

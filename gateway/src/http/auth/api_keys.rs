@@ -5,7 +5,6 @@ use axum::{
     response::Response,
 };
 use serde::Serialize;
-use uuid::Uuid;
 use zot_auth::{
     Method, Rights,
     api_keys::{ApiKeys, KeyDescription, KeyWish, now_unix_ms},
@@ -51,11 +50,10 @@ pub(crate) async fn revoke(call: &Call<'_>) -> Result<Response, Refusal> {
     let query = call.query()?;
     let id = query.one("id")?.filter(|id| !id.is_empty());
     let id = id.ok_or_else(|| Refusal::bad_request(ErrorCode::Unsupported, "parameter `id` is missing"))?;
-    // What is no id names no key either.
-    match id.parse::<Uuid>() {
-        Ok(id) if keys.revoke(&user, id).await? => Ok(empty(StatusCode::OK)),
-        _ => Err(Refusal::new(StatusCode::NOT_FOUND, ErrorCode::Unsupported).detail("reason", "there is no such API key")),
+    if keys.revoke(&user, id).await? {
+        return Ok(empty(StatusCode::OK));
     }
+    Err(Refusal::new(StatusCode::NOT_FOUND, ErrorCode::Unsupported).detail("reason", "there is no such API key"))
 }
 
 /// The keys, and the user whose keys may be managed with what the request shows: a key or a token must not make what outlives it.
