@@ -24,7 +24,7 @@ fn main() -> ExitCode {
     match arguments.command {
         _ if arguments.version => output::version("all-in-one"),
         Some(Command::Serve { config, .. }) => serve::serve(&config),
-        Some(Command::Verify { config }) => zot_process::verify(&config, Part::AllInOne),
+        Some(Command::Verify { config }) => zot_process::verify(&config, Part::AllInOne, zot_gateway::check_access),
         Some(Command::Ready { config }) => zot_process::ready(&config, async |config| zot_gateway::ready(&config.http).await),
         Some(Command::Cluster { command }) => cluster::run(command),
         Some(Command::Rebuild { config }) => rebuild::rebuild(&config),

@@ -13,3 +13,4 @@ pub mod server;
 pub use configuration::{InvalidOrigin, tls_files};
 pub use front::{Front, cluster};
 pub use ready::ready;
+pub use zot_auth::check as check_access;

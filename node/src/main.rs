@@ -22,7 +22,7 @@ fn main() -> ExitCode {
     match arguments.command {
         _ if arguments.version => output::version("node"),
         Some(Command::Serve { config, place }) => zot_process::serve(&config, async |process| run(process, place).await),
-        Some(Command::Verify { config }) => zot_process::verify(&config, Part::Node),
+        Some(Command::Verify { config }) => zot_process::verify(&config, Part::Node, |_| Vec::new()),
         None => output::help(&mut Arguments::command()),
     }
 }
