@@ -93,7 +93,8 @@ section! {
 }
 
 impl AccessControl {
-    pub(super) fn check(&self, can_log_in: bool, path: &KeyPath, report: &Report) {
+    /// `others_tell_groups` if some way of logging in tells groups that are not in here.
+    pub(super) fn check(&self, can_log_in: bool, others_tell_groups: bool, path: &KeyPath, report: &Report) {
         if !can_log_in && !self.needs_no_login() {
             let message = "access control config requires one of htpasswd, ldap, openid or mTLS authentication \
                            or using only 'anonymousPolicy' policies";
@@ -103,10 +104,17 @@ impl AccessControl {
             let path = path.key("repositories").entry(glob);
             pattern::check_glob(glob, &path, report);
             for (index, policy) in policies.policies.iter().enumerate() {
-                policy.check(&path.key("policies").index(index), report);
+                let path = path.key("policies").index(index);
+                policy.check(&path, report);
+                policy.check_groups(&self.groups, others_tell_groups, &path, report);
+                if policy.users.is_empty() && policy.groups.is_empty() {
+                    report.warning(&path, "is for nobody: it names neither users nor groups");
+                }
             }
         }
-        self.admin_policy.check(&path.key("adminPolicy"), report);
+        let path = path.key("adminPolicy");
+        self.admin_policy.check(&path, report);
+        self.admin_policy.check_groups(&self.groups, others_tell_groups, &path, report);
     }
 
     /// Whether nothing here speaks of users, who could never be told apart without a login.
@@ -131,7 +139,26 @@ impl Policy {
         self.users.is_empty() && self.groups.is_empty() && self.actions.is_empty()
     }
 
+    /// Warns of groups that nobody can be in. Names are compared as they are written, small and capital letters included.
+    fn check_groups(&self, known: &BTreeMap<String, Group>, others_tell_groups: bool, path: &KeyPath, report: &Report) {
+        for (index, group) in self.groups.iter().enumerate().filter(|(_, group)| !known.contains_key(*group)) {
+            let alike = known.keys().find(|name| name.to_lowercase() == group.to_lowercase());
+            let path = path.key("groups").index(index);
+            match alike {
+                Some(alike) => report.warning(&path, format!("no group is called {group:?}, did you mean {alike:?}?")),
+                None if !others_tell_groups => report.warning(&path, format!("nobody can be in {group:?}: no such group is configured")),
+                None => {}
+            }
+        }
+    }
+
     fn check(&self, path: &KeyPath, report: &Report) {
+        for (index, _) in self.users.iter().enumerate().filter(|(_, user)| user.is_empty()) {
+            report.warning(
+                &path.key("users").index(index),
+                "nobody has an empty name; what nobody in particular may do is `anonymousPolicy`",
+            );
+        }
         for (index, condition) in self.conditions.iter().enumerate() {
             if condition.expression.is_empty() {
                 report.problem(&path.key("conditions").index(index).key("expression"), "must be set");

@@ -103,7 +103,7 @@ impl Http {
             self.check_own_url(&path.key("externalUrl"), report);
         }
         if let Some(access_control) = &self.access_control {
-            access_control.check(self.auth.is_on(self.tls.as_ref()), &path.key("accessControl"), report);
+            access_control.check(self.auth.is_on(self.tls.as_ref()), self.auth.tells_groups(), &path.key("accessControl"), report);
         }
         self.limits.check(&path.key("limits"), report);
     }

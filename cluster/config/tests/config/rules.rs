@@ -186,6 +186,36 @@ fn rules_about_users_need_a_way_to_tell_users_apart() {
 }
 
 #[test]
+fn groups_and_users_that_nobody_can_be_are_warned_of() {
+    let warned = |policy: &str| -> Vec<String> {
+        let groups = r#""groups": {"Dev": {"users": ["alice"]}}"#;
+        let tls = r#""tls": {"cert": "/c", "key": "/k", "cacert": "/a"}"#;
+        let access = format!(r#"{{{groups}, "repositories": {{"**": {{"policies": [{policy}]}}}}}}"#);
+        let loaded = good(&http(&format!(r#"{{{tls}, "accessControl": {access}}}"#)));
+        loaded.warnings.iter().map(ToString::to_string).collect()
+    };
+    let place = r#"http.accessControl.repositories["**"].policies[0]"#;
+    assert_eq!(warned(r#"{"groups": ["Dev"], "actions": ["read"]}"#), Vec::<String>::new());
+    assert_eq!(
+        warned(r#"{"groups": ["dev", "ops"], "actions": ["read"]}"#),
+        [
+            format!(r#"{place}.groups[0]: no group is called "dev", did you mean "Dev"?"#),
+            format!(r#"{place}.groups[1]: nobody can be in "ops": no such group is configured"#),
+        ]
+    );
+    let nobody = warned(r#"{"users": [""], "actions": ["read"]}"#);
+    assert!(nobody.len() == 1 && nobody[0].starts_with(&format!("{place}.users[0]: nobody has an empty name")), "{nobody:?}");
+    assert_eq!(warned(r#"{"actions": ["read"]}"#), [format!("{place}: is for nobody: it names neither users nor groups")]);
+}
+
+#[test]
+fn an_empty_policy_is_kept() {
+    let access = r#"{"accessControl": {"repositories": {"**": {"anonymousPolicy": ["read"]}, "secret/**": {}}}}"#;
+    let loaded = good(&http(access)).config.http.access_control.unwrap();
+    assert_eq!(loaded.repositories.keys().collect::<Vec<_>>(), ["**", "secret/**"]);
+}
+
+#[test]
 fn actions_and_patterns_are_checked() {
     let access = |repositories: &str| {
         http(&format!(r#"{{"auth": {{"htpasswd": {{"path": "/h"}}}}, "accessControl": {{"repositories": {repositories}}}}}"#))

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use zot_auth::Access;
 use zot_runtime::telemetry::{AuditLog, LogGuard, LogLevel, LogOptions, subscriber};
 
 use crate::{
@@ -10,8 +11,8 @@ use crate::{
 };
 
 /// A sandbox that writes its logs into a directory.
-struct Logged {
-    sandbox: Sandbox,
+pub(super) struct Logged {
+    pub(super) sandbox: Sandbox,
     audit: AuditLog,
     guard: LogGuard,
     directory: tempfile::TempDir,
@@ -19,17 +20,26 @@ struct Logged {
 
 impl Logged {
     async fn start(level: LogLevel) -> Self {
+        Self::of(level, Access::default()).await
+    }
+
+    /// A sandbox for those whom `access` lets in.
+    pub(super) async fn with(access: Access) -> Self {
+        Self::of(LogLevel::Info, access).await
+    }
+
+    async fn of(level: LogLevel, access: Access) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let output = Some(directory.path().join("log"));
         let (_, guard) = subscriber(&LogOptions { level, output }).unwrap();
         let audit = AuditLog::open(directory.path().join("audit")).unwrap();
         let logs = Logs { access: guard.handle().access_log(), audit: Some(audit.clone()) };
-        let sandbox = Sandbox::with(Setup { logs, ..Setup::default() }).await;
+        let sandbox = Sandbox::with(Setup { logs, access, ..Setup::default() }).await;
         Self { sandbox, audit, guard, directory }
     }
 
     /// Stops the server, so that every request is over, and reads what was written.
-    async fn lines(self) -> (Vec<serde_json::Value>, Vec<serde_json::Value>) {
+    pub(super) async fn lines(self) -> (Vec<serde_json::Value>, Vec<serde_json::Value>) {
         self.sandbox.stopped().await;
         assert!(self.audit.flush(PATIENCE) && self.guard.handle().flush(PATIENCE));
         let file = |name: &str| -> PathBuf { self.directory.path().join(name) };

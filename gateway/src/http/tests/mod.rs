@@ -1,5 +1,6 @@
 //! The API from outside, over real connections.
 
+mod access;
 mod api_keys;
 mod base;
 mod blobs;

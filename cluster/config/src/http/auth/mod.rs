@@ -82,6 +82,12 @@ impl Auth {
         passwords || tls.is_some_and(|tls| tls.cacert.is_some()) || self.bearer.is_some()
     }
 
+    /// Whether some way of proving who one is tells groups too.
+    pub(crate) fn tells_groups(&self) -> bool {
+        let directory = self.ldap.as_ref().is_some_and(|ldap| ldap.user_group_attribute.is_some());
+        directory || self.openid.is_some() || self.bearer.as_ref().is_some_and(|bearer| !bearer.oidc.is_empty())
+    }
+
     pub(crate) fn check(&self, tls: Option<&Tls>, path: &KeyPath, report: &Report) {
         if self.htpasswd.as_ref().is_some_and(|htpasswd| htpasswd.path.as_os_str().is_empty()) {
             report.problem(&path.key("htpasswd").key("path"), "must name a file");
