@@ -27,7 +27,7 @@ async fn in_each(change: impl Fn(Settings) -> Settings, test: impl AsyncFn(&Regi
 
 /// The status that alice or somebody else gets.
 async fn status(registry: &Registry, user: &str, password: &str) -> u16 {
-    registry.client().get("/v2/").basic(user, password).await.status
+    registry.client().get("/v2/").basic(user, password).await.status.as_u16()
 }
 
 /// Waits until every gateway answers so: behind the front they take turns.
@@ -123,7 +123,7 @@ async fn a_refusal_that_is_held_back_does_not_hold_up_the_end() {
     let builder = Sandbox::builder().set("/http/auth/htpasswd/path", file.to_str().unwrap());
     let mut sandbox = builder.set("/http/auth/failDelay", 60).set("/http/limits/drainTimeout", "100s").start().await;
     let client = sandbox.client();
-    let guess = tokio::spawn(async move { client.get("/v2/").basic("alice", "wrong").await.status });
+    let guess = tokio::spawn(async move { client.get("/v2/").basic("alice", "wrong").await.status.as_u16() });
     let client = sandbox.client();
     // Nothing tells that the guess has arrived but that whatever comes after it is answered.
     client.get("/v2/").basic("alice", "pw-alice").await.expect(200);

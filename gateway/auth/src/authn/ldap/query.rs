@@ -6,7 +6,7 @@ use zot_config::http::auth::Ldap as Settings;
 /// The largest name that is looked for, in bytes.
 const NAME_BYTES_MAX: usize = 1024;
 /// The most groups of a user that are heeded.
-const GROUPS_MAX: usize = 10_000;
+const GROUPS_MAX: usize = 1024;
 
 /// How users are looked for.
 #[derive(Debug, Clone)]

@@ -13,7 +13,7 @@ use zot_config::Secret;
 use self::entries::Entries;
 use super::{PasswordSource, Proof, Verdict};
 
-/// How many credentials are kept at most; a proof is some hundred bytes.
+/// How many credentials are kept at most; a proof is some hundred bytes, more with many groups.
 const ENTRIES_MAX: usize = 10_000;
 
 /// A name and a password together, so that only this process can tell which: in its memory there is no password, nor a hash that could be guessed
