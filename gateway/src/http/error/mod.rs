@@ -21,7 +21,7 @@ pub(crate) use self::login::{LoginTrouble, STORE_RETRY_AFTER};
 const MOVED_RETRY_AFTER: Duration = Duration::from_secs(2);
 
 /// When to try again what others were faster to change, again and again.
-const CHANGED_RETRY_AFTER: Duration = Duration::from_secs(1);
+const CHANGED_RETRY_AFTER: Duration = Duration::from_secs(2);
 
 /// A request that was not done, and why.
 #[derive(Debug)]

@@ -107,6 +107,8 @@ async fn what_cannot_be_made_or_revoked_is_said() {
 
 #[tokio::test]
 async fn without_keys_there_is_nothing_to_manage() {
-    let sandbox = Sandbox::start().await;
-    assert_eq!(sandbox.get(PATH).await.refusal(), (404, "UNSUPPORTED".to_owned()));
+    let passwords: Vec<Box<dyn PasswordSource>> = vec![Box::new(Names)];
+    let access = Access::new(Authenticators { passwords, ..Authenticators::default() });
+    let sandbox = Sandbox::with(Setup { access, ..Setup::default() }).await;
+    assert_eq!(ask(&sandbox, "GET", PATH, "alice", "alice", json!(null)).await.refusal(), (404, "UNSUPPORTED".to_owned()));
 }
