@@ -182,7 +182,7 @@ impl Gateway {
         }
         let cx = Context { subject: identity.subject.clone(), ..cx };
         let call = Call { registry: &self.registry, access: &access, options: &self.options, permit: &permit, cx: &cx, head };
-        let answered = dispatch::dispatch(&call, &route, &self.health, body).await.map_err(|refusal| permit.told(refusal));
+        let answered = dispatch::dispatch(&call, &route, &self.health, body).await;
         auth::with_cookies(answered, cookies)
     }
 

@@ -56,7 +56,7 @@ impl Permit<'_> {
             Requirement::Nothing => true,
             Requirement::Guest => let_in,
             Requirement::Ping => let_in && !(self.who.is_anonymous() && self.is_docker() && self.could_log_in()),
-            Requirement::Known => !self.who.is_anonymous(),
+            Requirement::Known => !self.who.is_anonymous() || !policy.tells_users_apart(),
             // A token of the registry protocol lists what it was issued for, so that its client knows to ask for another one.
             Requirement::Listing => let_in && (!matches!(self.who.rights, Rights::Granted(_)) || policy.lists_everything(self.who)),
             Requirement::Repository { repository, reference, any_of } => {

@@ -74,7 +74,7 @@ async fn headers_say_how_to_go_on() {
         let (response, _) = told(error.into()).await;
         match status {
             416 => assert_eq!(response.headers()["range"], "0-4"),
-            503 => assert_eq!(response.headers()["retry-after"], "2"),
+            503 => assert!(["1", "2"].contains(&response.headers()["retry-after"].to_str().unwrap())),
             405 => assert_eq!(response.headers()["allow"], "GET, HEAD"),
             408 => assert_eq!(response.headers()["connection"], "close"),
             _ => {}

@@ -69,7 +69,7 @@ pub(crate) async fn put(
         Reference::Digest(digest) => *digest,
     };
     let push = ManifestPush { digest, tags, media_type, bytes };
-    let pushed = call.registry.put_manifest(call.cx, repository, push).await?;
+    let pushed = call.registry.put_manifest(call.cx, repository, push).await.map_err(|error| call.permit.told(error.into()))?;
     Ok(accepted(repository, digest, pushed.subject, &extra_tags))
 }
 

@@ -21,7 +21,7 @@ pub(crate) enum Requirement<'r> {
     Guest,
     /// The same, but docker, which decides by this whether to show who its user is, is asked where it would make a difference.
     Ping,
-    /// To be known.
+    /// To be known, where people are told apart.
     Known,
     /// The same as a guest; what is shown depends on who it is.
     Listing,
@@ -100,7 +100,7 @@ impl<'r> Requirement<'r> {
                 Verb::Read | Verb::Put | Verb::Patch | Verb::Delete => on(repository, None, CREATE),
                 Verb::Post | Verb::Options | Verb::Other => Self::NoSuchMethod,
             },
-            Route::Login | Route::Callback { provider: _ } => only(verb == Verb::Read, Self::Nothing),
+            Route::Login | Route::Callback { provider: _ } => only(*method == Method::GET, Self::Nothing),
             Route::Logout => only(verb == Verb::Post, Self::Nothing),
             Route::Token => only(matches!(verb, Verb::Read | Verb::Post), Self::Nothing),
             Route::ApiKeys => only(matches!(verb, Verb::Read | Verb::Post | Verb::Delete), Self::Known),

@@ -31,7 +31,7 @@ const TABLE: [(&str, &str, &[(&str, &str)]); 18] = [
     ),
     ("login", "/zot/auth/login", &[("GET", "open")]),
     ("callback", "/zot/auth/callback/x", &[("GET", "open")]),
-    ("logout", "/zot/auth/logout", &[("POST", "open")]),
+    ("logout", "/zot/auth/logout", &[("POST", "pages")]),
     ("apikeys", "/zot/auth/apikey", &[("GET", "known"), ("HEAD", "known"), ("POST", "known"), ("DELETE", "known")]),
     ("token", "/zot/auth/token", &[("GET", "open"), ("HEAD", "open"), ("POST", "open")]),
     ("live", "/livez", &[("GET", "open"), ("HEAD", "open")]),
@@ -144,10 +144,12 @@ fn refused(rules: &Rules, who: Who, need: &str, repository: &str) -> Option<u16>
     let anybody = rules.holder == "nobody" && !rules.granted.is_empty();
     let allowed = match need {
         "open" => return None,
+        // Only the registry's own pages may, whoever asks; and these requests have no header that says they are.
+        "pages" => return Some(403),
         _ if who == Who::Wrong => return Some(401),
         "guest" => who != Who::Nobody || anybody,
         "list" => (who != Who::Nobody || anybody) && !matches!(who, Who::Token(..)),
-        "known" => who != Who::Nobody,
+        "known" => who != Who::Nobody || rules.holder == "nobody" || rules.granted.is_empty(),
         actions => actions.split(' ').any(|action| may(rules, who, action, repository)),
     };
     let unproved = matches!(who, Who::Nobody | Who::Token(..));
