@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use tokio::{sync::watch, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 use zot_auth::{Access, OpenError, Surroundings, rate::RateLimits};
-use zot_cluster::HashKey;
+use zot_cluster::{ClaimKey, HashKey};
 use zot_config::{Config, cluster::Cluster};
 use zot_contract::Registry;
 use zot_process::Process;
@@ -16,7 +16,7 @@ use zot_runtime::{file_watch::RELOAD_POLL, tasks::Tasks, telemetry::chain, tls::
 
 use crate::{
     cluster_registry::{ClusterOptions, ClusterRegistry},
-    http::{Gateway, Health, Logs, Options},
+    http::{Gateway, Health, Logs, Options, internal},
     server::{Drained, Server, ServerOptions},
     tls_files,
 };
@@ -46,9 +46,14 @@ impl Front {
     pub async fn open(process: &Process, registry: Arc<dyn Registry>, health: Health) -> anyhow::Result<Self> {
         let http = &process.config.http;
         let logs = Logs { access: process.logs.access_log(), audit: process.audit.clone() };
-        let doors = Doors { registry: Arc::clone(&registry) };
+        let claims = claim_key(process)?;
+        let doors = Doors { registry: Arc::clone(&registry), claims: claims.clone() };
         let (access, keepers) = doors.open(&process.config).await?;
         let gateway = Gateway::new(registry, access, Options::configured(http)?, health, logs);
+        let gateway = match claims {
+            Some(key) => gateway.vouching(key),
+            None => gateway,
+        };
         let gateway = Arc::new(match rate_limits(process)? {
             Some(rate) => gateway.limited(rate),
             None => gateway,
@@ -73,13 +78,16 @@ impl Front {
 /// What makes access, again whenever the configuration changes.
 struct Doors {
     registry: Arc<dyn Registry>,
+    claims: Option<ClaimKey>,
 }
 
 impl Doors {
     /// Access as `config` says, and what runs in the background for it.
     async fn open(&self, config: &Config) -> Result<(Access, Tasks), OpenError> {
         let tasks = Tasks::new();
-        let surroundings = Surroundings { registry: Arc::clone(&self.registry), tasks: tasks.clone() };
+        let claims = self.claims.clone();
+        let internal = Arc::new(move || internal(claims.as_ref()));
+        let surroundings = Surroundings { registry: Arc::clone(&self.registry), tasks: tasks.clone(), internal };
         Ok((Access::open(config, &surroundings).await?, tasks))
     }
 
@@ -103,6 +111,13 @@ impl Doors {
         }
         keepers.shutdown(KEEPERS_MAY_TAKE).await;
     }
+}
+
+/// The key that nodes of a cluster know the claims of their gateways by.
+fn claim_key(process: &Process) -> anyhow::Result<Option<ClaimKey>> {
+    let Some(cluster) = &process.config.cluster else { return Ok(None) };
+    let key = HashKey::new(cluster.hash_key_bytes().context("read cluster.hashKey")?);
+    Ok(Some(ClaimKey::of_hash_key(&key)))
 }
 
 /// How many requests clients may send; in a cluster they are counted in its Redis, if it has one.

@@ -6,6 +6,7 @@ mod owned;
 mod plane;
 mod routed;
 mod stores;
+mod vouched;
 
 pub use assembly::{Node, rebuild};
 pub use owned::Owned;

@@ -6,7 +6,7 @@ use zot_config::{
     Config, ConfigError, Problem,
     http::{Auth, Http},
 };
-use zot_contract::{BoxError, Registry};
+use zot_contract::{BoxError, Context, Registry};
 use zot_runtime::{file_watch::RELOAD_POLL, tasks::Tasks};
 
 use crate::{
@@ -24,6 +24,9 @@ use crate::{
     openid::LoginsError,
 };
 
+/// Makes the context of what is asked of a registry on nobody's behalf.
+pub type Internal = Arc<dyn Fn() -> Context + Send + Sync>;
+
 /// What access is made with, beside the configuration.
 #[derive(Clone)]
 pub struct Surroundings {
@@ -31,6 +34,8 @@ pub struct Surroundings {
     pub registry: Arc<dyn Registry>,
     /// What runs in the background.
     pub tasks: Tasks,
+    /// Makes the context of what is asked of the registry on nobody's behalf.
+    pub internal: Internal,
 }
 
 /// Access cannot be made as the configuration says.
@@ -82,7 +87,7 @@ impl Access {
     /// A file that the configuration names cannot be used.
     pub async fn open(config: &Config, surroundings: &Surroundings) -> Result<Self, OpenError> {
         let http = &config.http;
-        let accounts = Arc::new(Accounts::new(Arc::clone(&surroundings.registry)));
+        let accounts = Arc::new(Accounts::new(Arc::clone(&surroundings.registry)).asking_as(Arc::clone(&surroundings.internal)));
         let api_keys = http.auth.makes_api_keys().then(|| ApiKeys::new(accounts, &surroundings.tasks));
         let bearer = BearerTokens::open(&http.auth)?;
         let browser = Browser::open(config, surroundings)?;

@@ -18,7 +18,7 @@ pub mod rate;
 pub mod sessions;
 
 pub use access::{Access, Identified};
-pub use assembly::{OpenError, Surroundings, check};
+pub use assembly::{Internal, OpenError, Surroundings, check};
 pub use challenge::{BearerChallenge, Challenges};
 pub use identity::{Identity, Method, Rights};
 pub use peer::{Peer, PeerTls};

@@ -22,6 +22,7 @@ mod report;
 mod request_body;
 mod request_id;
 mod route;
+mod vouch;
 
 use std::{
     any::Any,
@@ -41,6 +42,7 @@ use axum::{
 use futures::FutureExt as _;
 use http_body::Body as _;
 use zot_auth::{Access, Identified, Identity, Peer, authn::Asked, rate::RateLimits};
+use zot_cluster::ClaimKey;
 use zot_contract::{Context, Registry, RequestId, Subject, TraceParent};
 use zot_runtime::telemetry::{AccessLog, AuditLog, chain};
 
@@ -55,6 +57,8 @@ use self::{
     route::{Requirement, Route},
 };
 
+pub(crate) use self::vouch::internal;
+
 pub use self::{
     cors::Origins,
     health::{Health, Stage},
@@ -67,6 +71,7 @@ pub struct Gateway {
     registry: Arc<dyn Registry>,
     access: ArcSwap<Access>,
     rate: Option<Arc<RateLimits>>,
+    claims: Option<ClaimKey>,
     fail_delay: FailDelay,
     options: Options,
     health: Health,
@@ -90,6 +95,7 @@ impl Gateway {
             registry,
             access: ArcSwap::from_pointee(access),
             rate: None,
+            claims: None,
             fail_delay: FailDelay::new(),
             options,
             health,
@@ -103,6 +109,12 @@ impl Gateway {
     #[must_use]
     pub fn limited(self, rate: Arc<RateLimits>) -> Self {
         Self { rate: Some(rate), ..self }
+    }
+
+    /// The same gateway, to nodes that want to be told what it has decided, under `key`.
+    #[must_use]
+    pub fn vouching(self, key: ClaimKey) -> Self {
+        Self { claims: Some(key), ..self }
     }
 
     /// What it tells of this process.
@@ -180,7 +192,8 @@ impl Gateway {
         if let Err(refusal) = permit.require(&requirement, &route) {
             return auth::with_cookies(Err(refusal), cookies);
         }
-        let cx = Context { subject: identity.subject.clone(), ..cx };
+        let claim = self.claims.as_ref().and_then(|key| vouch::claim(key, &permit, &requirement, head));
+        let cx = Context { subject: identity.subject.clone(), claim, ..cx };
         let call = Call { registry: &self.registry, access: &access, options: &self.options, permit: &permit, cx: &cx, head };
         let answered = dispatch::dispatch(&call, &route, &self.health, body).await;
         auth::with_cookies(answered, cookies)

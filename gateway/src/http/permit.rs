@@ -84,9 +84,14 @@ impl Permit<'_> {
         self.access.policy().decide(self.who, &self.asked, &wish)
     }
 
+    /// Whether an action is granted.
+    pub(super) fn may(&self, action: Action, repository: &RepositoryName, reference: Option<&Reference>) -> bool {
+        self.decide(action, repository, reference).is_granted()
+    }
+
     /// Whether what is in a repository may be told.
     pub(super) fn may_read(&self, repository: &RepositoryName) -> bool {
-        self.decide(Action::Read, repository, None).is_granted()
+        self.may(Action::Read, repository, None)
     }
 
     /// Whether what is in any repository may be told.

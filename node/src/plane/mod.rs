@@ -9,7 +9,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
-use zot_cluster::{HashKey, Storage};
+use zot_cluster::{ClaimKey, HashKey, Storage};
 use zot_config::{Config, cluster::Cluster};
 use zot_consensus::{ClusterRoles, Consensus, Options, Timings};
 use zot_process::Process;
@@ -20,7 +20,7 @@ use self::{
     address::Place,
     agreement::{Agreement, Peers},
 };
-use crate::{Node, owned::Owned};
+use crate::{Node, owned::Owned, vouched::Vouched};
 
 pub use self::{address::UnknownPlace, ownership::Ownership};
 
@@ -43,7 +43,8 @@ impl Plane {
         let consensus = Consensus::open(options(&process.config, cluster, &place), transport).await?;
         let key = HashKey::new(cluster.hash_key_bytes().context("read cluster.hashKey")?);
         process.tasks.spawn("follow-views", ownership.follow(consensus.id(), consensus.views(), key, process.tasks.stop()));
-        let registry = Arc::new(Owned::new(node.registry(), consensus.id(), ownership.placement()));
+        let owned = Arc::new(Owned::new(node.registry(), consensus.id(), ownership.placement()));
+        let registry = Arc::new(Vouched::new(owned, ClaimKey::of_hash_key(&key)));
         let services = Services { registry, cluster: Some(Arc::new(Agreement::new(consensus.clone()))) };
         let stop = CancellationToken::new();
         tracing::info!(node = %consensus.id(), name = place.name, address = place.advertised, "serving the cluster at {}", place.listen);

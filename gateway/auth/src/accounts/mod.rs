@@ -9,6 +9,8 @@ use tokio::time::Instant;
 use zot_contract::{Context, Error, Registry, Result, UserName, UserRecord};
 use zot_runtime::telemetry::chain;
 
+use crate::Internal;
+
 pub use logins::GroupsNoted;
 
 /// How long a record is believed to be as it was seen. What another process changes counts here after this time.
@@ -26,6 +28,7 @@ const PAUSE_MAX: Duration = Duration::from_millis(20);
 /// The records of users.
 pub struct Accounts {
     registry: Arc<dyn Registry>,
+    internal: Internal,
     seen: Mutex<HashMap<UserName, Arc<Slot>>>,
 }
 
@@ -40,7 +43,13 @@ struct Seen {
 impl Accounts {
     /// The records that `registry` keeps.
     pub fn new(registry: Arc<dyn Registry>) -> Self {
-        Self { registry, seen: Mutex::default() }
+        Self { registry, internal: Arc::new(Context::internal), seen: Mutex::default() }
+    }
+
+    /// The same, asked for in the contexts that `internal` makes.
+    #[must_use]
+    pub fn asking_as(self, internal: Internal) -> Self {
+        Self { internal, ..self }
     }
 
     /// What is known of a user, as of some seconds ago at most.
@@ -54,7 +63,7 @@ impl Accounts {
             return Ok(seen.record.clone());
         }
         let at = Instant::now();
-        let found = self.registry.find_user(&Context::internal(), user).await?;
+        let found = self.registry.find_user(&(self.internal)(), user).await?;
         let record = found.map(|found| Arc::new(found.record));
         *seen = Some(Seen { at, record: record.clone() });
         Ok(record)
@@ -66,7 +75,7 @@ impl Accounts {
     /// # Errors
     /// The record cannot be read or saved, or others were faster again and again.
     pub async fn change<T>(&self, user: &UserName, mut change: impl FnMut(&mut UserRecord) -> Option<T> + Send) -> Result<Option<T>> {
-        let cx = Context::internal();
+        let cx = (self.internal)();
         let mut attempts = 0;
         loop {
             let found = self.registry.find_user(&cx, user).await?;

@@ -27,7 +27,7 @@ pub(crate) async fn verify(client: Client) {
         for image in &images {
             patiently(&client, gateway, Kept::Image(image)).await;
             for tag in &image.manifest.tags {
-                patiently(&client, gateway, Kept::Tag(image, tag)).await;
+                patiently(&client, gateway, Kept::Tag(image, &tag.tag)).await;
             }
         }
         for name in REPOSITORIES {

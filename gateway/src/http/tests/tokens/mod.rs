@@ -14,7 +14,7 @@ use rcgen::{KeyPair, PublicKeyData as _};
 use serde_json::{Value, json};
 use zot_auth::{Access, Surroundings};
 use zot_config::Config;
-use zot_contract::MemoryRegistry;
+use zot_contract::{Context, MemoryRegistry};
 use zot_runtime::tasks::Tasks;
 
 use crate::sandbox::{Reply, Sandbox, Setup};
@@ -63,7 +63,7 @@ async fn registry(bearer: &Value) -> Sandbox {
     let config = json!({"storage": {"rootDirectory": "/tmp/zot", "gc": false}, "http": {"auth": {"bearer": bearer}}});
     let config = Config::parse("config.json".as_ref(), &config.to_string()).unwrap().config;
     let registry = Arc::new(MemoryRegistry::default());
-    let surroundings = Surroundings { registry: registry.clone(), tasks: Tasks::new() };
+    let surroundings = Surroundings { registry: registry.clone(), tasks: Tasks::new(), internal: Arc::new(Context::internal) };
     let access = Access::open(&config, &surroundings).await.unwrap();
     Sandbox::with(Setup { registry, access, ..Setup::default() }).await
 }
