@@ -88,7 +88,7 @@ impl Access {
     pub async fn open(config: &Config, surroundings: &Surroundings) -> Result<Self, OpenError> {
         let http = &config.http;
         let accounts = Arc::new(Accounts::new(Arc::clone(&surroundings.registry)).asking_as(Arc::clone(&surroundings.internal)));
-        let api_keys = http.auth.makes_api_keys().then(|| ApiKeys::new(accounts, &surroundings.tasks));
+        let api_keys = http.auth.makes_api_keys().then(|| ApiKeys::new(Arc::clone(&accounts), &surroundings.tasks));
         let bearer = BearerTokens::open(&http.auth)?;
         let browser = Browser::open(config, surroundings)?;
         let authenticators = Authenticators {
@@ -102,8 +102,9 @@ impl Access {
             Some(written) => Policy::compile(written).map_err(|problems| OpenError::Rules { problems })?,
             None => Policy::without_rules(http.auth.is_on(http.tls.as_ref())),
         };
+        let logins = browser.logins.map(|logins| logins.noting(accounts));
         let access = Self::new(authenticators).governed(policy).challenging(challenges).delaying(http.auth.fail_delay());
-        Ok(access.with_token_endpoint(bearer.endpoint).with_api_keys(api_keys).with_logins(browser.logins))
+        Ok(access.with_token_endpoint(bearer.endpoint).with_api_keys(api_keys).with_logins(logins))
     }
 }
 

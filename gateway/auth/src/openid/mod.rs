@@ -28,7 +28,10 @@ use self::{
     pending::{Pending, PendingLogins, Secrets},
     provider::{Answer, Asking, Provider},
 };
-use crate::sessions::{LoginMethod, Session, Sessions};
+use crate::{
+    accounts::Accounts,
+    sessions::{LoginMethod, Session, Sessions},
+};
 
 pub use self::{assertion::PrivateKeyError, error::LoginError, open::LoginsError};
 
@@ -44,6 +47,8 @@ pub struct Logins {
     destinations: Destinations,
     /// The URL of the registry itself, without a slash at its end.
     own: String,
+    /// Where groups are noted, for the API keys of their users.
+    accounts: Option<Arc<Accounts>>,
 }
 
 /// What a browser is told.
@@ -56,6 +61,12 @@ pub struct Told {
 }
 
 impl Logins {
+    /// The same, which notes the groups of those who log in.
+    #[must_use]
+    pub fn noting(self, accounts: Arc<Accounts>) -> Self {
+        Self { accounts: Some(accounts), ..self }
+    }
+
     /// Begins a login by the query of a request: `provider` says where, `callback_ui` where the browser goes when it is done.
     ///
     /// # Errors
@@ -98,6 +109,9 @@ impl Logins {
             verifier: PkceCodeVerifier::new(pending.verifier),
         };
         let user = provider.user(answer).await.map_err(|failure| failure.at(&name))?;
+        if let Some(accounts) = &self.accounts {
+            accounts.remember_groups(&user.name, user.groups.clone()).await;
+        }
         let session = Session::new(&user.name, user.groups, LoginMethod::OpenId, Some(&name));
         let mut cookies = self.sessions.begin(headers, &session).await?;
         cookies.push(forget);

@@ -87,7 +87,7 @@ impl Logins {
             providers.insert(name.clone(), provider(&name, configured, &egress)?);
         }
         let destinations = Destinations::new(url, openid.callback_allow_origins.iter().map(String::as_str));
-        Ok(Self { providers, pending: PendingLogins::new(store, sessions.are_secure()), sessions, destinations, own })
+        Ok(Self { providers, pending: PendingLogins::new(store, sessions.are_secure()), sessions, destinations, own, accounts: None })
     }
 }
 

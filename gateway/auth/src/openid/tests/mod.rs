@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use http::header::COOKIE;
 use parking_lot::Mutex;
-use zot_contract::BoxError;
+use zot_contract::{BoxError, MemoryRegistry};
 
 use super::{error::Failure, provider::User, *};
 use crate::sessions::{Found, MemoryStore, SessionStore, StoreError, StoreKey};
@@ -70,6 +70,7 @@ impl Shared {
             sessions: Arc::clone(&self.sessions),
             destinations: Destinations::new(Url::parse(OWN).unwrap(), []),
             own: OWN.to_owned(),
+            accounts: None,
         }
     }
 }
@@ -175,12 +176,15 @@ async fn what_does_not_belong_together_is_refused() {
 #[tokio::test]
 async fn groups_are_those_of_the_last_login() {
     let shared = Shared::new();
-    let logins = shared.gateway();
+    let accounts = Arc::new(Accounts::new(Arc::new(MemoryRegistry::default())));
+    let logins = shared.gateway().noting(Arc::clone(&accounts));
     for groups in [&["a", "b"][..], &["a"], &[]] {
         let (state, headers) = begin(&logins).await;
         let code = ["alice"].iter().chain(groups).copied().collect::<Vec<_>>().join(",");
         let (session, told) = logins.end("oidc", Some(&format!("state={state}&code={code}")), &headers).await.unwrap();
         assert_eq!(session.groups, groups);
+        let noted = accounts.find(&"alice".parse().unwrap()).await.unwrap().map(|record| record.groups.clone());
+        assert_eq!(noted.unwrap_or_default(), groups, "API keys go by them");
         assert_eq!(shared.sessions.find(&sending(&told.cookies)).await.unwrap(), Found::Session(session));
     }
 }
