@@ -45,7 +45,8 @@ async fn a_broken_file_changes_nothing_and_what_needs_a_restart_is_named() {
         config["http"]["port"] = "1".into();
     });
     wait::until("the file was taken up", async || sandbox.logs().text().contains("loaded new configuration settings")).await;
-    let log = sandbox.logs().text();
-    assert!(log.contains("some changed keys are taken up at the next start only") && log.contains("http.port"), "{log}");
+    let log = sandbox.logs();
+    let text = log.text();
+    assert!(text.contains("some changed keys are taken up at the next start only") && text.contains("http.port"), "{text}");
     client.post("/v2/a/blobs/uploads/").await.expect(401);
 }
