@@ -121,7 +121,7 @@ in_both_shapes!(everybody_gets_through_where_the_rules_say, settings, |registry|
                 let path = format!("/v2/{holder}-{bits}/a/{}", place.replace("DIGEST", DIGEST));
                 for who in PEOPLE {
                     let reply = call(&client, who, method, &path).await;
-                    let refused = Some(reply.status).filter(|status| matches!(status, 401 | 403));
+                    let refused = Some(reply.status.as_u16()).filter(|status| matches!(status, 401 | 403));
                     let allowed = needs.iter().any(|action| may(who, holder, bits, action));
                     let expected = (!allowed).then_some(if who == "nobody" { 401 } else { 403 });
                     assert_eq!(refused, expected, "{method} {path} by {who}: {}", reply.text());

@@ -2,6 +2,7 @@
 
 mod certificates;
 mod directory;
+mod matrix;
 mod passwords;
 mod rate;
 mod reload;
