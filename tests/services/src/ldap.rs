@@ -143,11 +143,13 @@ fn feed(mut command: Command, text: &str) {
     assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
 }
 
+/// A bind with a name and no password succeeds, as at many directories: a registry that tries it lets everybody in.
 const CONFIGURATION: &str = "\
 dn: cn=config
 objectClass: olcGlobal
 cn: config
 olcPidFile: {pid}
+olcAllows: bind_anon_dn
 olcTLSCertificateFile: {certificate}
 olcTLSCertificateKeyFile: {key}
 
