@@ -1,7 +1,7 @@
 //! `POST /zot/auth/logout`: ends a session on all gateways.
 
 use axum::{
-    http::{HeaderMap, header},
+    http::{HeaderMap, StatusCode, header},
     response::Response,
 };
 use serde::Serialize;
@@ -23,8 +23,7 @@ struct LoggedOut {
 pub(crate) async fn end(call: &Call<'_>) -> Result<Response, Refusal> {
     if !is_from_pages(call.headers()) && !is_from_own_origin(call) {
         let reason = "logging out needs the header `X-ZOT-API-CLIENT: zot-ui`, or a page of the registry's own origin";
-        // Not 403: nobody would be allowed to by saying who they are.
-        return Err(Refusal::bad_request(ErrorCode::Denied, reason));
+        return Err(Refusal::new(StatusCode::FORBIDDEN, ErrorCode::Denied).detail("reason", reason));
     }
     let told = call.access.log_out(call.headers()).await.map_err(|error| Error::Unavailable {
         what: "the store of sessions",

@@ -144,7 +144,7 @@ async fn logging_out_ends_the_session_and_needs_the_header_of_the_pages() {
     let cookies = cookies(&edge.send("GET", "/v2/", &[ALICE, PAGES]).await);
     let browser = ("cookie", cookies.as_str());
     for headers in [&[browser][..], &[browser, ("origin", "https://evil.example")], &[browser, ("origin", "null")]] {
-        assert_eq!(edge.send("POST", LOGOUT, headers).await.refusal(), (400, "DENIED".to_owned()), "{headers:?}");
+        assert_eq!(edge.send("POST", LOGOUT, headers).await.refusal(), (403, "DENIED".to_owned()), "{headers:?}");
     }
     assert_eq!(edge.send("GET", LOGOUT, &[browser, PAGES]).await.status, 405);
     assert_eq!(edge.asked_by(&[browser, PAGES]).await.1, alice(), "it still lasts");
