@@ -22,7 +22,7 @@ fn rules() -> Value {
 
 /// A registry, as two clients of it see it that in a cluster are at different gateways.
 struct Registry {
-    provider: OpenIdProvider,
+    _provider: OpenIdProvider,
     one: Client,
     other: Client,
     sandbox: Option<Sandbox>,
@@ -53,7 +53,7 @@ impl Registry {
         provider.spawn().await;
         let sandbox = Sandbox::builder().set("/http/externalUrl", REGISTRY).set("/http/auth", auth(&provider.issuer()));
         let sandbox = sandbox.set("/http/accessControl", rules()).start().await;
-        Self { provider, one: sandbox.client(), other: sandbox.client(), sandbox: Some(sandbox), _cluster: None, redis: None }
+        Self { _provider: provider, one: sandbox.client(), other: sandbox.client(), sandbox: Some(sandbox), _cluster: None, redis: None }
     }
 
     async fn cluster() -> Self {
@@ -62,7 +62,7 @@ impl Registry {
         let cluster = Cluster::builder().set("/http/externalUrl", REGISTRY).set("/http/auth", auth(&provider.issuer()));
         let cluster = cluster.set("/cluster/redis", json!({"url": redis.url()})).set("/http/accessControl", rules()).start().await;
         let [one, other] = [0, 1].map(|gateway| cluster.gateways()[gateway].client());
-        Self { provider, one, other, sandbox: None, _cluster: Some(cluster), redis: Some(redis) }
+        Self { _provider: provider, one, other, sandbox: None, _cluster: Some(cluster), redis: Some(redis) }
     }
 }
 
@@ -152,6 +152,8 @@ in_each_shape!(a_group_that_is_gone_at_the_next_login_grants_nothing, |registry|
 });
 
 in_each_shape!(what_was_tampered_with_on_the_way_is_no_login, |registry| async move {
+    // All of it: what the test does not use runs as long as it does.
+    let registry = registry;
     let replaced = |url: &str, name: &str, value: &str| {
         let (before, rest) = url.split_once(&format!("&{name}=")).unwrap();
         let after = rest.find('&').map_or("", |end| &rest[end..]);
@@ -183,6 +185,8 @@ in_each_shape!(what_was_tampered_with_on_the_way_is_no_login, |registry| async m
 });
 
 in_each_shape!(an_address_that_nobody_verified_is_no_name, |registry| async move {
+    // All of it: what the test does not use runs as long as it does.
+    let registry = registry;
     let mut browser = Browser::default();
     let location = browser.begin(&registry.one).await;
     let callback = browser.log_in_at_provider(&location, "unverified").await;
