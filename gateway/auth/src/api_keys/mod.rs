@@ -126,11 +126,6 @@ impl ApiKeys {
         Ok(self.accounts.change(user, remove).await?.is_some())
     }
 
-    /// Notes the groups that somebody has who has just logged in: their keys go by them from now on.
-    pub async fn owner_logged_in(&self, user: &str, groups: &[String]) {
-        self.accounts.remember_groups(user, groups.to_vec()).await;
-    }
-
     fn rights(&self, key: &ApiKey) -> Rights {
         if key.scopes.is_empty() {
             return Rights::OfUser;
