@@ -16,6 +16,7 @@ use std::{
 };
 
 use parking_lot::Mutex;
+use tokio::time::Instant;
 use uuid::Uuid;
 use zot_config::Secret;
 use zot_contract::{ApiKey, Result, UserName, UserRecord};
@@ -103,7 +104,7 @@ impl ApiKeys {
     /// # Errors
     /// They cannot be told for now.
     pub async fn list(&self, user: &UserName) -> Result<Vec<KeyDescription>> {
-        let record = self.accounts.find(user).await?;
+        let record = self.accounts.find_since(user, Instant::now()).await?;
         let now = now_unix_ms();
         Ok(record.iter().flat_map(|record| &record.api_keys).map(|key| KeyDescription::of(key, now)).collect())
     }
@@ -139,6 +140,16 @@ impl ApiKeys {
         Rights::Narrowed(Arc::clone(compiled.entry(key.id).or_insert_with(compile)))
     }
 
+    /// The record of a user, with the key if there is such a key: one that was made a moment ago by another process is looked for again.
+    async fn record(&self, user: &UserName, hash: KeyHash) -> Result<Option<Arc<UserRecord>>> {
+        let asked = Instant::now();
+        let record = self.accounts.find(user).await?;
+        if record.as_ref().is_some_and(|record| hash.find(&record.api_keys).is_some()) {
+            return Ok(record);
+        }
+        self.accounts.find_since(user, asked).await
+    }
+
     fn proof(&self, user: &UserName, record: &UserRecord, hash: KeyHash) -> Option<Proof> {
         let (key, now) = (hash.find(&record.api_keys)?, now_unix_ms());
         let is_owned = self.users.as_ref().is_none_or(|users| users.is_known(user.as_str()));
@@ -155,7 +166,7 @@ impl ApiKeys {
 impl PasswordSource for ApiKeys {
     async fn check(&self, user: &str, password: &Secret) -> Verdict {
         let (Some(hash), Ok(user)) = (KeyHash::of(password), user.parse::<UserName>()) else { return Verdict::Wrong };
-        match self.accounts.find(&user).await {
+        match self.record(&user, hash).await {
             Ok(record) => record.and_then(|record| self.proof(&user, &record, hash)).map_or(Verdict::Wrong, Verdict::Proved),
             Err(error) => Verdict::Unavailable { what: "records of users", source: error.into() },
         }
