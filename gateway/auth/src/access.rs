@@ -143,11 +143,7 @@ impl Access {
     /// # Errors
     /// Nobody is logged in.
     pub async fn end_login(&self, provider: &str, query: Option<&str>, headers: &HeaderMap) -> Result<(Session, Told), LoginError> {
-        let (session, told) = self.logins.as_ref().ok_or(LoginError::ProviderUnknown)?.end(provider, query, headers).await?;
-        if let Some(keys) = &self.api_keys {
-            keys.owner_logged_in(&session.user, &session.groups).await;
-        }
-        Ok((session, told))
+        self.logins.as_ref().ok_or(LoginError::ProviderUnknown)?.end(provider, query, headers).await
     }
 
     /// Ends the session that a request shows, on all gateways. Tells the browser to forget it, and where to go to log out at the other party.

@@ -2,16 +2,13 @@
 
 use std::sync::Arc;
 
-use zot_config::{
-    Config, ConfigError, Problem,
-    http::{Auth, Http},
-};
+use zot_config::{Config, ConfigError, Problem, http::Http};
 use zot_contract::{BoxError, Context, Registry};
 use zot_runtime::{file_watch::RELOAD_POLL, tasks::Tasks};
 
 use crate::{
     Access, Challenges,
-    accounts::Accounts,
+    accounts::{Accounts, GroupsNoted},
     api_keys::ApiKeys,
     authn::{
         Authenticators, CertificateNames, InvalidPattern, PasswordSource, Several, Verified,
@@ -88,11 +85,11 @@ impl Access {
     pub async fn open(config: &Config, surroundings: &Surroundings) -> Result<Self, OpenError> {
         let http = &config.http;
         let accounts = Arc::new(Accounts::new(Arc::clone(&surroundings.registry)).asking_as(Arc::clone(&surroundings.internal)));
-        let api_keys = http.auth.makes_api_keys().then(|| ApiKeys::new(Arc::clone(&accounts), &surroundings.tasks));
+        let passwords = Passwords::open(http, &accounts, &surroundings.tasks)?;
         let bearer = BearerTokens::open(&http.auth)?;
         let browser = Browser::open(config, surroundings)?;
         let authenticators = Authenticators {
-            passwords: passwords(&http.auth, api_keys.as_ref(), &surroundings.tasks)?,
+            passwords: passwords.sources,
             tokens: bearer.sources,
             certificates: certificates(http)?,
             sessions: browser.sessions,
@@ -104,27 +101,48 @@ impl Access {
         };
         let logins = browser.logins.map(|logins| logins.noting(accounts));
         let access = Self::new(authenticators).governed(policy).challenging(challenges).delaying(http.auth.fail_delay());
-        Ok(access.with_token_endpoint(bearer.endpoint).with_api_keys(api_keys).with_logins(logins))
+        Ok(access.with_token_endpoint(bearer.endpoint).with_api_keys(passwords.api_keys).with_logins(logins))
     }
 }
 
-/// Who knows passwords: what looks like a key is looked for among the keys first, then the directory is asked, then the file.
-///
-/// What the last two find good is remembered for a while, before either is asked again: who is in the file does not wait for a directory that
-/// does not answer.
-fn passwords(auth: &Auth, api_keys: Option<&ApiKeys>, tasks: &Tasks) -> Result<Vec<Box<dyn PasswordSource>>, OpenError> {
-    let mut asked: Vec<Box<dyn PasswordSource>> = Vec::new();
-    if let Some(ldap) = &auth.ldap {
-        asked.push(Box::new(Ldap::open(ldap, RELOAD_POLL, tasks)?));
+/// Who knows passwords, and the keys among them.
+struct Passwords {
+    sources: Vec<Box<dyn PasswordSource>>,
+    api_keys: Option<ApiKeys>,
+}
+
+impl Passwords {
+    /// What looks like a key is looked for among the keys first, then the directory is asked, then the file.
+    ///
+    /// What the last two find good is remembered for a while, before either is asked again: who is in the file does not wait for a directory that
+    /// does not answer.
+    fn open(http: &Http, accounts: &Arc<Accounts>, tasks: &Tasks) -> Result<Self, OpenError> {
+        let auth = &http.auth;
+        let mut api_keys = auth.makes_api_keys().then(|| ApiKeys::new(Arc::clone(accounts), tasks));
+        let mut asked: Vec<Box<dyn PasswordSource>> = Vec::new();
+        if let Some(ldap) = &auth.ldap {
+            let ldap = Box::new(Ldap::open(ldap, RELOAD_POLL, tasks)?);
+            asked.push(if api_keys.is_some() { Box::new(GroupsNoted::new(ldap, Arc::clone(accounts))) } else { ldap });
+        }
+        if let Some(htpasswd) = &auth.htpasswd {
+            let htpasswd = Htpasswd::open(htpasswd.path.clone(), RELOAD_POLL, tasks)?;
+            if knows_all_users(http) {
+                api_keys = api_keys.map(|keys| keys.of_known_users(htpasswd.known_users()));
+            }
+            asked.push(Box::new(htpasswd));
+        }
+        if !asked.is_empty() && !auth.credential_cache.is_zero() {
+            asked = vec![Box::new(Verified::new(Box::new(Several(asked)), auth.credential_cache))];
+        }
+        let keys = api_keys.clone().map(|keys| Box::new(keys) as Box<dyn PasswordSource>);
+        Ok(Self { sources: keys.into_iter().chain(asked).collect(), api_keys })
     }
-    if let Some(htpasswd) = &auth.htpasswd {
-        asked.push(Box::new(Htpasswd::open(htpasswd.path.clone(), RELOAD_POLL, tasks)?));
-    }
-    if !asked.is_empty() && !auth.credential_cache.is_zero() {
-        asked = vec![Box::new(Verified::new(Box::new(Several(asked)), auth.credential_cache))];
-    }
-    let keys = api_keys.map(|keys| Box::new(keys.clone()) as Box<dyn PasswordSource>);
-    Ok(keys.into_iter().chain(asked).collect())
+}
+
+/// Whether whoever is not in the htpasswd file is no user: nobody else knows any.
+fn knows_all_users(http: &Http) -> bool {
+    let certificates = http.tls.as_ref().is_some_and(|tls| tls.cacert.is_some());
+    http.auth.ldap.is_none() && http.auth.openid.is_none() && !certificates
 }
 
 /// An authority for clients makes their certificates a proof, whether or not the configuration says where users stand in them.

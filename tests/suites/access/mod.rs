@@ -1,5 +1,6 @@
 //! Who may do what, on real ports: one way of proving who one is, or one rule, a file.
 
+mod api_keys;
 mod certificates;
 mod directory;
 mod matrix;

@@ -1,6 +1,7 @@
 //! What real clients and the specification's own conformance suite see.
 #![cfg(test)]
 
+mod api_keys;
 mod authority;
 mod buildah;
 mod compose;

@@ -21,6 +21,7 @@ impl GroupsNoted {
     }
 }
 
+#[deny(clippy::missing_trait_methods)]
 #[async_trait::async_trait]
 impl PasswordSource for GroupsNoted {
     async fn check(&self, user: &str, password: &Secret) -> Verdict {
@@ -31,6 +32,10 @@ impl PasswordSource for GroupsNoted {
             self.accounts.remember_groups(user, proof.groups.iter().map(ToString::to_string).collect()).await;
         }
         verdict
+    }
+
+    fn version(&self) -> u64 {
+        self.source.version()
     }
 }
 

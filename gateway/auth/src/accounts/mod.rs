@@ -57,9 +57,18 @@ impl Accounts {
     /// # Errors
     /// It cannot be told for now.
     pub async fn find(&self, user: &UserName) -> Result<Option<Arc<UserRecord>>> {
+        let now = Instant::now();
+        self.find_since(user, now.checked_sub(SEEN_MAX).unwrap_or(now)).await
+    }
+
+    /// What is known of a user, as of later than `since`.
+    ///
+    /// # Errors
+    /// It cannot be told for now.
+    pub async fn find_since(&self, user: &UserName, since: Instant) -> Result<Option<Arc<UserRecord>>> {
         let slot = self.slot(user);
         let mut seen = slot.lock().await;
-        if let Some(seen) = seen.as_ref().filter(|seen| seen.at.elapsed() < SEEN_MAX) {
+        if let Some(seen) = seen.as_ref().filter(|seen| seen.at > since) {
             return Ok(seen.record.clone());
         }
         let at = Instant::now();

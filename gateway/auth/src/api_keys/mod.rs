@@ -16,6 +16,7 @@ use std::{
 };
 
 use parking_lot::Mutex;
+use tokio::time::Instant;
 use uuid::Uuid;
 use zot_config::Secret;
 use zot_contract::{ApiKey, Result, UserName, UserRecord};
@@ -103,7 +104,7 @@ impl ApiKeys {
     /// # Errors
     /// They cannot be told for now.
     pub async fn list(&self, user: &UserName) -> Result<Vec<KeyDescription>> {
-        let record = self.accounts.find(user).await?;
+        let record = self.accounts.find_since(user, Instant::now()).await?;
         let now = now_unix_ms();
         Ok(record.iter().flat_map(|record| &record.api_keys).map(|key| KeyDescription::of(key, now)).collect())
     }
@@ -126,11 +127,6 @@ impl ApiKeys {
         Ok(self.accounts.change(user, remove).await?.is_some())
     }
 
-    /// Notes the groups that somebody has who has just logged in: their keys go by them from now on.
-    pub async fn owner_logged_in(&self, user: &str, groups: &[String]) {
-        self.accounts.remember_groups(user, groups.to_vec()).await;
-    }
-
     fn rights(&self, key: &ApiKey) -> Rights {
         if key.scopes.is_empty() {
             return Rights::OfUser;
@@ -142,6 +138,16 @@ impl ApiKeys {
         // What another release wrote and this one does not understand grants nothing.
         let compile = || key.scopes.iter().filter_map(|text| scope::parse(text).ok()).collect();
         Rights::Narrowed(Arc::clone(compiled.entry(key.id).or_insert_with(compile)))
+    }
+
+    /// The record of a user, with the key if there is such a key: one that was made a moment ago by another process is looked for again.
+    async fn record(&self, user: &UserName, hash: KeyHash) -> Result<Option<Arc<UserRecord>>> {
+        let asked = Instant::now();
+        let record = self.accounts.find(user).await?;
+        if record.as_ref().is_some_and(|record| hash.find(&record.api_keys).is_some()) {
+            return Ok(record);
+        }
+        self.accounts.find_since(user, asked).await
     }
 
     fn proof(&self, user: &UserName, record: &UserRecord, hash: KeyHash) -> Option<Proof> {
@@ -160,7 +166,7 @@ impl ApiKeys {
 impl PasswordSource for ApiKeys {
     async fn check(&self, user: &str, password: &Secret) -> Verdict {
         let (Some(hash), Ok(user)) = (KeyHash::of(password), user.parse::<UserName>()) else { return Verdict::Wrong };
-        match self.accounts.find(&user).await {
+        match self.record(&user, hash).await {
             Ok(record) => record.and_then(|record| self.proof(&user, &record, hash)).map_or(Verdict::Wrong, Verdict::Proved),
             Err(error) => Verdict::Unavailable { what: "records of users", source: error.into() },
         }

@@ -89,6 +89,16 @@ async fn scopes_of_a_later_release_grant_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_key_that_was_made_elsewhere_is_good_at_once() {
+    let registry = Arc::new(MemoryRegistry::default());
+    let (here, there) = (keys(&registry), keys(&registry));
+    for _ in 0..3 {
+        let (_, secret) = made(&here, "alice", KeyWish::default()).await;
+        assert!(proof(&there, "alice", &secret).await.is_some());
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_revoked_key_is_good_for_nothing_here_at_once_and_elsewhere_after_a_moment() {
     let registry = Arc::new(MemoryRegistry::default());
     let (here, there) = (keys(&registry), keys(&registry));

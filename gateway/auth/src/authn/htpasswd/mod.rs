@@ -20,7 +20,7 @@ use zot_runtime::{file_watch::FileWatch, tasks::Tasks, telemetry::chain};
 
 use self::users::{Complaint, Users};
 use super::{PasswordSource, Proof, Verdict, hashing::Hashing};
-use crate::Method;
+use crate::{Method, api_keys::KnownUsers};
 
 /// Largest file read, in bytes: tens of thousands of users.
 const FILE_BYTES_MAX: u64 = 4 * 1024 * 1024;
@@ -71,6 +71,11 @@ impl Htpasswd {
         let watch = Arc::clone(&file.changes).watch(poll, tasks.stop(), move || watched.read_again());
         tasks.spawn("watch-htpasswd", watch);
         Ok(Self(file))
+    }
+
+    /// Who is in the file, as it was last read well.
+    pub fn known_users(&self) -> Arc<dyn KnownUsers> {
+        Arc::clone(&self.0) as Arc<dyn KnownUsers>
     }
 }
 
@@ -129,6 +134,12 @@ fn contents(path: &Path) -> Result<Vec<u8>, HtpasswdError> {
         return Ok(bytes);
     }
     Err(failed(io::Error::new(io::ErrorKind::FileTooLarge, format!("larger than {FILE_BYTES_MAX} bytes"))))
+}
+
+impl KnownUsers for UserFile {
+    fn is_known(&self, user: &str) -> bool {
+        self.users.load().has(user)
+    }
 }
 
 #[async_trait::async_trait]

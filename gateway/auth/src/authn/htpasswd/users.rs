@@ -45,6 +45,11 @@ enum Line<'a> {
 }
 
 impl Users {
+    /// Whether a user stands in the file, with a hash that can be used or not.
+    pub(super) fn has(&self, user: &str) -> bool {
+        self.places.contains_key(user)
+    }
+
     /// Takes a whole file. A line that is wrong is complained of and hides an earlier one of the same name, like any later line does.
     pub(super) fn parse(text: &[u8]) -> (Self, Vec<Complaint>) {
         let (mut users, mut complaints) = (Self::default(), Vec::new());
