@@ -122,7 +122,10 @@ impl Accounts {
         if known.as_ref().map_or(&[][..], |record| &record.groups) == groups {
             return Ok(());
         }
-        let note = |record: &mut UserRecord| Some(groups.clone_into(&mut record.groups));
+        let note = |record: &mut UserRecord| {
+            groups.clone_into(&mut record.groups);
+            Some(())
+        };
         self.change(user, note).await.map(drop)
     }
 

@@ -17,11 +17,22 @@ async fn what_others_change_is_seen_after_a_moment_and_what_is_changed_here_at_o
     let registry = Arc::new(MemoryRegistry::default());
     let (here, there) = (Accounts::new(registry.clone()), Accounts::new(registry.clone()));
     assert_eq!(here.find(&user("alice")).await.unwrap(), None);
-    there.change(&user("alice"), |record| Some(record.groups.push("a".to_owned()))).await.unwrap();
+    there
+        .change(&user("alice"), |record| {
+            record.groups.push("a".to_owned());
+            Some(())
+        })
+        .await
+        .unwrap();
     assert_eq!(here.find(&user("alice")).await.unwrap(), None);
     tokio::time::advance(SEEN_MAX).await;
     assert_eq!(here.find(&user("alice")).await.unwrap().unwrap().groups, ["a"]);
-    here.change(&user("alice"), |record| Some(record.groups.push("b".to_owned()))).await.unwrap();
+    here.change(&user("alice"), |record| {
+        record.groups.push("b".to_owned());
+        Some(())
+    })
+    .await
+    .unwrap();
     assert_eq!(here.find(&user("alice")).await.unwrap().unwrap().groups, ["a", "b"]);
 }
 
@@ -32,7 +43,10 @@ async fn concurrent_changes_are_all_made() {
     let changes = (0..16).map(|number: u32| {
         let accounts = Accounts::new(accounts.registry.clone());
         async move {
-            let change = |record: &mut UserRecord| Some(record.groups.push(number.to_string()));
+            let change = |record: &mut UserRecord| {
+                record.groups.push(number.to_string());
+                Some(())
+            };
             accounts.change(&user("alice"), change).await.unwrap();
         }
     });

@@ -142,7 +142,7 @@ impl Grant {
 
     /// Whether anybody is meant, and for anything.
     pub(super) fn is_of_use(&self) -> bool {
-        !(self.users.is_empty() && self.groups.is_empty()) && !self.actions.is_empty()
+        !(self.actions.is_empty() || self.users.is_empty() && self.groups.is_empty())
     }
 }
 

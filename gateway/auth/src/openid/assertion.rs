@@ -79,9 +79,12 @@ impl PrivateKey {
     }
 }
 
+/// Reads a private key of one kind.
+type ReadKey = fn(&[u8]) -> jsonwebtoken::errors::Result<EncodingKey>;
+
 /// The kinds that are known, each tried by making a signature.
 fn parse(pem: &[u8]) -> Option<(Algorithm, EncodingKey)> {
-    let kinds: [(Algorithm, fn(&[u8]) -> jsonwebtoken::errors::Result<EncodingKey>); 4] = [
+    let kinds: [(Algorithm, ReadKey); 4] = [
         (Algorithm::RS256, EncodingKey::from_rsa_pem),
         (Algorithm::ES256, EncodingKey::from_ec_pem),
         (Algorithm::ES384, EncodingKey::from_ec_pem),

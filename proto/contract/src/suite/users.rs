@@ -31,8 +31,8 @@ fn key(number: u8) -> ApiKey {
         secret_sha256: [number; 32],
         scopes: vec!["team/**:read".to_owned(), String::new()],
         created_unix_ms: 1,
-        expires_unix_ms: (number % 2 == 0).then_some(u64::MAX),
-        last_used_unix_ms: (number % 3 == 0).then_some(0),
+        expires_unix_ms: number.is_multiple_of(2).then_some(u64::MAX),
+        last_used_unix_ms: number.is_multiple_of(3).then_some(0),
         user_agent: "suite/1".to_owned(),
     }
 }

@@ -13,8 +13,11 @@ const DIGEST: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca49
 const UPLOAD: &str = "c0ffee00-0000-4000-8000-000000000000";
 const METHODS: [&str; 8] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"];
 
+/// An endpoint, a path of it, and its methods with what they ask for.
+type Row = (&'static str, &'static str, &'static [(&'static str, &'static str)]);
+
 /// What each method of each endpoint asks for; what is not listed, the endpoint does not have. `$` is a repository.
-const TABLE: [(&str, &str, &[(&str, &str)]); 18] = [
+const TABLE: [Row; 18] = [
     ("base", "/v2/", &[("GET", "guest"), ("HEAD", "guest")]),
     ("discover", "/v2/_oci/ext/discover", &[("GET", "guest"), ("HEAD", "guest")]),
     ("catalog", "/v2/_catalog", &[("GET", "list"), ("HEAD", "list")]),
