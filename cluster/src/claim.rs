@@ -89,9 +89,12 @@ impl Claim {
     /// Whether it is about `repository`, and which acts it grants there; from where blobs are mounted, only reading.
     pub fn acts_on(&self, repository: &RepositoryName) -> Acts {
         match &self.grants {
-            Grants::Repository { name, acts, .. } if name == repository.as_str() => *acts,
-            Grants::Repository { from: Some(from), .. } if from == repository.as_str() => Acts { read: true, ..Acts::default() },
-            Grants::Repository { .. } | Grants::Catalog | Grants::Users => Acts::default(),
+            Grants::Repository { name, acts, from } => {
+                let acts = if name == repository.as_str() { *acts } else { Acts::default() };
+                // Both may be the same repository.
+                Acts { read: acts.read || from.as_deref() == Some(repository.as_str()), ..acts }
+            }
+            Grants::Catalog | Grants::Users => Acts::default(),
         }
     }
 }
@@ -179,6 +182,9 @@ mod tests {
         assert_eq!(opened.acts_on(&"app".parse().unwrap()), Acts { read: true, create: true, ..Acts::default() });
         assert_eq!(opened.acts_on(&"base".parse().unwrap()), Acts { read: true, ..Acts::default() });
         assert_eq!(opened.acts_on(&"other".parse().unwrap()), Acts::default());
+        let within =
+            Grants::Repository { name: "app".to_owned(), acts: Acts { create: true, ..Acts::default() }, from: Some("app".to_owned()) };
+        assert_eq!(Claim::new("alice", within).acts_on(&"app".parse().unwrap()), Acts { read: true, create: true, ..Acts::default() });
         assert_eq!(Claim::new("", Grants::Catalog).acts_on(&"app".parse().unwrap()), Acts::default());
     }
 
