@@ -1,6 +1,6 @@
 //! The command line: what it prints and how it ends (zot's, and clearer where zot's says nothing).
 
-use std::{fs, path::PathBuf};
+use std::{collections::BTreeSet, fs, path::PathBuf};
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -177,5 +177,7 @@ fn the_examples_are_valid_but_for_files_that_only_their_users_have() {
         let others: Vec<&str> = output.stderr.lines().skip(1).filter(|line| !missing(line)).collect();
         assert!(others.is_empty() && output.code.is_some(), "{}: {output:?}", path.display());
         assert_eq!(output.code == Some(0), output.stderr.is_empty(), "{}: {output:?}", path.display());
+        let told: Vec<&str> = output.stderr.lines().skip(1).filter_map(|line| line.split_once(": ")).map(|(key, _)| key).collect();
+        assert_eq!(BTreeSet::from_iter(&told).len(), told.len(), "{}: nothing is told twice: {output:?}", path.display());
     }
 }

@@ -12,7 +12,10 @@ pub fn verify(path: &Path, part: Part, understood: impl FnOnce(&Config) -> Vec<P
     let Some(_logs) = output::logs() else { return ExitCode::FAILURE };
     let Some(loaded) = output::load(path) else { return ExitCode::FAILURE };
     let mut problems = loaded.config.check_environment(part);
-    problems.extend(understood(&loaded.config));
+    // What cannot be read cannot be understood either, and is told once.
+    let deeper: Vec<Problem> =
+        understood(&loaded.config).into_iter().filter(|deeper| problems.iter().all(|known| known.path != deeper.path)).collect();
+    problems.extend(deeper);
     if !problems.is_empty() {
         output::refuse(path, &ConfigError::Invalid { path: path.to_owned(), problems });
         return ExitCode::FAILURE;
