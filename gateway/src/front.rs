@@ -104,6 +104,7 @@ impl Doors {
             match self.open(&config).await {
                 Ok((access, tasks)) => {
                     gateway.replace_access(access);
+                    tracing::info!("who may do what is taken up from the configuration");
                     std::mem::replace(&mut keepers, tasks).shutdown(KEEPERS_MAY_TAKE).await;
                 }
                 Err(error) => tracing::error!(error = %chain(&error), "could not take up who may do what, it stays as it was"),

@@ -44,9 +44,12 @@ async fn a_broken_file_changes_nothing_and_what_needs_a_restart_is_named() {
         config["http"]["accessControl"]["repositories"]["**"]["anonymousPolicy"] = "read".into();
         config["http"]["port"] = "1".into();
     });
-    wait::until("the file was taken up", async || sandbox.logs().text().contains("loaded new configuration settings")).await;
+    // That the file is read is told before what follows from it holds.
+    wait::until("the file was taken up", async || sandbox.logs().text().contains("who may do what is taken up from the configuration"))
+        .await;
     let logs = sandbox.logs();
     let log = logs.text();
+    assert_eq!(logs.with_message("loaded new configuration settings").len(), 1, "{log}");
     assert!(log.contains("some changed keys are taken up at the next start only") && log.contains("http.port"), "{log}");
     client.post("/v2/a/blobs/uploads/").await.expect(401);
 }
