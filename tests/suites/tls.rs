@@ -28,7 +28,7 @@ pub(crate) fn issue(authority: &Authority, name: &str) -> (String, String) {
 }
 
 /// Writes certificate and key where the configuration says, each in one step as an administrator's tool does.
-fn install(directory: &Path, (certificate, key): &(String, String)) {
+pub(crate) fn install(directory: &Path, (certificate, key): &(String, String)) {
     for (name, pem) in [("key.pem", key), ("cert.pem", certificate)] {
         let new = directory.join(format!("{name}.new"));
         fs::write(&new, pem).unwrap();

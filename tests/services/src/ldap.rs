@@ -97,6 +97,11 @@ impl Ldap {
         self.change(&[], &format!("dn: {dn}\nchangetype: modify\nreplace: userPassword\nuserPassword: {password}\n"));
     }
 
+    /// Makes somebody the only member of a group.
+    pub fn set_member(&self, group: &str, dn: &str) {
+        self.change(&[], &format!("dn: {group}\nchangetype: modify\nreplace: member\nmember: {dn}\n"));
+    }
+
     fn change(&self, options: &[&str], ldif: &str) {
         let mut command = self.client("ldapmodify");
         command.args(options).args(["-D", ADMINISTRATOR, "-w", ADMINISTRATOR_PASSWORD]);

@@ -28,6 +28,7 @@ const SECONDS: u64 = 300;
 /// A token service that runs as long as the tests.
 pub struct TokenService {
     address: SocketAddr,
+    key: EncodingKey,
     directory: TempDir,
 }
 
@@ -49,18 +50,25 @@ impl TokenService {
         let key = EncodingKey::from_ec_pem(key.serialize_pem().as_bytes()).expect("the key");
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = listener.local_addr().expect("an address");
+        let signing = key.clone();
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                let key = key.clone();
+                let key = signing.clone();
                 thread::spawn(move || answer(stream, &key));
             }
         });
-        Self { address, directory }
+        Self { address, key, directory }
     }
 
     /// The section `http.auth.bearer` of a registry that believes it.
     pub fn section(&self) -> Value {
         json!({"realm": format!("http://{}/token", self.address), "service": SERVICE, "issuer": ISSUER, "cert": self.certificate()})
+    }
+
+    /// A token for `actions` on a repository, as `alice` would get it.
+    pub fn issue(&self, repository: &str, actions: &[&str]) -> String {
+        let access = json!([{"type": "repository", "name": repository, "actions": actions}]);
+        signed(WRITER.0, SERVICE, &access, &self.key)
     }
 
     /// Its certificate.
@@ -152,9 +160,13 @@ fn token(asked: &Asked, key: &EncodingKey) -> Option<String> {
         }
     };
     let access: Vec<Value> = asked.scopes.iter().filter_map(|scope| granted(user, scope)).collect();
+    Some(signed(user, &asked.service, &Value::from(access), key))
+}
+
+fn signed(user: &str, service: &str, access: &Value, key: &EncodingKey) -> String {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("a time").as_secs();
-    let claims = json!({"iss": ISSUER, "sub": user, "aud": asked.service, "exp": now + SECONDS, "nbf": now, "iat": now, "access": access});
-    Some(encode(&Header::new(Algorithm::ES256), &claims, key).expect("a token"))
+    let claims = json!({"iss": ISSUER, "sub": user, "aud": service, "exp": now + SECONDS, "nbf": now, "iat": now, "access": access});
+    encode(&Header::new(Algorithm::ES256), &claims, key).expect("a token")
 }
 
 fn granted(user: &str, scope: &str) -> Option<Value> {

@@ -1,13 +1,13 @@
 //! Setting up a cluster before it starts.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use zot_services::port;
 
 use super::{Cluster, Endpoints, Member, services::credentials};
-use crate::sandbox::set;
+use crate::{client::Trust, sandbox::set};
 
 /// The key by which repositories are spread.
 const HASH_KEY: &str = "loremipsumdolors";
@@ -19,6 +19,7 @@ pub struct Builder {
     config: Value,
     gateways: usize,
     nodes: usize,
+    trust: Option<Trust>,
     tolerated: Vec<String>,
 }
 
@@ -26,6 +27,7 @@ pub struct Builder {
 pub(super) struct Plan {
     config: Value,
     planes: Vec<u16>,
+    trust: Option<Trust>,
 }
 
 impl Builder {
@@ -37,7 +39,12 @@ impl Builder {
             "log": {"level": "info"},
             "cluster": {"hashKey": HASH_KEY},
         });
-        Self { directory, config, gateways: 2, nodes: 3, tolerated: Vec::new() }
+        Self { directory, config, gateways: 2, nodes: 3, trust: None, tolerated: Vec::new() }
+    }
+
+    /// A directory for the test's own files, for what its configuration names.
+    pub fn directory(&self) -> PathBuf {
+        self.directory.path().to_owned()
     }
 
     /// Keeps everything in these servers, so that any node can serve any repository.
@@ -58,6 +65,12 @@ impl Builder {
         self
     }
 
+    /// Clients of its gateways use TLS with `trust`; the certificate and key are to be set in the configuration.
+    pub fn https(mut self, trust: Trust) -> Self {
+        self.trust = Some(trust);
+        self
+    }
+
     /// Logged errors that contain `text` are part of this test.
     pub fn tolerate_errors(mut self, text: &str) -> Self {
         self.tolerated.push(text.to_owned());
@@ -73,8 +86,8 @@ impl Builder {
 
     /// The cluster with everything it needs, but no process yet.
     pub fn prepare(self) -> Cluster {
-        let Self { directory, config, gateways, nodes, tolerated } = self;
-        let plan = Plan { config, planes: (0..nodes).map(|_| port::free()).collect() };
+        let Self { directory, config, gateways, nodes, trust, tolerated } = self;
+        let plan = Plan { config, planes: (0..nodes).map(|_| port::free()).collect(), trust };
         let gateways = (0..gateways).map(|number| plan.gateway(directory.path(), number)).collect();
         let nodes = (0..nodes).map(|number| plan.node(directory.path(), number, Some(plan.planes[number]))).collect();
         Cluster { directory, plan, gateways, nodes, tolerated }
@@ -90,7 +103,7 @@ impl Plan {
         let (directory, port) = (directory.join(format!("gateway-{number}")), port::free());
         let mut config = self.common(&directory);
         set(&mut config, "/http/port", port.to_string().into());
-        Member::new("zot-gateway", directory, config, credentials(), port)
+        Member::new("zot-gateway", directory, config, credentials(), port).trusting(self.trust.clone())
     }
 
     /// A node on this port, or one that joins on a port that the others do not know.

@@ -11,7 +11,7 @@ use serde_json::Value;
 use zot_services::{Process, process::Signal};
 
 use crate::{
-    client::Client,
+    client::{Client, Trust},
     sandbox::{Log, program, set},
 };
 
@@ -23,6 +23,7 @@ pub struct Member {
     config: Value,
     environment: Vec<(String, String)>,
     port: u16,
+    trust: Option<Trust>,
     process: Option<Process>,
 }
 
@@ -31,7 +32,12 @@ impl Member {
     pub(super) fn new(binary: &'static str, directory: PathBuf, config: Value, environment: Vec<(String, String)>, port: u16) -> Self {
         let name = directory.file_name().and_then(|name| name.to_str()).expect("a name").to_owned();
         fs::create_dir_all(&directory).expect("a directory");
-        Self { name, binary, directory, config, environment, port, process: None }
+        Self { name, binary, directory, config, environment, port, trust: None, process: None }
+    }
+
+    /// The same gateway, whose clients use TLS if there is something to trust.
+    pub(super) fn trusting(self, trust: Option<Trust>) -> Self {
+        Self { trust, ..self }
     }
 
     /// What it is called: `gateway-0`, `node-2`.
@@ -46,7 +52,15 @@ impl Member {
 
     /// A client of this gateway alone, with connections of its own.
     pub fn client(&self) -> Client {
-        Client::new(&format!("http://{}", self.address()))
+        match &self.trust {
+            Some(trust) => Client::https(&self.url(), trust),
+            None => Client::new(&self.url()),
+        }
+    }
+
+    /// The address of this gateway, like `http://127.0.0.1:12345`.
+    pub fn url(&self) -> String {
+        format!("{}://{}", if self.trust.is_some() { "https" } else { "http" }, self.address())
     }
 
     /// Its configuration file.

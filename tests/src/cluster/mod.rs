@@ -135,6 +135,11 @@ impl Cluster {
         self.members().map(|member| format!("--- {}\n{}\n", member.name(), member.logs().tail())).collect()
     }
 
+    /// Everything that all processes have logged.
+    pub fn logs(&self) -> String {
+        self.members().map(|member| member.logs().to_string()).collect()
+    }
+
     /// What was logged as an error since `seen` and is not tolerated; `seen` is moved to the end.
     pub(crate) fn errors_since(&self, seen: &mut BTreeMap<String, usize>) -> Vec<String> {
         let mut errors = Vec::new();

@@ -53,6 +53,14 @@ pub enum Shape {
 }
 
 impl Shape {
+    /// A registry of this shape that nobody else uses.
+    pub async fn start(self, settings: Settings) -> Registry {
+        match self {
+            Self::AllInOne => Registry::all_in_one(settings).await,
+            Self::Cluster => Registry::own_cluster(settings).await,
+        }
+    }
+
     /// Runs `test` against a registry of this shape, unless it cannot be had here; then says that `name` is skipped.
     pub async fn run<T: Future<Output = ()>>(self, name: &str, settings: Option<Settings>, test: impl FnOnce(Registry) -> T) {
         let registry = match (self, settings) {

@@ -79,6 +79,25 @@ impl Registry {
         }
     }
 
+    /// A client of each process that serves clients, past the front.
+    pub fn gateways(&self) -> Vec<Client> {
+        let each = |cluster: &Cluster| cluster.gateways().iter().map(|gateway| gateway.client()).collect();
+        match &self.holder {
+            Holder::AllInOne(sandbox) => vec![sandbox.client()],
+            Holder::Own(cluster) => each(cluster),
+            Holder::Standing(standing) => each(standing.cluster()),
+        }
+    }
+
+    /// Everything that all of its processes have logged.
+    pub fn logs(&self) -> String {
+        match &self.holder {
+            Holder::AllInOne(sandbox) => sandbox.logs().to_string(),
+            Holder::Own(cluster) => cluster.logs(),
+            Holder::Standing(standing) => standing.cluster().logs(),
+        }
+    }
+
     /// What [`Self::process_address`] calls the repositories of this test.
     pub fn names(&self) -> &Names {
         &self.names

@@ -114,3 +114,30 @@ async fn who_was_let_in_a_moment_ago_does_not_notice() {
     )
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_group_that_is_gone_at_the_next_login_grants_nothing_not_even_to_a_key() {
+    let policy = json!({"repositories": {"**": {"policies": [{"groups": [ADMINS], "actions": ["read", "create"]}]}}});
+    in_each(
+        "a_group_that_is_gone_at_the_next_login_grants_nothing_not_even_to_a_key",
+        |settings, _| {
+            let settings = settings.set("/http/accessControl", policy.clone()).set("/http/auth/apikey", true);
+            settings.set("/http/auth/credentialCache", "0s")
+        },
+        async |registry, directory| {
+            let client = registry.client();
+            let made = client.post("/zot/auth/apikey").basic("alice", "pw-alice").body("{}").await.expect(201).json();
+            let key = made["apiKey"].as_str().unwrap();
+            let push = async |password: &str| client.post("/v2/a/blobs/uploads/").basic("alice", password).await.status.as_u16();
+            for password in ["pw-alice", "pw-alice", key, key] {
+                assert_eq!(push(password).await, 202);
+            }
+            directory.set_member(ADMINS, &format!("uid=bob,{PEOPLE}"));
+            // Her next login tells; each gateway hears of it for her keys within seconds.
+            assert_eq!((push("pw-alice").await, push("pw-alice").await), (403, 403));
+            wait::until("no gateway gives her key the group", async || push(key).await == 403 && push(key).await == 403).await;
+            client.post("/v2/a/blobs/uploads/").basic("bob", "pw-bob").await.expect(202);
+        },
+    )
+    .await;
+}

@@ -2,6 +2,7 @@
 
 mod browser;
 mod chromium;
+mod redis_lost;
 
 use serde_json::{Value, json};
 use zot_services::{
