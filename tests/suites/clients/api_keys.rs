@@ -1,29 +1,38 @@
 //! Clients that log in with an API key in the place of a password.
 
-use std::fs;
+use std::{fs, sync::LazyLock};
 
 use serde_json::json;
-use zot_tests::Sandbox;
+use tempfile::TempDir;
+use zot_tests::{Registry, in_both_shapes, shapes::Settings};
 
-use crate::{layout::Layout, program::Program};
+use crate::{buildah, docker::Engine, layout::Layout, program::Program};
 
 /// A file that lets alice in by `pw-alice`.
 const HTPASSWD: &str = "alice:$2y$04$4QX9o67odHjqIMEQDgiXM.9tgvuk5ZVS/m.qkaBHMQlF3jdl.4e5.\n";
 
+/// A file of users, for as long as this process lives.
+static USERS: LazyLock<TempDir> = LazyLock::new(|| {
+    let directory = TempDir::new().expect("a directory");
+    fs::write(directory.path().join("htpasswd"), HTPASSWD).expect("the file");
+    directory
+});
+
+fn settings(settings: Settings) -> Settings {
+    let file = USERS.path().join("htpasswd");
+    let settings = settings.set("/http/auth/htpasswd/path", file.to_str().expect("a path")).set("/http/auth/apikey", true);
+    settings.set("/http/compat", json!(["docker2s2"]))
+}
+
 /// A registry, a key of alice's for `team/app` alone, and one for reading.
 struct Setup {
-    registry: Sandbox,
+    registry: Registry,
     pusher: String,
     reader: String,
 }
 
 impl Setup {
-    async fn start() -> Self {
-        let builder = Sandbox::builder();
-        let file = builder.directory().join("htpasswd");
-        fs::write(&file, HTPASSWD).expect("the file");
-        let builder = builder.set("/http/auth/htpasswd/path", file.to_str().expect("a path")).set("/http/auth/apikey", true);
-        let registry = builder.start().await;
+    async fn of(registry: Registry) -> Self {
         let client = registry.client();
         let key = async |scope: &str| {
             let wish = json!({"label": "client", "scopes": [scope]}).to_string();
@@ -39,10 +48,9 @@ impl Setup {
     }
 }
 
-#[tokio::test]
-async fn skopeo_pushes_and_pulls_with_keys() {
+async fn with_skopeo(registry: Registry) {
     let Some(skopeo) = Program::find("skopeo") else { return };
-    let (setup, layout) = (Setup::start().await, Layout::with_image(skopeo.home().join("source"), "v1"));
+    let (setup, layout) = (Setup::of(registry).await, Layout::with_image(skopeo.home().join("source"), "v1"));
     let push = |key: &str, name: &str| {
         let (from, to) = (layout.path().display(), setup.image(name));
         format!("--insecure-policy copy -q --dest-tls-verify=false --dest-creds alice:{key} oci:{from}:v1 docker://{to}")
@@ -57,10 +65,9 @@ async fn skopeo_pushes_and_pulls_with_keys() {
     skopeo.refused(&format!("inspect --tls-verify=false --creds bob:{} docker://{image}", setup.reader)).await;
 }
 
-#[tokio::test]
-async fn oras_pushes_and_pulls_with_keys() {
+async fn with_oras(registry: Registry) {
     let Some(oras) = Program::find("oras") else { return };
-    let setup = Setup::start().await;
+    let setup = Setup::of(registry).await;
     fs::write(oras.home().join("file"), "of alice").expect("a file");
     let login = |key: &str| format!("login --plain-http -u alice -p {key} {}", setup.registry.address());
     let artifact = setup.image("team/app");
@@ -74,10 +81,9 @@ async fn oras_pushes_and_pulls_with_keys() {
     assert_eq!(fs::read_to_string(oras.home().join("back/file")).expect("the file"), "of alice");
 }
 
-#[tokio::test]
-async fn crane_pushes_and_pulls_with_keys() {
+async fn with_crane(registry: Registry) {
     let Some(crane) = Program::find("crane") else { return };
-    let (setup, layout) = (Setup::start().await, Layout::with_image(crane.home().join("source"), "v1"));
+    let (setup, layout) = (Setup::of(registry).await, Layout::with_image(crane.home().join("source"), "v1"));
     let login = |key: &str| format!("auth login -u alice -p {key} {}", setup.registry.address());
     let image = setup.image("team/app");
     let push = format!("push --insecure {} {image}", layout.path().display());
@@ -90,3 +96,39 @@ async fn crane_pushes_and_pulls_with_keys() {
     crane.run(&format!("pull --insecure --format oci {image} {}", back.display())).await;
     layout.assert_copied_to(&back);
 }
+
+async fn with_buildah(registry: Registry) {
+    let Some(buildah) = buildah::buildah().await else { return };
+    let setup = Setup::of(registry).await;
+    let (address, remote, built) = (setup.registry.address(), setup.image("team/app"), buildah.id("built").await);
+    let push = format!("push -q --tls-verify=false --format oci built docker://{remote}");
+    let login = |key: &str| format!("login --tls-verify=false -u alice -p {key} {address}");
+    buildah.run(&login(&setup.reader)).await;
+    buildah.refused(&push).await;
+    buildah.run(&login(&setup.pusher)).await;
+    buildah.run(&push).await;
+    buildah.run(&login(&setup.reader)).await;
+    buildah.run(&format!("pull -q --tls-verify=false docker://{remote}")).await;
+    assert_eq!(buildah.id(&remote).await, built);
+}
+
+async fn with_docker(registry: Registry) {
+    let Some(engine) = Engine::start().await else { return };
+    let setup = Setup::of(registry).await;
+    let (address, image) = (setup.registry.address(), setup.image("team/app"));
+    let made = engine.make(&image).await;
+    engine.run(&format!("login -u alice -p {} {address}", setup.reader)).await;
+    engine.refused(&format!("push {image}")).await;
+    engine.run(&format!("login -u alice -p {} {address}", setup.pusher)).await;
+    engine.run(&format!("push {image}")).await;
+    engine.run(&format!("rmi {image}")).await;
+    engine.run(&format!("login -u alice -p {} {address}", setup.reader)).await;
+    engine.run(&format!("pull {image}")).await;
+    assert_eq!(engine.id(&image).await, made);
+}
+
+in_both_shapes!(skopeo_pushes_and_pulls_with_keys, settings, with_skopeo);
+in_both_shapes!(oras_pushes_and_pulls_with_keys, settings, with_oras);
+in_both_shapes!(crane_pushes_and_pulls_with_keys, settings, with_crane);
+in_both_shapes!(buildah_pushes_and_pulls_with_keys, settings, with_buildah);
+in_both_shapes!(docker_pushes_and_pulls_with_keys, settings, with_docker);

@@ -1,10 +1,13 @@
 //! A certificate authority of the test's own, and registries that serve with its certificates.
 
-use std::path::{Path, PathBuf};
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
-use serde_json::json;
-use zot_tests::{Sandbox, client::Trust};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
+use serde_json::{Value, json};
+use zot_tests::{Client, Cluster, Sandbox, client::Trust, shapes::Shape};
 
 /// Issues certificates and writes them to files.
 pub(crate) struct Authority {
@@ -41,7 +44,10 @@ impl Authority {
     pub(crate) fn issue(&self, directory: &Path, name: &str) -> Identity {
         let key = KeyPair::generate().expect("a key");
         let names = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
-        let certificate = CertificateParams::new(names).expect("parameters").signed_by(&key, &self.issuer).expect("a certificate");
+        let mut parameters = CertificateParams::new(names).expect("parameters");
+        // Without a name of its own it would have its issuer's, and OpenSSL takes what was issued by itself for self-signed.
+        parameters.distinguished_name.push(DnType::CommonName, name);
+        let certificate = parameters.signed_by(&key, &self.issuer).expect("a certificate");
         let pem = (certificate.pem(), key.serialize_pem());
         let identity = Identity { certificate: directory.join(format!("{name}.cert")), key: directory.join(format!("{name}.key")), pem };
         std::fs::write(&identity.certificate, &identity.pem.0).expect("the certificate's file");
@@ -50,26 +56,67 @@ impl Authority {
     }
 
     /// A registry that serves over TLS with a certificate of this authority.
-    pub(crate) async fn registry(&self) -> Sandbox {
-        self.start(None).await
+    pub(crate) async fn registry(&self, shape: Shape) -> Served {
+        self.start(shape, None).await
     }
 
-    /// A registry that also asks clients for a certificate of this authority, like `client`.
-    pub(crate) async fn registry_for(&self, client: &Identity) -> Sandbox {
-        self.start(Some(client)).await
+    /// A registry that knows its clients by a certificate of this authority, like `client`, and asks everybody for one.
+    pub(crate) async fn registry_for(&self, shape: Shape, client: &Identity) -> Served {
+        self.start(shape, Some(client)).await
     }
 
-    async fn start(&self, client: Option<&Identity>) -> Sandbox {
-        let builder = Sandbox::builder().set("/http/compat", json!(["docker2s2"]));
-        let directory = builder.directory();
-        let server = self.issue(&directory, "server");
-        let path = |path: &Path| path.to_str().expect("a readable path").to_owned();
-        let builder = builder.set("/http/tls/cert", path(&server.certificate)).set("/http/tls/key", path(&server.key));
-        let builder = match client {
-            Some(_) => builder.set("/http/tls/cacert", path(&self.write(&directory.join("authority.cert")))),
-            None => builder,
-        };
-        let identity = client.map(|client| client.pem.clone());
-        builder.https(Trust { authority: self.pem(), identity, http2: false }).start().await
+    async fn start(&self, shape: Shape, client: Option<&Identity>) -> Served {
+        let trust = Trust { authority: self.pem(), identity: client.map(|client| client.pem.clone()), http2: false };
+        match shape {
+            Shape::AllInOne => {
+                let builder = Sandbox::builder().https(trust.clone());
+                let settings = self.settings(&builder.directory(), client);
+                let sandbox = settings.into_iter().fold(builder, |builder, (key, value)| builder.set(key, value)).start().await;
+                Served { address: sandbox.address(), trust, _process: (Some(sandbox), None) }
+            }
+            Shape::Cluster => {
+                let builder = Cluster::builder().https(trust.clone());
+                let settings = self.settings(&builder.directory(), client);
+                let cluster = settings.into_iter().fold(builder, |builder, (key, value)| builder.set(key, value)).start().await;
+                Served { address: cluster.gateways()[0].address(), trust, _process: (None, Some(cluster)) }
+            }
+        }
+    }
+
+    /// What a registry is told; the files are written to `directory`.
+    fn settings(&self, directory: &Path, client: Option<&Identity>) -> Vec<(&'static str, Value)> {
+        let server = self.issue(directory, "server");
+        let path = |path: &Path| Value::from(path.to_str().expect("a readable path"));
+        let mut settings = vec![
+            ("/http/compat", json!(["docker2s2"])),
+            ("/http/tls/cert", path(&server.certificate)),
+            ("/http/tls/key", path(&server.key)),
+        ];
+        if client.is_some() {
+            settings.push(("/http/tls/cacert", path(&self.write(&directory.join("authority.cert")))));
+        }
+        settings
+    }
+}
+
+/// A registry as its clients reach it: the one process, or one gateway of a cluster.
+pub(crate) struct Served {
+    address: SocketAddr,
+    trust: Trust,
+    _process: (Option<Sandbox>, Option<Cluster>),
+}
+
+impl Served {
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("https://{}", self.address)
+    }
+
+    /// A client with the certificate that its clients have.
+    pub(crate) fn client(&self) -> Client {
+        Client::https(&self.url(), &self.trust)
     }
 }

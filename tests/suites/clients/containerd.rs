@@ -2,10 +2,10 @@
 
 use std::fs;
 
-use zot_tests::{Sandbox, skip::skip};
+use zot_tests::{Sandbox, shapes::Shape, skip::skip};
 
 use crate::{
-    authority::Authority,
+    authority::{Authority, Served},
     daemon::Daemon,
     layout::{Layout, Packing},
     program::{Program, this_test},
@@ -74,7 +74,7 @@ async fn containerd_trusts_our_authority_and_shows_its_certificate() {
     let authority = Authority::new();
     let ca = authority.write(&crane.home().join("ca.crt")).display().to_string();
     let identity = authority.issue(crane.home(), "me");
-    let (plain, both) = (authority.registry().await, authority.registry_for(&identity).await);
+    let (plain, both) = (authority.registry(Shape::AllInOne).await, authority.registry_for(Shape::AllInOne, &identity).await);
     let layout = Layout::with_image(crane.home().join("source"), "v1");
     let crane = crane.environment("SSL_CERT_FILE", &ca);
     crane.run(&format!("push {} localhost:{}/a/b:v1", layout.path().display(), plain.address().port())).await;
@@ -91,7 +91,7 @@ async fn containerd_trusts_our_authority_and_shows_its_certificate() {
 }
 
 /// A directory that tells containerd what to trust and show.
-fn hosts(containerd: &Containerd, name: &str, registries: &[&Sandbox], settings: &str) -> String {
+fn hosts(containerd: &Containerd, name: &str, registries: &[&Served], settings: &str) -> String {
     let directory = containerd.ctr.home().join(name);
     for registry in registries {
         let of_registry = directory.join(registry.address().to_string());

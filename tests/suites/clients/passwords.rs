@@ -3,11 +3,16 @@
 use std::fs;
 
 use serde_json::json;
+use tempfile::TempDir;
 use zot_services::{
     Ldap,
     ldap::{PEOPLE, SERVICE, SERVICE_PASSWORD},
 };
-use zot_tests::{Sandbox, skip::skip};
+use zot_tests::{
+    Registry,
+    shapes::{Settings, Shape},
+    skip::skip,
+};
 
 use crate::{
     docker::Engine,
@@ -21,32 +26,37 @@ const HTPASSWD: &str = "alice:$2y$05$eS1aorlxRnr0Eudh5V5bBORSe8v3HJEDxIIRmi7lLzO
 
 /// A registry that lets alice in, and what knows her.
 struct Setup {
-    registry: Sandbox,
+    registry: Registry,
     _directory: Option<Ldap>,
+    _file: Option<TempDir>,
 }
 
 impl Setup {
-    /// A registry of each kind that can be had here.
+    /// A registry of each kind, in each shape, that can be had here.
     async fn each() -> Vec<Self> {
-        let mut setups = vec![Self::htpasswd().await];
-        match Ldap::available() {
-            Ok(()) => setups.push(Self::ldap().await),
-            Err(reason) => skip(&format!("{} with ldap", this_test("passwords")), &reason),
+        let mut setups = Vec::new();
+        for shape in [Shape::AllInOne, Shape::Cluster] {
+            setups.push(Self::htpasswd(shape).await);
+            match Ldap::available() {
+                Ok(()) => setups.push(Self::ldap(shape).await),
+                Err(reason) => skip(&format!("{} with ldap", this_test("passwords")), &reason),
+            }
         }
         setups
     }
 
-    async fn htpasswd() -> Self {
-        let builder = Sandbox::builder();
-        let file = builder.directory().join("htpasswd");
+    async fn htpasswd(shape: Shape) -> Self {
+        let folder = TempDir::new().expect("a directory");
+        let file = folder.path().join("htpasswd");
         fs::write(&file, HTPASSWD).expect("the file");
-        let builder = builder.set("/http/auth/htpasswd/path", file.to_str().expect("a path"));
-        Self { registry: builder.set("/http/compat", json!(["docker2s2"])).start().await, _directory: None }
+        let settings = Settings::default().set("/http/auth/htpasswd/path", file.to_str().expect("a path"));
+        let registry = shape.start(settings.set("/http/compat", json!(["docker2s2"]))).await;
+        Self { registry, _directory: None, _file: Some(folder) }
     }
 
-    async fn ldap() -> Self {
+    async fn ldap(shape: Shape) -> Self {
         let directory = Ldap::start().await;
-        let settings = json!({
+        let ldap = json!({
             "address": "127.0.0.1",
             "port": directory.port(),
             "startTLS": true,
@@ -56,8 +66,8 @@ impl Setup {
             "bindDN": SERVICE,
             "bindPassword": SERVICE_PASSWORD,
         });
-        let builder = Sandbox::builder().set("/http/auth/ldap", settings);
-        Self { registry: builder.set("/http/compat", json!(["docker2s2"])).start().await, _directory: Some(directory) }
+        let settings = Settings::default().set("/http/auth/ldap", ldap).set("/http/compat", json!(["docker2s2"]));
+        Self { registry: shape.start(settings).await, _directory: Some(directory), _file: None }
     }
 
     fn image(&self) -> String {
@@ -65,7 +75,7 @@ impl Setup {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn skopeo_logs_in_pushes_and_pulls() {
     let Some(skopeo) = Program::find("skopeo") else { return };
     let layout = Layout::with_image(skopeo.home().join("source"), "v1");
@@ -95,7 +105,7 @@ async fn skopeo_logs_in_pushes_and_pulls() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn oras_logs_in_pushes_and_pulls() {
     let Some(oras) = Program::find("oras") else { return };
     fs::write(oras.home().join("file"), "of alice").expect("a file");
@@ -113,7 +123,7 @@ async fn oras_logs_in_pushes_and_pulls() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn crane_logs_in_pushes_and_pulls() {
     let Some(crane) = Program::find("crane") else { return };
     let layout = Layout::with_image(crane.home().join("source"), "v1");
@@ -131,7 +141,7 @@ async fn crane_logs_in_pushes_and_pulls() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn buildah_logs_in_pushes_and_pulls() {
     let Some(buildah) = crate::buildah::buildah().await else { return };
     let built = buildah.id("built").await;
@@ -147,7 +157,7 @@ async fn buildah_logs_in_pushes_and_pulls() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn docker_logs_in_pushes_and_pulls() {
     let Some(engine) = Engine::start().await else { return };
     for setup in Setup::each().await {

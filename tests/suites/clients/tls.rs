@@ -3,9 +3,12 @@
 use std::{fs, path::Path};
 
 use serde_json::json;
+use tempfile::TempDir;
+use zot_tests::shapes::Shape;
 
 use crate::{
-    authority::{Authority, Identity},
+    authority::{Authority, Identity, Served},
+    buildah,
     layout::Layout,
     program::Program,
 };
@@ -15,9 +18,9 @@ fn image_for(program: &Program) -> Layout {
     Layout::with_image(program.home().join("source"), "v1")
 }
 
-/// A directory with what skopeo needs to talk to a registry.
-fn skopeo_certificates(skopeo: &Program, authority: &Authority, identity: Option<&Identity>) -> String {
-    let directory = skopeo.home().join(if identity.is_some() { "certificates-both" } else { "certificates" });
+/// A directory with what skopeo, podman and buildah need to talk to a registry.
+fn certificates(home: &Path, authority: &Authority, identity: Option<&Identity>) -> String {
+    let directory = home.join(if identity.is_some() { "certificates-both" } else { "certificates" });
     fs::create_dir(&directory).expect("a directory");
     authority.write(&directory.join("ca.crt"));
     if let Some(identity) = identity {
@@ -27,13 +30,12 @@ fn skopeo_certificates(skopeo: &Program, authority: &Authority, identity: Option
     directory.display().to_string()
 }
 
-#[tokio::test]
-async fn skopeo_trusts_our_authority_and_shows_its_certificate() {
+async fn with_skopeo(shape: Shape) {
     let Some(skopeo) = Program::find("skopeo") else { return };
     let (authority, layout) = (Authority::new(), image_for(&skopeo));
     let identity = authority.issue(skopeo.home(), "me");
-    let (plain, both) = (authority.registry().await, authority.registry_for(&identity).await);
-    let (anonymous, known) = (skopeo_certificates(&skopeo, &authority, None), skopeo_certificates(&skopeo, &authority, Some(&identity)));
+    let (plain, both) = (authority.registry(shape).await, authority.registry_for(shape, &identity).await);
+    let (anonymous, known) = (certificates(skopeo.home(), &authority, None), certificates(skopeo.home(), &authority, Some(&identity)));
     for (registry, certificates) in [(&plain, &anonymous), (&both, &known)] {
         let remote = format!("docker://{}/a/b:v1", registry.address());
         let copy = |options: &str, from: &str, to: &str| format!("--insecure-policy copy -q --preserve-digests {options} {from} {to}");
@@ -48,13 +50,12 @@ async fn skopeo_trusts_our_authority_and_shows_its_certificate() {
     skopeo.refused(&format!("inspect --cert-dir {anonymous} docker://{}/a/b:v1", both.address())).await;
 }
 
-#[tokio::test]
-async fn oras_trusts_our_authority_and_shows_its_certificate() {
+async fn with_oras(shape: Shape) {
     let Some(oras) = Program::find("oras") else { return };
     let authority = Authority::new();
     let ca = authority.write(&oras.home().join("ca.crt")).display().to_string();
     let identity = authority.issue(oras.home(), "me");
-    let (plain, both) = (authority.registry().await, authority.registry_for(&identity).await);
+    let (plain, both) = (authority.registry(shape).await, authority.registry_for(shape, &identity).await);
     let shown = format!("--cert-file {} --key-file {}", identity.certificate.display(), identity.key.display());
     fs::write(oras.home().join("file"), "over TLS").expect("a file");
     for (registry, shown) in [(&plain, ""), (&both, shown.as_str())] {
@@ -67,11 +68,11 @@ async fn oras_trusts_our_authority_and_shows_its_certificate() {
     oras.refused(&format!("resolve --ca-file {ca} {}/a/b:v1", both.address())).await;
 }
 
-#[tokio::test]
-async fn crane_trusts_our_authority() {
+/// It has no way to show a certificate.
+async fn with_crane(shape: Shape) {
     let Some(crane) = Program::find("crane") else { return };
     let authority = Authority::new();
-    let (registry, layout) = (authority.registry().await, image_for(&crane));
+    let (registry, layout) = (authority.registry(shape).await, image_for(&crane));
     let image = format!("localhost:{}/a/b:v1", registry.address().port());
     let push = format!("push {} {image}", layout.path().display());
     crane.refused(&push).await;
@@ -81,15 +82,14 @@ async fn crane_trusts_our_authority() {
     assert_eq!(crane.run(&format!("digest {image}")).await.trim(), layout.digest("v1"));
 }
 
-#[tokio::test]
-async fn regctl_trusts_our_authority_and_shows_its_certificate() {
+async fn with_regctl(shape: Shape) {
     let Some(regctl) = Program::find("regctl") else { return };
     let settings = regctl.home().join("regctl.json");
     let regctl = regctl.environment("REGCTL_CONFIG", settings.display());
     let authority = Authority::new();
     let ca = authority.write(&regctl.home().join("ca.crt"));
     let identity = authority.issue(regctl.home(), "me");
-    let (plain, both) = (authority.registry().await, authority.registry_for(&identity).await);
+    let (plain, both) = (authority.registry(shape).await, authority.registry_for(shape, &identity).await);
     let text = |file: &Path| fs::read_to_string(file).expect("a certificate");
     // The command line takes no files but their text.
     let trusting = json!({"tls": "enabled", "regcert": text(&ca)});
@@ -106,3 +106,72 @@ async fn regctl_trusts_our_authority_and_shows_its_certificate() {
     fs::write(&settings, json!({"hosts": {address: trusting}}).to_string()).expect("the settings");
     regctl.refused(&format!("image digest {}/a/b:v1", both.address())).await;
 }
+
+async fn with_buildah(shape: Shape) {
+    let Some(buildah) = buildah::buildah().await else { return };
+    let home = TempDir::new().expect("a directory");
+    let authority = Authority::new();
+    let identity = authority.issue(home.path(), "me");
+    let (plain, both) = (authority.registry(shape).await, authority.registry_for(shape, &identity).await);
+    let (anonymous, known) = (certificates(home.path(), &authority, None), certificates(home.path(), &authority, Some(&identity)));
+    let built = buildah.id("built").await;
+    for (registry, certificates) in [(&plain, &anonymous), (&both, &known)] {
+        let image = format!("{}/a/b:v1", registry.address());
+        let push = |certificates: &str| format!("push -q {certificates} --format oci built docker://{image}");
+        buildah.refused(&push("")).await;
+        buildah.run(&push(&format!("--cert-dir {certificates}"))).await;
+        buildah.run(&format!("pull -q --cert-dir {certificates} docker://{image}")).await;
+        assert_eq!(buildah.id(&image).await, built);
+    }
+    // What is here already would not be asked for.
+    buildah.run("rmi -a -f").await;
+    buildah.refused(&format!("pull -q --cert-dir {anonymous} docker://{}/a/b:v1", both.address())).await;
+}
+
+async fn with_curl(shape: Shape) {
+    let Some(curl) = Program::find("curl") else { return };
+    let authority = Authority::new();
+    let ca = authority.write(&curl.home().join("ca.crt")).display().to_string();
+    let identity = authority.issue(curl.home(), "me");
+    let (plain, both) = (authority.registry(shape).await, authority.registry_for(shape, &identity).await);
+    let status = async |options: &str, registry: &Served| {
+        curl.run(&format!("-s -o body -w %{{http_code}} {options} https://{}/v2/", registry.address())).await
+    };
+    let shown = format!("--cacert {ca} --cert {} --key {}", identity.certificate.display(), identity.key.display());
+    for options in ["--http1.1", "--http2"] {
+        assert_eq!(status(&format!("{options} --cacert {ca}"), &plain).await, "200");
+        assert_eq!(status(&format!("{options} {shown}"), &both).await, "200");
+        assert_eq!(status(&format!("{options} --cacert {ca}"), &both).await, "401");
+    }
+    curl.refused(&format!("-s https://{}/v2/", plain.address())).await;
+    // A certificate that no authority of the registry's has issued does not even get a connection.
+    let stranger = Authority::new().issue(curl.home(), "stranger");
+    let shown = format!("--cacert {ca} --cert {} --key {}", stranger.certificate.display(), stranger.key.display());
+    curl.refused(&format!("-s {shown} https://{}/v2/", both.address())).await;
+}
+
+/// A test in each shape.
+macro_rules! in_each_shape {
+    ($name:ident, $test:ident) => {
+        mod $name {
+            use zot_tests::shapes::Shape;
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn all_in_one() {
+                super::$test(Shape::AllInOne).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn cluster() {
+                super::$test(Shape::Cluster).await;
+            }
+        }
+    };
+}
+
+in_each_shape!(skopeo_trusts_our_authority_and_shows_its_certificate, with_skopeo);
+in_each_shape!(oras_trusts_our_authority_and_shows_its_certificate, with_oras);
+in_each_shape!(crane_trusts_our_authority, with_crane);
+in_each_shape!(regctl_trusts_our_authority_and_shows_its_certificate, with_regctl);
+in_each_shape!(buildah_trusts_our_authority_and_shows_its_certificate, with_buildah);
+in_each_shape!(curl_trusts_our_authority_and_shows_its_certificate, with_curl);

@@ -2,19 +2,19 @@
 
 use std::sync::LazyLock;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use zot_services::token_service::{READER, TokenService, WRITER};
 use zot_tests::{
     in_both_shapes,
     shapes::{Registry, Settings},
 };
 
-use crate::{layout::Layout, program::Program};
+use crate::{buildah, docker::Engine, layout::Layout, program::Program};
 
 static SERVICE: LazyLock<TokenService> = LazyLock::new(TokenService::start);
 
 fn guarded(settings: Settings) -> Settings {
-    settings.set("/http/auth/bearer", SERVICE.section())
+    settings.set("/http/auth/bearer", SERVICE.section()).set("/http/compat", json!(["docker2s2"]))
 }
 
 fn user((name, password): (&str, &str)) -> String {
@@ -34,7 +34,7 @@ async fn with_skopeo(registry: Registry) {
     skopeo.run(&format!("--insecure-policy copy -q --src-tls-verify=false --src-creds {reader} {remote} oci:{}:v1", back.display())).await;
     layout.assert_copied_to(&back);
     let listed = skopeo.run(&format!("list-tags --tls-verify=false --creds {reader} docker://{}/team/app", registry.address())).await;
-    assert_eq!(serde_json::from_str::<Value>(&listed).expect("tags")["Tags"], serde_json::json!(["v1"]));
+    assert_eq!(serde_json::from_str::<Value>(&listed).expect("tags")["Tags"], json!(["v1"]));
     for who in [format!("--dest-creds {reader}"), "--dest-no-creds".to_owned(), "--dest-creds alice:wrong".to_owned()] {
         let told = skopeo.refused(&push(&remote.replace(":v1", ":v2"), &who)).await;
         assert!(told.to_lowercase().contains("auth") || told.contains("denied"), "{who}: {told}");
@@ -70,6 +70,55 @@ async fn with_crane(registry: Registry) {
     assert!(listed.lines().any(|line| line == "team/crane"), "{listed}");
 }
 
+async fn with_docker(registry: Registry) {
+    let Some(engine) = Engine::start().await else { return };
+    let (address, image) = (registry.address(), format!("{}/team/docker:v1", registry.address()));
+    let made = engine.make(&image).await;
+    engine.refused(&format!("push {image}")).await;
+    engine.refused(&format!("login -u alice -p wrong {address}")).await;
+    for ((name, password), may) in [(READER, false), (WRITER, true)] {
+        engine.run(&format!("login -u {name} -p {password} {address}")).await;
+        let push = format!("push {image}");
+        if may {
+            engine.run(&push).await
+        } else {
+            engine.refused(&push).await
+        };
+    }
+    let elsewhere = format!("{address}/other/docker:v1");
+    engine.run(&format!("tag {image} {elsewhere}")).await;
+    engine.refused(&format!("push {elsewhere}")).await;
+    engine.run(&format!("rmi {image} {elsewhere}")).await;
+    let (name, password) = READER;
+    engine.run(&format!("login -u {name} -p {password} {address}")).await;
+    engine.run(&format!("pull {image}")).await;
+    assert_eq!(engine.id(&image).await, made);
+    engine.run(&format!("logout {address}")).await;
+    engine.refused(&format!("pull {image}")).await;
+}
+
+async fn with_buildah(registry: Registry) {
+    let Some(buildah) = buildah::buildah().await else { return };
+    let (address, remote, built) = (registry.address(), format!("{}/team/built:v1", registry.address()), buildah.id("built").await);
+    let login = |(name, password): (&str, &str)| format!("login --tls-verify=false -u {name} -p {password} {address}");
+    let push = format!("push -q --tls-verify=false --format oci built docker://{remote}");
+    buildah.refused(&push).await;
+    buildah.refused(&login(("alice", "wrong"))).await;
+    buildah.run(&login(READER)).await;
+    buildah.refused(&push).await;
+    buildah.run(&login(WRITER)).await;
+    buildah.run(&push).await;
+    buildah.run(&login(READER)).await;
+    buildah.run(&format!("pull -q --tls-verify=false docker://{remote}")).await;
+    assert_eq!(buildah.id(&remote).await, built);
+    buildah.run(&format!("logout {address}")).await;
+    // What is here already would not be asked for.
+    buildah.run("rmi -a -f").await;
+    buildah.refused(&format!("pull -q --tls-verify=false docker://{remote}")).await;
+}
+
+in_both_shapes!(docker_pushes_and_pulls_with_tokens, guarded, with_docker);
+in_both_shapes!(buildah_pushes_and_pulls_with_tokens, guarded, with_buildah);
 in_both_shapes!(skopeo_pushes_and_pulls_with_tokens, guarded, with_skopeo);
 in_both_shapes!(oras_pushes_and_pulls_with_tokens, guarded, with_oras);
 in_both_shapes!(crane_logs_in_with_tokens, guarded, with_crane);

@@ -10,8 +10,9 @@ use std::{
     time::Duration,
 };
 
+use tempfile::TempDir;
 use tokio::{process::Command, time::timeout};
-use zot_tests::{Cluster, Sandbox, cluster::Services, skip::skip};
+use zot_tests::{Cluster, Sandbox, cluster::Services, shapes::Shape, skip::skip};
 
 use crate::authority::Authority;
 
@@ -57,10 +58,10 @@ async fn nothing_fails_or_is_skipped_in_a_cluster() {
 #[tokio::test]
 async fn nothing_fails_or_is_skipped_over_tls() {
     let authority = Authority::new();
-    let registry = authority.registry().await;
-    let trusted = authority.write(&registry.directory().join("trusted.pem"));
+    let (registry, home) = (authority.registry(Shape::AllInOne).await, TempDir::new().expect("a directory"));
+    let trusted = authority.write(&home.path().join("trusted.pem"));
     let settings = [("OCI_TLS", "enabled"), ("SSL_CERT_FILE", trusted.to_str().expect("a readable path"))];
-    run_main("dev", registry.address(), registry.directory(), &settings).await;
+    run_main("dev", registry.address(), home.path(), &settings).await;
 }
 
 /// The suite as it was released with 1.1.1, which is another program than that of today.
