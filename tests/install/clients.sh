@@ -19,7 +19,7 @@ as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo -n "$@"; fi; }
 # From the system's own archive.
 install_packages() {
   local missing=()
-  for pair in skopeo:skopeo umoci:umoci buildah:buildah dockerd:docker.io ctr:containerd docker-compose:docker-compose zstd:zstd unshare:util-linux; do
+  for pair in skopeo:skopeo umoci:umoci buildah:buildah podman:podman curl:curl dockerd:docker.io ctr:containerd docker-compose:docker-compose zstd:zstd unshare:util-linux; do
     has "${pair%%:*}" || missing+=("${pair##*:}")
   done
   has docker || missing+=(docker.io)
@@ -66,7 +66,7 @@ build_with_go >"$cache/log/go" 2>&1 &
 { install_packages >"$cache/log/apt" && unpack_newer >"$cache/log/newer"; } 2>"$cache/log/errors"
 wait
 export PATH="$cache/bin:$PATH"
-for program in skopeo umoci buildah dockerd docker docker-compose ctr containerd zstd; do has $program || left_out $program apt; done
+for program in skopeo umoci buildah podman curl dockerd docker docker-compose ctr containerd zstd; do has $program || left_out $program apt; done
 for program in oras crane docker-compose-v2; do has $program || left_out $program newer; done
 has regctl || left_out regctl go
 exit 0

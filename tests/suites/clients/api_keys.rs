@@ -6,7 +6,12 @@ use serde_json::json;
 use tempfile::TempDir;
 use zot_tests::{Registry, in_both_shapes, shapes::Settings};
 
-use crate::{buildah, docker::Engine, layout::Layout, program::Program};
+use crate::{
+    buildah::{self, Buildah},
+    docker::Engine,
+    layout::Layout,
+    program::Program,
+};
 
 /// A file that lets alice in by `pw-alice`.
 const HTPASSWD: &str = "alice:$2y$04$4QX9o67odHjqIMEQDgiXM.9tgvuk5ZVS/m.qkaBHMQlF3jdl.4e5.\n";
@@ -98,18 +103,26 @@ async fn with_crane(registry: Registry) {
 }
 
 async fn with_buildah(registry: Registry) {
-    let Some(buildah) = buildah::buildah().await else { return };
+    with_store(registry, buildah::buildah().await).await;
+}
+
+async fn with_podman(registry: Registry) {
+    with_store(registry, buildah::podman().await).await;
+}
+
+async fn with_store(registry: Registry, client: Option<Buildah>) {
+    let Some(client) = client else { return };
     let setup = Setup::of(registry).await;
-    let (address, remote, built) = (setup.registry.address(), setup.image("team/app"), buildah.id("built").await);
+    let (address, remote, built) = (setup.registry.address(), setup.image("team/app"), client.id("built").await);
     let push = format!("push -q --tls-verify=false --format oci built docker://{remote}");
     let login = |key: &str| format!("login --tls-verify=false -u alice -p {key} {address}");
-    buildah.run(&login(&setup.reader)).await;
-    buildah.refused(&push).await;
-    buildah.run(&login(&setup.pusher)).await;
-    buildah.run(&push).await;
-    buildah.run(&login(&setup.reader)).await;
-    buildah.run(&format!("pull -q --tls-verify=false docker://{remote}")).await;
-    assert_eq!(buildah.id(&remote).await, built);
+    client.run(&login(&setup.reader)).await;
+    client.refused(&push).await;
+    client.run(&login(&setup.pusher)).await;
+    client.run(&push).await;
+    client.run(&login(&setup.reader)).await;
+    client.run(&format!("pull -q --tls-verify=false docker://{remote}")).await;
+    assert_eq!(client.id(&remote).await, built);
 }
 
 async fn with_docker(registry: Registry) {
@@ -131,4 +144,5 @@ in_both_shapes!(skopeo_pushes_and_pulls_with_keys, settings, with_skopeo);
 in_both_shapes!(oras_pushes_and_pulls_with_keys, settings, with_oras);
 in_both_shapes!(crane_pushes_and_pulls_with_keys, settings, with_crane);
 in_both_shapes!(buildah_pushes_and_pulls_with_keys, settings, with_buildah);
+in_both_shapes!(podman_pushes_and_pulls_with_keys, settings, with_podman);
 in_both_shapes!(docker_pushes_and_pulls_with_keys, settings, with_docker);

@@ -1,4 +1,4 @@
-//! Buildah, which builds images and is, as a registry's client, podman.
+//! Buildah, which builds images, and podman, which has them in the same place.
 
 use std::fs;
 
@@ -10,7 +10,8 @@ use crate::program::{Program, this_test};
 pub(crate) async fn buildah() -> Option<Buildah> {
     let program = Program::find("buildah")?.environment("BUILDAH_ISOLATION", "chroot");
     let home = program.home().display().to_string();
-    let buildah = Buildah { options: format!("--root {home}/root --runroot {home}/run --storage-driver vfs"), program };
+    let options = format!("--root {home}/root --runroot {home}/run --storage-driver vfs");
+    let buildah = Buildah { options, program, inspect: "inspect --type image --format {{.FromImageID}}", _builder: None };
     fs::write(buildah.program.home().join("file"), "made by buildah").expect("a file");
     fs::write(buildah.program.home().join("Containerfile"), "FROM scratch\nCOPY file /file\n").expect("a file");
     if let Err(reason) = buildah.program.attempt(&format!("{} info", buildah.options)).await {
@@ -21,9 +22,20 @@ pub(crate) async fn buildah() -> Option<Buildah> {
     Some(buildah)
 }
 
+/// Podman with what [`buildah`] has.
+pub(crate) async fn podman() -> Option<Buildah> {
+    let program = Program::find("podman")?;
+    let Buildah { program: builder, options, .. } = buildah().await?;
+    Some(Buildah { options, program, inspect: "image inspect --format {{.Id}}", _builder: Some(builder) })
+}
+
 pub(crate) struct Buildah {
     program: Program,
     options: String,
+    /// What shows the digest of an image's configuration.
+    inspect: &'static str,
+    /// Whose home the images are in, if not in that of the program.
+    _builder: Option<Program>,
 }
 
 impl Buildah {
@@ -38,7 +50,7 @@ impl Buildah {
 
     /// What tells an image from all others: the digest of its configuration.
     pub(crate) async fn id(&self, image: &str) -> String {
-        self.run(&format!("inspect --type image --format {{{{.FromImageID}}}} {image}")).await
+        self.run(&format!("{} {image}", self.inspect)).await
     }
 }
 

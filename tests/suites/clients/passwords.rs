@@ -15,6 +15,7 @@ use zot_tests::{
 };
 
 use crate::{
+    buildah::Buildah,
     docker::Engine,
     layout::Layout,
     program::{Program, this_test},
@@ -143,17 +144,26 @@ async fn crane_logs_in_pushes_and_pulls() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn buildah_logs_in_pushes_and_pulls() {
-    let Some(buildah) = crate::buildah::buildah().await else { return };
-    let built = buildah.id("built").await;
+    with_store(crate::buildah::buildah().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn podman_logs_in_pushes_and_pulls() {
+    with_store(crate::buildah::podman().await).await;
+}
+
+async fn with_store(client: Option<Buildah>) {
+    let Some(client) = client else { return };
+    let built = client.id("built").await;
     for setup in Setup::each().await {
         let (address, remote) = (setup.registry.address(), format!("docker://{}", setup.image()));
         let push = format!("push -q --tls-verify=false --format oci built {remote}");
-        buildah.refused(&push).await;
-        buildah.refused(&format!("login --tls-verify=false -u alice -p wrong {address}")).await;
-        buildah.run(&format!("login --tls-verify=false -u alice -p {PASSWORD} {address}")).await;
-        buildah.run(&push).await;
-        buildah.run(&format!("pull -q --tls-verify=false {remote}")).await;
-        assert_eq!(buildah.id(&setup.image()).await, built);
+        client.refused(&push).await;
+        client.refused(&format!("login --tls-verify=false -u alice -p wrong {address}")).await;
+        client.run(&format!("login --tls-verify=false -u alice -p {PASSWORD} {address}")).await;
+        client.run(&push).await;
+        client.run(&format!("pull -q --tls-verify=false {remote}")).await;
+        assert_eq!(client.id(&setup.image()).await, built);
     }
 }
 

@@ -8,7 +8,7 @@ use zot_tests::shapes::Shape;
 
 use crate::{
     authority::{Authority, Identity, Served},
-    buildah,
+    buildah::{self, Buildah},
     layout::Layout,
     program::Program,
 };
@@ -108,24 +108,32 @@ async fn with_regctl(shape: Shape) {
 }
 
 async fn with_buildah(shape: Shape) {
-    let Some(buildah) = buildah::buildah().await else { return };
+    with_store(shape, buildah::buildah().await).await;
+}
+
+async fn with_podman(shape: Shape) {
+    with_store(shape, buildah::podman().await).await;
+}
+
+async fn with_store(shape: Shape, client: Option<Buildah>) {
+    let Some(client) = client else { return };
     let home = TempDir::new().expect("a directory");
     let authority = Authority::new();
     let identity = authority.issue(home.path(), "me");
     let (plain, both) = (authority.registry(shape).await, authority.registry_for(shape, &identity).await);
     let (anonymous, known) = (certificates(home.path(), &authority, None), certificates(home.path(), &authority, Some(&identity)));
-    let built = buildah.id("built").await;
+    let built = client.id("built").await;
     for (registry, certificates) in [(&plain, &anonymous), (&both, &known)] {
         let image = format!("{}/a/b:v1", registry.address());
         let push = |certificates: &str| format!("push -q {certificates} --format oci built docker://{image}");
-        buildah.refused(&push("")).await;
-        buildah.run(&push(&format!("--cert-dir {certificates}"))).await;
-        buildah.run(&format!("pull -q --cert-dir {certificates} docker://{image}")).await;
-        assert_eq!(buildah.id(&image).await, built);
+        client.refused(&push("")).await;
+        client.run(&push(&format!("--cert-dir {certificates}"))).await;
+        client.run(&format!("pull -q --cert-dir {certificates} docker://{image}")).await;
+        assert_eq!(client.id(&image).await, built);
     }
     // What is here already would not be asked for.
-    buildah.run("rmi -a -f").await;
-    buildah.refused(&format!("pull -q --cert-dir {anonymous} docker://{}/a/b:v1", both.address())).await;
+    client.run("rmi -a -f").await;
+    client.refused(&format!("pull -q --cert-dir {anonymous} docker://{}/a/b:v1", both.address())).await;
 }
 
 async fn with_curl(shape: Shape) {
@@ -174,4 +182,5 @@ in_each_shape!(oras_trusts_our_authority_and_shows_its_certificate, with_oras);
 in_each_shape!(crane_trusts_our_authority, with_crane);
 in_each_shape!(regctl_trusts_our_authority_and_shows_its_certificate, with_regctl);
 in_each_shape!(buildah_trusts_our_authority_and_shows_its_certificate, with_buildah);
+in_each_shape!(podman_trusts_our_authority_and_shows_its_certificate, with_podman);
 in_each_shape!(curl_trusts_our_authority_and_shows_its_certificate, with_curl);

@@ -9,7 +9,12 @@ use zot_tests::{
     shapes::{Registry, Settings},
 };
 
-use crate::{buildah, docker::Engine, layout::Layout, program::Program};
+use crate::{
+    buildah::{self, Buildah},
+    docker::Engine,
+    layout::Layout,
+    program::Program,
+};
 
 static SERVICE: LazyLock<TokenService> = LazyLock::new(TokenService::start);
 
@@ -98,27 +103,36 @@ async fn with_docker(registry: Registry) {
 }
 
 async fn with_buildah(registry: Registry) {
-    let Some(buildah) = buildah::buildah().await else { return };
-    let (address, remote, built) = (registry.address(), format!("{}/team/built:v1", registry.address()), buildah.id("built").await);
+    with_store(registry, buildah::buildah().await).await;
+}
+
+async fn with_podman(registry: Registry) {
+    with_store(registry, buildah::podman().await).await;
+}
+
+async fn with_store(registry: Registry, client: Option<Buildah>) {
+    let Some(client) = client else { return };
+    let (address, remote, built) = (registry.address(), format!("{}/team/built:v1", registry.address()), client.id("built").await);
     let login = |(name, password): (&str, &str)| format!("login --tls-verify=false -u {name} -p {password} {address}");
     let push = format!("push -q --tls-verify=false --format oci built docker://{remote}");
-    buildah.refused(&push).await;
-    buildah.refused(&login(("alice", "wrong"))).await;
-    buildah.run(&login(READER)).await;
-    buildah.refused(&push).await;
-    buildah.run(&login(WRITER)).await;
-    buildah.run(&push).await;
-    buildah.run(&login(READER)).await;
-    buildah.run(&format!("pull -q --tls-verify=false docker://{remote}")).await;
-    assert_eq!(buildah.id(&remote).await, built);
-    buildah.run(&format!("logout {address}")).await;
+    client.refused(&push).await;
+    client.refused(&login(("alice", "wrong"))).await;
+    client.run(&login(READER)).await;
+    client.refused(&push).await;
+    client.run(&login(WRITER)).await;
+    client.run(&push).await;
+    client.run(&login(READER)).await;
+    client.run(&format!("pull -q --tls-verify=false docker://{remote}")).await;
+    assert_eq!(client.id(&remote).await, built);
+    client.run(&format!("logout {address}")).await;
     // What is here already would not be asked for.
-    buildah.run("rmi -a -f").await;
-    buildah.refused(&format!("pull -q --tls-verify=false docker://{remote}")).await;
+    client.run("rmi -a -f").await;
+    client.refused(&format!("pull -q --tls-verify=false docker://{remote}")).await;
 }
 
 in_both_shapes!(docker_pushes_and_pulls_with_tokens, guarded, with_docker);
 in_both_shapes!(buildah_pushes_and_pulls_with_tokens, guarded, with_buildah);
+in_both_shapes!(podman_pushes_and_pulls_with_tokens, guarded, with_podman);
 in_both_shapes!(skopeo_pushes_and_pulls_with_tokens, guarded, with_skopeo);
 in_both_shapes!(oras_pushes_and_pulls_with_tokens, guarded, with_oras);
 in_both_shapes!(crane_logs_in_with_tokens, guarded, with_crane);
