@@ -67,6 +67,7 @@ fn run(options: &Options) -> anyhow::Result<Report> {
     report::table::opening(&mut out, &report)?;
 
     let bench = Bench::new(options, &plan, scratch.path())?;
+    let guests = bench.with_guests();
     if let Some(reason) = &bench.fsync_skip {
         writeln!(out, "skip: fsync counts ({reason})")?;
     }
@@ -76,6 +77,7 @@ fn run(options: &Options) -> anyhow::Result<Report> {
             report::table::reference(&mut out, &report.reference)?;
         }
         for group in (scenario.groups)(&plan) {
+            let bench = if scenario.name == scenarios::guests::NAME { &guests } else { &bench };
             let rows = bench.group(scenario.name, group.keeping(&options.case))?;
             report::table::rows(&mut out, &report, &rows)?;
             report.rows.extend(rows);

@@ -29,6 +29,8 @@ pub(crate) struct Plan {
     pub(crate) page: u64,
     /// Tags written into one repository.
     pub(crate) tags: u64,
+    /// Sessions begun.
+    pub(crate) sessions: u64,
     /// Repositories written, one small image each.
     pub(crate) repositories: u64,
     /// Repositories that receive the same layer.
@@ -59,6 +61,7 @@ impl Plan {
             manifest_clients: vec![1, 4, 16, 64],
             page: 100,
             tags: 10_000,
+            sessions: 10_000,
             repositories: 10_000,
             layer_repositories: 1_000,
             transfer_bytes: 256 * MIB,
@@ -96,6 +99,7 @@ impl Plan {
             manifest_clients: vec![4],
             page: 10,
             tags: 200,
+            sessions: 100,
             repositories: 100,
             layer_repositories: 30,
             transfer_bytes: 8 * MIB,

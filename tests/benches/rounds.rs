@@ -62,6 +62,12 @@ impl<'a> Bench<'a> {
         Ok(bench)
     }
 
+    /// The same with this program alone, whose servers let users in: other registries have other users.
+    pub(crate) fn with_guests(&self) -> Bench<'a> {
+        let sides = self.sides.iter().filter(|side| side.is_us).cloned().map(Side::with_guests).collect();
+        Bench { sides, plan: self.plan, scratch: self.scratch, fsync_skip: self.fsync_skip.clone() }
+    }
+
     /// Runs all cases of a group on both sides.
     pub(crate) fn group(&self, scenario: &'static str, group: Group) -> anyhow::Result<Vec<Row>> {
         let mut rows: Vec<_> = group.cases.iter().map(|case| self.row(scenario, case)).collect();

@@ -20,12 +20,24 @@ pub(crate) enum Upload {
 #[derive(Debug)]
 pub(crate) struct Session {
     connection: Connection,
+    /// What a token service has issued for a server of users.
+    token: Option<String>,
 }
 
 impl Session {
     /// A client of the registry at this address.
     pub(crate) fn new(address: SocketAddr) -> Self {
-        Self { connection: Connection::new(address) }
+        Self { connection: Connection::new(address), token: None }
+    }
+
+    /// The same with a token.
+    pub(crate) fn with_token(self, token: Option<String>) -> Self {
+        Self { token, ..self }
+    }
+
+    /// A token to pull with.
+    pub(crate) fn token(&self) -> Option<&str> {
+        self.token.as_deref()
     }
 
     /// Sends a request and expects one status.
@@ -45,6 +57,24 @@ impl Session {
     /// Reads a resource and drops it, returning its length in bytes.
     pub(crate) fn get(&mut self, target: &str) -> anyhow::Result<u64> {
         self.expect(Request::new("GET", target), 200).map(|response| response.bytes)
+    }
+
+    /// Reads a resource as somebody, and drops it, returning its length in bytes.
+    pub(crate) fn get_as(&mut self, target: &str, credentials: &str) -> anyhow::Result<u64> {
+        self.expect(Request::new("GET", target).credentials(credentials), 200).map(|response| response.bytes)
+    }
+
+    /// Begins a session, and returns its cookie.
+    pub(crate) fn log_in(&mut self, credentials: &str) -> anyhow::Result<String> {
+        let response = self.expect(Request::new("GET", "/v2/").credentials(credentials), 200)?;
+        response.cookie.context("no session was begun")
+    }
+
+    /// Sends a few bytes as somebody, and keeps the answer.
+    pub(crate) fn post_as(&mut self, target: &str, credentials: &str, bytes: &[u8], status: u16) -> anyhow::Result<Response> {
+        let request = Request::new("POST", target).credentials(credentials).content_type("application/json").body(Body::Bytes(bytes));
+        let response = self.exchange(&request, true)?;
+        if response.status == status { Ok(response) } else { Err(refused(&request, &response)) }
     }
 
     /// Reads a resource and keeps it.

@@ -29,18 +29,25 @@ pub(crate) struct Request<'a> {
     /// Path and query.
     pub(crate) target: &'a str,
     pub(crate) content_type: &'a str,
+    /// Whole lines that say who asks, each with its end.
+    pub(crate) credentials: &'a str,
     pub(crate) body: Body<'a>,
 }
 
 impl<'a> Request<'a> {
     /// A request without a body.
     pub(crate) fn new(method: &'a str, target: &'a str) -> Self {
-        Self { method, target, content_type: "application/octet-stream", body: Body::None }
+        Self { method, target, content_type: "application/octet-stream", credentials: "", body: Body::None }
     }
 
     /// The same with a body.
     pub(crate) fn body(self, body: Body<'a>) -> Self {
         Self { body, ..self }
+    }
+
+    /// The same by somebody: whole header lines.
+    pub(crate) fn credentials(self, credentials: &'a str) -> Self {
+        Self { credentials, ..self }
     }
 
     /// The same with another media type.
@@ -51,6 +58,7 @@ impl<'a> Request<'a> {
     /// Writes the request line and the headers.
     pub(crate) fn head(&self, host: &str, to: &mut Vec<u8>) -> std::io::Result<()> {
         write!(to, "{} {} HTTP/1.1\r\nHost: {host}\r\n", self.method, self.target)?;
+        to.extend_from_slice(self.credentials.as_bytes());
         match self.body {
             Body::None if matches!(self.method, "GET" | "HEAD") => write!(to, "Accept: {ACCEPT}\r\n")?,
             Body::None => to.extend_from_slice(b"Content-Length: 0\r\n"),

@@ -19,6 +19,8 @@ pub(crate) struct Response {
     pub(crate) status: u16,
     /// Where an upload continues.
     pub(crate) location: Option<String>,
+    /// The first cookie that it sets, without its attributes.
+    pub(crate) cookie: Option<String>,
     /// The next page of a list, as written.
     pub(crate) link: Option<String>,
     /// Length of the body in bytes.
@@ -52,7 +54,16 @@ impl Response {
     fn status_line(line: &str) -> io::Result<Self> {
         let status = line.strip_prefix("HTTP/1.1 ").and_then(|rest| rest.get(..3));
         let status = status.and_then(|digits| digits.parse().ok()).ok_or_else(|| malformed(line))?;
-        Ok(Self { status, location: None, link: None, bytes: 0, body: Vec::new(), closes: false, framing: Framing::UntilClose })
+        Ok(Self {
+            status,
+            location: None,
+            cookie: None,
+            link: None,
+            bytes: 0,
+            body: Vec::new(),
+            closes: false,
+            framing: Framing::UntilClose,
+        })
     }
 
     fn header(&mut self, line: &str) -> io::Result<()> {
@@ -66,6 +77,8 @@ impl Response {
             self.closes = value.eq_ignore_ascii_case("close");
         } else if name.eq_ignore_ascii_case("location") {
             self.location = Some(value.to_owned());
+        } else if name.eq_ignore_ascii_case("set-cookie") {
+            self.cookie.get_or_insert_with(|| value.split(';').next().unwrap_or_default().to_owned());
         } else if name.eq_ignore_ascii_case("link") {
             self.link = Some(value.to_owned());
         }

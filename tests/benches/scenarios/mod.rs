@@ -1,5 +1,6 @@
 //! The scenarios: what is pushed, pulled and listed. One family a file.
 
+pub(crate) mod guests;
 mod large;
 mod mixed;
 mod pull_blob;
@@ -70,6 +71,11 @@ pub(crate) const ALL: &[Scenario] = &[
     Scenario { name: "shared-layer", about: "one layer pushed into many repositories", groups: shared_layer::groups },
     Scenario { name: "mixed", about: "80 % pulls, 15 % pushes, 5 % lists", groups: mixed::groups },
     Scenario { name: "large", about: "16 large transfers in flight, and with --full one huge push: memory", groups: large::groups },
+    Scenario {
+        name: guests::NAME,
+        about: "users by everything that they can show, and sessions in Redis by decile",
+        groups: guests::groups,
+    },
 ];
 
 /// The named scenarios, in their own order; all of them for no name.

@@ -1,6 +1,7 @@
 //! The servers under load: one process or several, started with a fresh directory, observed from outside, always ended.
 
 mod config;
+pub(crate) mod guests;
 mod usage;
 
 use std::fs::{self, File};
@@ -15,6 +16,7 @@ use anyhow::{Context, bail};
 use tempfile::TempDir;
 
 pub(crate) use self::config::Dialect;
+use self::guests::Guests;
 pub(crate) use self::usage::{Memory, Usage, machine_cpu, own_cpu};
 use crate::session::Session;
 
@@ -30,13 +32,20 @@ pub(crate) struct Side {
     pub(crate) name: String,
     program: PathBuf,
     dialect: Dialect,
+    /// Whether its servers let users in by everything that they can show.
+    has_guests: bool,
 }
 
 impl Side {
     /// A side of the comparison.
     pub(crate) fn new(is_us: bool, program: PathBuf, dialect: Dialect) -> Self {
         let name = program.file_name().unwrap_or(program.as_os_str()).to_string_lossy().into_owned();
-        Self { is_us, name, program, dialect }
+        Self { is_us, name, program, dialect, has_guests: false }
+    }
+
+    /// The same program, whose servers let users in by everything that they can show.
+    pub(crate) fn with_guests(self) -> Self {
+        Self { has_guests: true, ..self }
     }
 
     /// Starts the program with an empty directory below `scratch` and waits until it answers.
@@ -45,9 +54,11 @@ impl Side {
         let (address, inner) = (free_address()?, free_address()?);
         let config = directory.path().join(self.dialect.file_name());
         let text = self.dialect.render(&directory.path().join("data"), [address.port(), inner.port()]);
+        let guests = self.has_guests.then(Guests::start).transpose()?;
+        let text = guests.as_ref().map_or(Ok(text.clone()), |guests| guests.configure(&text, directory.path()))?;
         fs::write(&config, text).with_context(|| format!("write {}", config.display()))?;
 
-        let mut server = Server { children: Vec::new(), address, directory };
+        let mut server = Server { children: Vec::new(), address, directory, guests };
         for program in self.dialect.programs(&self.program) {
             server.spawn(&program, &config)?;
         }
@@ -62,6 +73,7 @@ pub(crate) struct Server {
     children: Vec<Child>,
     address: SocketAddr,
     directory: TempDir,
+    guests: Option<Guests>,
 }
 
 impl Server {
@@ -83,7 +95,7 @@ impl Server {
 
     /// A new client of this server.
     pub(crate) fn session(&self) -> Session {
-        Session::new(self.address)
+        Session::new(self.address).with_token(self.guests.as_ref().map(Guests::token))
     }
 
     /// The process that stores.
