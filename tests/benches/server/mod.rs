@@ -55,7 +55,10 @@ impl Side {
         let config = directory.path().join(self.dialect.file_name());
         let text = self.dialect.render(&directory.path().join("data"), [address.port(), inner.port()]);
         let guests = self.has_guests.then(Guests::start).transpose()?;
-        let text = guests.as_ref().map_or(Ok(text.clone()), |guests| guests.configure(&text, directory.path()))?;
+        let text = match &guests {
+            Some(guests) => guests.configure(&text, directory.path())?,
+            None => text,
+        };
         fs::write(&config, text).with_context(|| format!("write {}", config.display()))?;
 
         let mut server = Server { children: Vec::new(), address, directory, guests };

@@ -115,6 +115,8 @@ async fn no_secret_is_in_any_log() {
         wait::until("everything is logged", async || last()).await;
         let logs = registry.logs();
         let audit = fs::read_to_string(folder.path().join("audit.log")).unwrap();
+        // Where there was a secret it was masked, and not left out.
+        assert!(logs.contains("******"), "{shape:?}");
         assert!(logs.contains(r#""level":"debug""#) && audit.contains("/v2/a/blobs/uploads/"), "{shape:?}: much is logged");
         for (secret, line) in secrets.iter().flat_map(|secret| logs.lines().chain(audit.lines()).map(move |line| (secret, line))) {
             assert!(!line.contains(secret.as_str()), "{shape:?}: {secret} is in {line}");

@@ -74,6 +74,10 @@ async fn log_in(client: &Client, user: &str) -> Vec<String> {
     cookies
 }
 
+fn from_elsewhere<'c>(call: Call<'c>, cookie: &str, origin: &str) -> Call<'c> {
+    call.header("cookie", cookie).header("origin", origin)
+}
+
 async fn key(client: &Client, wish: Value) -> String {
     let made = client.post("/zot/auth/apikey").basic("alice", "secret").body(wish.to_string()).await.expect(201);
     made.json()["apiKey"].as_str().unwrap().to_owned()
@@ -175,6 +179,15 @@ async fn a_session_is_the_users_whose_it_is_at_every_gateway() {
                 // Which of two the registry set cannot be told.
                 ask(&gateway, &format!("{}; {}", alice[0], bob[0])).await.expect_error(401, "UNAUTHORIZED");
             }
+            // Pages of another origin can make a browser send the cookie, but not the header.
+            let cookie = alice.join("; ");
+            for origin in ["https://evil.example", "null"] {
+                from_elsewhere(begun.post("/zot/auth/apikey").body("{}"), &cookie, origin).await.expect_error(401, "UNAUTHORIZED");
+                from_elsewhere(begun.delete("/zot/auth/apikey?id=x"), &cookie, origin).await.expect_error(401, "UNAUTHORIZED");
+                from_elsewhere(begun.post("/zot/auth/logout"), &cookie, origin).await.expect_error(403, "DENIED");
+                from_elsewhere(begun.post("/v2/own/a/blobs/uploads/"), &cookie, origin).await.expect_error(401, "UNAUTHORIZED");
+            }
+            ask(&begun, &cookie).await.expect_error(404, "NAME_UNKNOWN");
             // A session that was planted in alice's browser is not the one that she has after her login, and is over.
             let planted = log_in(&begun, "bob").await.remove(0);
             let call = begun.get("/v2/").basic("alice", "secret").header("cookie", &planted).header(PAGES.0, PAGES.1);
