@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs the real servers that tests start: Redis, an S3 server, DynamoDB, a directory of users, an OpenID provider and a load
+# Installs the real servers that tests start: Redis, an S3 server, DynamoDB, a directory of users, an OpenID provider with a browser, and a load
 # balancer. A part that cannot be had here is named and left out: its tests skip by name.
 #
 # Debian's own packages go to the system, the others to target/services. Nothing is done twice. The first part needs root.
@@ -21,7 +21,7 @@ as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo -n "$@"; fi; }
 install_packages() {
   local missing=()
   for pair in redis-server:redis-server redis-sentinel:redis-sentinel haproxy:haproxy slapd:slapd ldapmodify:ldap-utils \
-    java:default-jre-headless ip:iproute2 iptables:iptables; do
+    chromium:chromium java:default-jre-headless ip:iproute2 iptables:iptables; do
     has "${pair%%:*}" || missing+=("${pair##*:}")
   done
   compgen -G '/usr/lib/*/faketime/libfaketimeMT.so.1' >/dev/null || missing+=(libfaketime)
@@ -59,7 +59,7 @@ install_packages >"$cache/log/apt" 2>&1
 install_s3 >"$cache/log/s3" 2>&1
 install_dynamodb >"$cache/log/dynamodb" 2>&1
 install_oidc >"$cache/log/oidc" 2>&1
-for program in redis-server redis-sentinel haproxy slapd ldapmodify java ip iptables; do has $program || left_out $program apt; done
+for program in redis-server redis-sentinel haproxy slapd ldapmodify chromium java ip iptables; do has $program || left_out $program apt; done
 compgen -G '/usr/lib/*/faketime/libfaketimeMT.so.1' >/dev/null || left_out libfaketime apt
 [ -x "$cache/py/bin/weed" ] || left_out seaweedfs s3
 [ -f "$cache/dynamodb/package/emulator/DynamoDBLocal.jar" ] || left_out dynamodb dynamodb

@@ -2,6 +2,7 @@
 
 mod browser;
 mod chromium;
+mod devtools;
 mod redis_lost;
 
 use serde_json::{Value, json};
