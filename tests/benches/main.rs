@@ -26,6 +26,7 @@ use clap::Parser;
 use crate::options::Options;
 use crate::report::Report;
 use crate::rounds::Bench;
+use crate::server::guests::Guests;
 
 /// What shells expect of a program that SIGINT has ended.
 const INTERRUPTED: u8 = 130;
@@ -76,8 +77,13 @@ fn run(options: &Options) -> anyhow::Result<Report> {
             report.reference = reference::measure(&plan, scratch.path())?;
             report::table::reference(&mut out, &report.reference)?;
         }
+        let with_guests = scenario.name == scenarios::guests::NAME;
+        if let Some(reason) = with_guests.then(Guests::unavailable).flatten() {
+            writeln!(out, "skip: {} ({reason})", scenario.name)?;
+            continue;
+        }
         for group in (scenario.groups)(&plan) {
-            let bench = if scenario.name == scenarios::guests::NAME { &guests } else { &bench };
+            let bench = if with_guests { &guests } else { &bench };
             let rows = bench.group(scenario.name, group.keeping(&options.case))?;
             report::table::rows(&mut out, &report, &rows)?;
             report.rows.extend(rows);

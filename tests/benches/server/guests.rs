@@ -4,7 +4,7 @@ use std::fmt;
 use std::fs;
 use std::path::Path;
 
-use anyhow::{Context, anyhow};
+use anyhow::Context;
 use serde_json::{Value, json};
 use zot_services::Redis;
 use zot_services::token_service::TokenService;
@@ -29,9 +29,13 @@ impl fmt::Debug for Guests {
 }
 
 impl Guests {
+    /// Why they cannot be had here, if so.
+    pub(crate) fn unavailable() -> Option<String> {
+        Redis::available().err()
+    }
+
     /// Starts them.
     pub(crate) fn start() -> anyhow::Result<Self> {
-        Redis::available().map_err(|reason| anyhow!(reason))?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("start a runtime")?;
         Ok(Self { redis: runtime.block_on(Redis::start()), tokens: TokenService::start() })
     }
