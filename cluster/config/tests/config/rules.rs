@@ -350,3 +350,16 @@ fn the_stores_of_several_nodes_are_all_shared_or_all_local() {
     only_problem(&cluster(&beside), r#"storage.subPaths["/a"].storageDriver"#, "either all remote or all local");
     assert!(crate::good(&cluster("")).warnings.iter().any(|warning| warning.message.contains("cannot be reached while it is down")));
 }
+
+#[test]
+fn keys_that_nobody_could_make_are_warned_of() {
+    let warned = |file: &str| {
+        let parsed = zot_config::Config::parse("config.json".as_ref(), file).unwrap();
+        parsed.warnings.iter().map(ToString::to_string).filter(|warning| warning.contains("first key")).collect::<Vec<_>>()
+    };
+    let [alone] = &warned(&auth(r#"{"apikey": true}"#))[..] else { panic!("no warning") };
+    assert!(alone.starts_with("http.auth.apikey: "), "{alone}");
+    assert_eq!(warned(&auth(r#"{"apikey": true, "htpasswd": {"path": "/f"}}"#)), Vec::<String>::new());
+    let certificates = r#"{"tls": {"cert": "/c", "key": "/k", "cacert": "/a"}, "auth": {"apikey": true}}"#;
+    assert_eq!(warned(&http(certificates)), Vec::<String>::new());
+}
