@@ -13,8 +13,6 @@ use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 use zot_oci::RepositoryName;
 
-use crate::HashKey;
-
 /// How far a claim's time may be from that of whoever checks it, either way. Members whose clocks are an hour apart still understand each other.
 pub const CLAIM_LIFE: Duration = Duration::from_secs(90 * 60);
 
@@ -104,11 +102,6 @@ impl ClaimKey {
     /// The key of a cluster whose members share `secret`.
     pub fn new(secret: &[u8]) -> Self {
         Self(code(secret, PURPOSE))
-    }
-
-    /// The key of a cluster whose members share nothing but the key that places repositories.
-    pub fn of_hash_key(key: &HashKey) -> Self {
-        Self::new(key.bytes())
     }
 
     /// A claim as bytes that nobody without the key can make or change.

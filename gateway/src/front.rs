@@ -119,8 +119,8 @@ impl Doors {
 /// The key that nodes of a cluster know the claims of their gateways by.
 fn claim_key(process: &Process) -> anyhow::Result<Option<ClaimKey>> {
     let Some(cluster) = &process.config.cluster else { return Ok(None) };
-    let key = HashKey::new(cluster.hash_key_bytes().context("read cluster.hashKey")?);
-    Ok(Some(ClaimKey::of_hash_key(&key)))
+    let secret = cluster.claim_secret().context("read cluster.claimKeyFile")?;
+    Ok(Some(ClaimKey::new(secret.reveal().as_bytes())))
 }
 
 /// How many requests clients may send; in a cluster they are counted in its Redis, if it has one.
