@@ -89,7 +89,7 @@ impl Access {
         let http = &config.http;
         let accounts = Arc::new(Accounts::new(Arc::clone(&surroundings.registry)).asking_as(Arc::clone(&surroundings.internal)));
         let passwords = Passwords::open(http, &accounts, &surroundings.tasks)?;
-        let bearer = BearerTokens::open(&http.auth)?;
+        let bearer = BearerTokens::open(&http.auth, &surroundings.tasks).await?;
         let browser = Browser::open(config, surroundings, &accounts)?;
         let authenticators = Authenticators {
             passwords: passwords.sources,

@@ -11,6 +11,7 @@ pub mod authz;
 mod browser;
 mod challenge;
 pub mod egress;
+mod expressions;
 mod identity;
 mod now;
 pub mod openid;

@@ -7,3 +7,4 @@ mod matrix;
 mod passwords;
 mod rate;
 mod reload;
+mod secrets;
