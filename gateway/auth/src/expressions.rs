@@ -1,5 +1,7 @@
 //! What expressions in CEL can do, in conditions of policies and in mappings of claims alike: the functions that zot's have.
 
+use std::collections::HashMap;
+
 use cel::{
     Env, ExecutionError, Value,
     common::{
@@ -52,7 +54,7 @@ fn with_two<'b, 'v>(
     Ok(CowVal::owned(if answer { CelBool::TRUE } else { CelBool::FALSE }))
 }
 
-fn elements<'b>(list: &'b dyn Val) -> Result<Vec<&'b dyn Val>, ExecutionError> {
+fn elements(list: &dyn Val) -> Result<Vec<&dyn Val>, ExecutionError> {
     let unexpected = || ExecutionError::UnexpectedType { got: list.get_type().name().to_owned(), want: "list".to_owned() };
     let mut items = list.as_iterable().ok_or_else(unexpected)?.iter();
     let mut elements = Vec::new();
@@ -78,9 +80,7 @@ pub(crate) fn of_json(json: &Json) -> Value {
         Json::Number(number) => Value::Float(number.as_f64().unwrap_or(f64::NAN)),
         Json::String(text) => text.as_str().into(),
         Json::Array(elements) => elements.iter().map(of_json).collect::<Vec<_>>().into(),
-        Json::Object(entries) => {
-            entries.iter().map(|(key, value)| (key.as_str(), of_json(value))).collect::<std::collections::HashMap<_, _>>().into()
-        }
+        Json::Object(entries) => entries.iter().map(|(key, value)| (key.as_str(), of_json(value))).collect::<HashMap<_, _>>().into(),
     }
 }
 

@@ -33,9 +33,15 @@ async fn token(service: &TokenService) -> String {
     client.get(&path).basic(WRITER.0, WRITER.1).await.expect(200).json()["token"].as_str().unwrap().to_owned()
 }
 
-/// Whether a token opens what it is for.
+/// Whether a token opens what it is for; if not, the client is told that it is no good.
 async fn opens(client: &Client, token: &str) -> bool {
-    client.get(PATH).header("authorization", &format!("Bearer {token}")).await.status == 404
+    let reply = client.get(PATH).header("authorization", &format!("Bearer {token}")).await;
+    if reply.status == 404 {
+        return true;
+    }
+    let challenge = reply.expect(401).header("www-authenticate").to_owned();
+    assert!(challenge.ends_with(r#",scope="repository:team/app:pull",error="invalid_token""#), "{challenge}");
+    false
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -54,6 +60,9 @@ async fn keys_come_from_a_secret_and_follow_it() {
     let client = sandbox.client();
     let (tokens, of_next) = (token(&one).await, token(&next).await);
     assert!(opens(&client, &tokens).await && !opens(&client, &of_next).await);
+    let elsewhere = client.get("/v2/team/other/tags/list").header("authorization", &format!("Bearer {tokens}")).await.expect(401);
+    let challenge = elsewhere.header("www-authenticate");
+    assert!(challenge.ends_with(r#",scope="repository:team/other:pull",error="insufficient_scope""#), "{challenge}");
 
     manager.replace(SECRET, "no keys");
     let kept = async || sandbox.logs().text().contains("keys that tokens are checked with stay as they were");

@@ -24,10 +24,10 @@ impl SealedStore {
     /// # Errors
     /// The cipher cannot be had in this process.
     pub fn new(store: Arc<dyn SessionStore>, secret: &Secret) -> Result<Self, StoreError> {
-        let unusable = |()| StoreError::new("make the key that sessions are sealed with", "the cipher cannot be used");
-        let mut derived = Hmac::<Sha256>::new_from_slice(secret.reveal().as_bytes()).map_err(|_| unusable(()))?;
-        derived.update(PURPOSE);
-        let key = RandomizedNonceKey::new(&AES_256_GCM, &derived.finalize().into_bytes()).map_err(|_| unusable(()))?;
+        const ACT: &str = "make the key that sessions are sealed with";
+        let derived = Hmac::<Sha256>::new_from_slice(secret.reveal().as_bytes()).map_err(|error| StoreError::new(ACT, error))?;
+        let derived = derived.chain_update(PURPOSE).finalize().into_bytes();
+        let key = RandomizedNonceKey::new(&AES_256_GCM, &derived).map_err(|error| StoreError::new(ACT, error))?;
         Ok(Self { store, key })
     }
 
