@@ -87,9 +87,12 @@ impl Claim {
     /// Whether it is about `repository`, and which acts it grants there; from where blobs are mounted, only reading.
     pub fn acts_on(&self, repository: &RepositoryName) -> Acts {
         match &self.grants {
-            Grants::Repository { name, acts, .. } if name == repository.as_str() => *acts,
-            Grants::Repository { from: Some(from), .. } if from == repository.as_str() => Acts { read: true, ..Acts::default() },
-            Grants::Repository { .. } | Grants::Catalog | Grants::Users => Acts::default(),
+            Grants::Repository { name, acts, from } => {
+                let acts = if name == repository.as_str() { *acts } else { Acts::default() };
+                // What is mounted into a repository may come from the same one.
+                Acts { read: acts.read || from.as_deref() == Some(repository.as_str()), ..acts }
+            }
+            Grants::Catalog | Grants::Users => Acts::default(),
         }
     }
 }
@@ -172,6 +175,9 @@ mod tests {
         assert_eq!(opened.acts_on(&"app".parse().unwrap()), Acts { read: true, create: true, ..Acts::default() });
         assert_eq!(opened.acts_on(&"base".parse().unwrap()), Acts { read: true, ..Acts::default() });
         assert_eq!(opened.acts_on(&"other".parse().unwrap()), Acts::default());
+        let (acts, app) = (Acts { create: true, ..Acts::default() }, "app".to_owned());
+        let within = Claim::new("alice", Grants::Repository { name: app.clone(), acts, from: Some(app) });
+        assert_eq!(within.acts_on(&"app".parse().unwrap()), Acts { read: true, create: true, ..Acts::default() }, "a mount from itself");
         assert_eq!(Claim::new("", Grants::Catalog).acts_on(&"app".parse().unwrap()), Acts::default());
     }
 
