@@ -13,8 +13,6 @@ use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 use zot_oci::RepositoryName;
 
-use crate::HashKey;
-
 /// How far a claim's time may be from that of whoever checks it, either way. Members whose clocks are an hour apart still understand each other.
 pub const CLAIM_LIFE: Duration = Duration::from_secs(90 * 60);
 
@@ -91,7 +89,7 @@ impl Claim {
         match &self.grants {
             Grants::Repository { name, acts, from } => {
                 let acts = if name == repository.as_str() { *acts } else { Acts::default() };
-                // Both may be the same repository.
+                // What is mounted into a repository may come from the same one.
                 Acts { read: acts.read || from.as_deref() == Some(repository.as_str()), ..acts }
             }
             Grants::Catalog | Grants::Users => Acts::default(),
@@ -107,11 +105,6 @@ impl ClaimKey {
     /// The key of a cluster whose members share `secret`.
     pub fn new(secret: &[u8]) -> Self {
         Self(code(secret, PURPOSE))
-    }
-
-    /// The key of a cluster whose members share nothing but the key that places repositories.
-    pub fn of_hash_key(key: &HashKey) -> Self {
-        Self::new(key.bytes())
     }
 
     /// A claim as bytes that nobody without the key can make or change.
@@ -182,9 +175,9 @@ mod tests {
         assert_eq!(opened.acts_on(&"app".parse().unwrap()), Acts { read: true, create: true, ..Acts::default() });
         assert_eq!(opened.acts_on(&"base".parse().unwrap()), Acts { read: true, ..Acts::default() });
         assert_eq!(opened.acts_on(&"other".parse().unwrap()), Acts::default());
-        let within =
-            Grants::Repository { name: "app".to_owned(), acts: Acts { create: true, ..Acts::default() }, from: Some("app".to_owned()) };
-        assert_eq!(Claim::new("alice", within).acts_on(&"app".parse().unwrap()), Acts { read: true, create: true, ..Acts::default() });
+        let (acts, app) = (Acts { create: true, ..Acts::default() }, "app".to_owned());
+        let within = Claim::new("alice", Grants::Repository { name: app.clone(), acts, from: Some(app) });
+        assert_eq!(within.acts_on(&"app".parse().unwrap()), Acts { read: true, create: true, ..Acts::default() }, "a mount from itself");
         assert_eq!(Claim::new("", Grants::Catalog).acts_on(&"app".parse().unwrap()), Acts::default());
     }
 

@@ -27,10 +27,6 @@ impl HashKey {
     pub fn new(bytes: [u8; 16]) -> Self {
         Self(bytes)
     }
-
-    pub(crate) fn bytes(&self) -> &[u8] {
-        &self.0
-    }
 }
 
 impl fmt::Debug for HashKey {

@@ -5,7 +5,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use anyhow::Context as _;
 use tokio::{sync::watch, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
-use zot_auth::{Access, OpenError, Surroundings, rate::RateLimits};
+use zot_auth::{Access, OpenError, Surroundings, rate::RateLimits, sessions::MemoryStore};
 use zot_cluster::{ClaimKey, HashKey};
 use zot_config::{Config, cluster::Cluster};
 use zot_contract::Registry;
@@ -47,7 +47,7 @@ impl Front {
         let http = &process.config.http;
         let logs = Logs { access: process.logs.access_log(), audit: process.audit.clone() };
         let claims = claim_key(process)?;
-        let doors = Doors { registry: Arc::clone(&registry), claims: claims.clone() };
+        let doors = Doors { registry: Arc::clone(&registry), claims: claims.clone(), logins: Arc::new(MemoryStore::of_logins()) };
         let (access, keepers) = doors.open(&process.config).await?;
         let gateway = Gateway::new(registry, access, Options::configured(http)?, health, logs);
         let gateway = match claims {
@@ -79,6 +79,8 @@ impl Front {
 struct Doors {
     registry: Arc<dyn Registry>,
     claims: Option<ClaimKey>,
+    /// What outlives each access: who began to log in under one may end under the next.
+    logins: Arc<MemoryStore>,
 }
 
 impl Doors {
@@ -87,7 +89,8 @@ impl Doors {
         let tasks = Tasks::new();
         let claims = self.claims.clone();
         let internal = Arc::new(move || internal(claims.as_ref()));
-        let surroundings = Surroundings { registry: Arc::clone(&self.registry), tasks: tasks.clone(), internal };
+        let (registry, logins) = (Arc::clone(&self.registry), Arc::clone(&self.logins));
+        let surroundings = Surroundings { registry, tasks: tasks.clone(), internal, logins };
         Ok((Access::open(config, &surroundings).await?, tasks))
     }
 
@@ -117,8 +120,8 @@ impl Doors {
 /// The key that nodes of a cluster know the claims of their gateways by.
 fn claim_key(process: &Process) -> anyhow::Result<Option<ClaimKey>> {
     let Some(cluster) = &process.config.cluster else { return Ok(None) };
-    let key = HashKey::new(cluster.hash_key_bytes().context("read cluster.hashKey")?);
-    Ok(Some(ClaimKey::of_hash_key(&key)))
+    let secret = cluster.claim_secret().context("read cluster.claimKeyFile")?;
+    Ok(Some(ClaimKey::new(secret.reveal().as_bytes())))
 }
 
 /// How many requests clients may send; in a cluster they are counted in its Redis, if it has one.

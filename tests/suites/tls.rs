@@ -55,7 +55,9 @@ async fn both_protocols_are_spoken_over_tls() {
     for http2 in [false, true] {
         let client = Client::https(&sandbox.url(), &Trust { http2, ..trust(&authority) });
         let digest = client.push_blob("a", &zot_tests::content::bytes(1, 1_000_000)).await;
-        assert_eq!(client.get_blob("a", &digest).await.expect(200).body.len(), 1_000_000);
+        let reply = client.get_blob("a", &digest).await.expect(200);
+        assert_eq!(reply.body.len(), 1_000_000);
+        assert_eq!(reply.header("strict-transport-security"), "max-age=31536000", "browsers come back over TLS");
         // Locations stay relative, so that they are right behind any proxy.
         assert!(client.start_upload("a").await.starts_with("/v2/a/blobs/uploads/"));
     }

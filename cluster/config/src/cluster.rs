@@ -5,13 +5,20 @@ use std::path::{Path, PathBuf};
 use crate::http::Http;
 use crate::key_path::KeyPath;
 use crate::redis::Redis;
-use crate::report::Report;
+use crate::report::{Problem, Report};
 use crate::setting::secret::Secret;
 use crate::setting::section::section;
+use crate::source::{ConfigError, read};
 use crate::storage::{Storage, Store};
 
 /// The length that the hash function's key has.
 const HASH_KEY_BYTES: usize = 16;
+
+/// The fewest characters of the secret by which nodes know what gateways decided.
+const CLAIM_KEY_CHARS_MIN: usize = 16;
+
+/// What stands in the examples of zot and in the files that come with the registry: no secret to anybody.
+const PUBLISHED: [&str; 3] = ["loremipsumdolors", "sixteen-letters!", "replace this by a secret of your own"];
 
 /// How far the port of a member's internal plane is above that of its HTTP, where `members` are all that is known of them.
 pub const PLANE_PORT_OFFSET: u16 = 10_000;
@@ -25,6 +32,10 @@ section! {
         "nodes" => nodes: Vec<String> = Vec::new();
         /// Key by which repositories are spread over the nodes, 16 characters, the same everywhere.
         "hashKey" => hash_key: Secret = Secret::default();
+        /// Secret by which nodes know what gateways decided, at least 16 characters, the same everywhere; `hashKey` if absent.
+        "claimKey" => claim_key: Option<Secret> = None;
+        /// File with that secret, in the place of `claimKey`.
+        "claimKeyFile" => claim_key_file: Option<PathBuf> = None;
         /// What people call this node; the name of its host if absent.
         "name" => name: Option<String> = None;
         /// `address:port` that the internal plane of this node listens on; every address, at the port it is reached at, if absent.
@@ -100,6 +111,7 @@ impl Cluster {
         if self.hash_key_bytes().is_none() {
             report.problem(&path.key("hashKey"), "hashKey for scale out cluster must have 16 characters");
         }
+        self.check_claim_key(path, report);
         if self.tls.as_ref().is_some_and(|tls| tls.cert.is_none() || tls.key.is_none() || tls.cacert.is_none()) {
             report.problem(&path.key("tls"), "`cert`, `key` and `cacert` belong together: the members check each other's certificates");
         }
@@ -107,6 +119,41 @@ impl Cluster {
             redis.check(&path.key("redis"), report);
         }
         self.check_storage(storage, report);
+    }
+
+    fn check_claim_key(&self, path: &KeyPath, report: &Report) {
+        let claim_key = path.key("claimKey");
+        if self.claim_key.is_some() && self.claim_key_file.is_some() {
+            report.problem(&path.key("claimKeyFile"), "exclusive with `claimKey`: keep one of the two");
+        }
+        if self.claim_key.as_ref().is_some_and(is_short) {
+            report.problem(&claim_key, format!("must have at least {CLAIM_KEY_CHARS_MIN} characters"));
+        }
+        let (path, secret) = match (&self.claim_key, &self.claim_key_file) {
+            (Some(secret), _) => (claim_key, secret),
+            (None, None) => (path.key("hashKey"), &self.hash_key),
+            (None, Some(_)) => return,
+        };
+        if PUBLISHED.contains(&secret.reveal()) {
+            let message = "stands in files that anybody can read, and whoever knows it can tell the nodes what gateways decided: \
+                           give `claimKey` or `claimKeyFile` a secret of your own, in all members at once";
+            report.warning(&path, message);
+        }
+    }
+
+    /// The secret by which nodes know what gateways decided.
+    ///
+    /// # Errors
+    /// Its file cannot be read, or holds less than a secret has.
+    pub fn claim_secret(&self) -> Result<Secret, ConfigError> {
+        let Some(file) = &self.claim_key_file else { return Ok(self.claim_key.clone().unwrap_or_else(|| self.hash_key.clone())) };
+        let secret = Secret::new(read(file)?.trim());
+        if is_short(&secret) {
+            let message = format!("must hold a secret of at least {CLAIM_KEY_CHARS_MIN} characters, and nothing else");
+            let problems = vec![Problem { path: KeyPath::root(), message }];
+            return Err(ConfigError::Invalid { path: file.clone(), problems });
+        }
+        Ok(secret)
     }
 
     /// Nodes either all reach the same stores, or each has a disk of its own.
@@ -130,6 +177,10 @@ impl Cluster {
             report.warning(&KeyPath::of("cluster"), message);
         }
     }
+}
+
+fn is_short(secret: &Secret) -> bool {
+    secret.reveal().chars().count() < CLAIM_KEY_CHARS_MIN
 }
 
 fn has_remote_metadata(store: &Store) -> bool {

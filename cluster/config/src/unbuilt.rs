@@ -11,8 +11,6 @@ use crate::setting::section::fold;
 /// When a key asks for its feature.
 #[derive(Clone, Copy)]
 enum Asks {
-    /// Whatever its value is.
-    Always,
     /// If it is neither empty text, nor zero, nor an empty list.
     IfNotEmpty,
     /// If the `enable` of the section is not false.
@@ -32,7 +30,6 @@ const UNBUILT: &[(&str, Asks, &str)] = &[
     ("storage.subPaths.*.storageDriver", Asks::IfNamed(&["gcs", "azure"]), "this storage driver"),
     ("storage.subPaths.*.cacheDriver", Asks::IfNamed(&["redis"]), "metadata in Redis"),
     ("storage.subPaths.*.retention.policies", Asks::IfNotEmpty, "retention"),
-    ("http.auth.bearer.awsSecretsManager", Asks::Always, "keys in a secret of AWS"),
     ("extensions.search", Asks::UnlessDisabled, "searching"),
     ("extensions.ui", Asks::UnlessDisabled, "the user interface"),
     ("extensions.metrics", Asks::UnlessDisabled, "metrics"),
@@ -73,7 +70,6 @@ pub(crate) fn warn(config: &Config, report: &Report) {
 impl Asks {
     fn of(self, value: &Value) -> bool {
         match self {
-            Self::Always => true,
             Self::IfNotEmpty => !is_empty(value),
             Self::UnlessDisabled => enabled(value).unwrap_or(true),
             Self::IfEnabled => enabled(value).unwrap_or(false),

@@ -10,7 +10,7 @@ use crate::{
     authn::{Asked, Authenticators, Rejected, bearer::TokenEndpoint},
     authz::Policy,
     openid::{LoginError, Logins, Told},
-    sessions::{self, LoginMethod, Session, StoreError},
+    sessions::{self, LoginMethod, Session, Sessions, StoreError},
 };
 
 /// Who is let in, and what they may do.
@@ -151,13 +151,32 @@ impl Access {
     /// # Errors
     /// The session may go on: its store cannot be reached.
     pub async fn log_out(&self, headers: &HeaderMap) -> Result<Told, StoreError> {
-        let Some(sessions) = &self.authenticators.sessions else { return Ok(Told { location: None, cookies: Vec::new() }) };
-        let provider = sessions.end(headers).await?.and_then(|session| session.provider);
+        match &self.authenticators.sessions {
+            Some(sessions) => Ok(self.left(sessions, sessions.end(headers).await?).await),
+            None => Ok(Told { location: None, cookies: Vec::new() }),
+        }
+    }
+
+    /// The same, and ends all other sessions of the same user as well. Without a session there is no such user, and nothing to tell.
+    ///
+    /// # Errors
+    /// They may go on: their store or the records of users cannot be reached.
+    pub async fn log_out_everywhere(&self, headers: &HeaderMap) -> Result<Option<Told>, StoreError> {
+        let Some(sessions) = &self.authenticators.sessions else { return Ok(None) };
+        match sessions.end_all(headers).await? {
+            Some(session) => Ok(Some(self.left(sessions, Some(session)).await)),
+            None => Ok(None),
+        }
+    }
+
+    /// What a browser is told whose session has ended.
+    async fn left(&self, sessions: &Sessions, session: Option<Session>) -> Told {
+        let provider = session.and_then(|session| session.provider);
         let location = match provider.zip(self.logins.as_ref()) {
             Some((provider, logins)) => logins.log_out(&provider).await,
             None => None,
         };
-        Ok(Told { location, cookies: sessions.forgotten() })
+        Told { location, cookies: sessions.forgotten() }
     }
 
     /// Whether `origin` is that of the registry's own pages.

@@ -9,7 +9,7 @@ use zot_runtime::{file_watch::RELOAD_POLL, tasks::Tasks};
 use crate::{
     Access, Challenges,
     accounts::{Accounts, GroupsNoted},
-    api_keys::ApiKeys,
+    api_keys::{ApiKeys, WithoutKeys},
     authn::{
         Authenticators, CertificateNames, InvalidPattern, PasswordSource, Several, Verified,
         bearer::{self, BearerError, BearerTokens},
@@ -19,6 +19,7 @@ use crate::{
     authz::Policy,
     browser::Browser,
     openid::LoginsError,
+    sessions::MemoryStore,
 };
 
 /// Makes the context of what is asked of a registry on nobody's behalf.
@@ -33,6 +34,8 @@ pub struct Surroundings {
     pub tasks: Tasks,
     /// Makes the context of what is asked of the registry on nobody's behalf.
     pub internal: Internal,
+    /// Logins that are under way, where one process keeps them: they go on when access is made anew.
+    pub logins: Arc<MemoryStore>,
 }
 
 /// Access cannot be made as the configuration says.
@@ -86,8 +89,8 @@ impl Access {
         let http = &config.http;
         let accounts = Arc::new(Accounts::new(Arc::clone(&surroundings.registry)).asking_as(Arc::clone(&surroundings.internal)));
         let passwords = Passwords::open(http, &accounts, &surroundings.tasks)?;
-        let bearer = BearerTokens::open(&http.auth)?;
-        let browser = Browser::open(config, surroundings)?;
+        let bearer = BearerTokens::open(&http.auth, &surroundings.tasks).await?;
+        let browser = Browser::open(config, surroundings, &accounts)?;
         let authenticators = Authenticators {
             passwords: passwords.sources,
             tokens: bearer.sources,
@@ -112,7 +115,7 @@ struct Passwords {
 }
 
 impl Passwords {
-    /// What looks like a key is looked for among the keys first, then the directory is asked, then the file.
+    /// What looks like a key is looked for among the keys and nowhere else; about other passwords the directory is asked, then the file.
     ///
     /// What the last two find good is remembered for a while, before either is asked again: who is in the file does not wait for a directory that
     /// does not answer.
@@ -133,6 +136,9 @@ impl Passwords {
         }
         if !asked.is_empty() && !auth.credential_cache.is_zero() {
             asked = vec![Box::new(Verified::new(Box::new(Several(asked)), auth.credential_cache))];
+        }
+        if api_keys.is_some() && !asked.is_empty() {
+            asked = vec![Box::new(WithoutKeys(Several(asked)))];
         }
         let keys = api_keys.clone().map(|keys| Box::new(keys) as Box<dyn PasswordSource>);
         Ok(Self { sources: keys.into_iter().chain(asked).collect(), api_keys })

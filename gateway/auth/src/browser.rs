@@ -3,21 +3,20 @@
 use std::sync::Arc;
 
 use zot_config::{
-    Config,
+    Config, Secret,
     http::auth::{SessionKeys, SessionPlace},
 };
 use zot_redis::{Connection, Room};
 
 use crate::{
     OpenError, Surroundings,
+    accounts::Accounts,
     openid::Logins,
-    sessions::{DirectoryStore, MemoryStore, RedisStore, SessionStore, Sessions},
+    sessions::{DirectoryStore, MemoryStore, RedisStore, SealedStore, SessionStore, Sessions, StoreError},
 };
 
 /// Where one process keeps sessions, below the root directory of the default store.
 const SESSIONS_DIRECTORY: &str = "_zot/sessions";
-/// The most logins that are under way in one process at a time: where there are more, the oldest begin again.
-const LOGINS_MAX: usize = 10_000;
 
 /// What browsers need.
 #[derive(Default)]
@@ -28,17 +27,28 @@ pub(crate) struct Browser {
 
 impl Browser {
     /// As `config` says; nothing where nobody logs in with a name.
-    pub(crate) fn open(config: &Config, surroundings: &Surroundings) -> Result<Self, OpenError> {
+    pub(crate) fn open(config: &Config, surroundings: &Surroundings, accounts: &Arc<Accounts>) -> Result<Self, OpenError> {
         let (http, auth) = (&config.http, &config.http.auth);
         let stores = if auth.has_sessions() { stores(config, surroundings)? } else { None };
-        let Some([sessions, logins]) = stores else { return Ok(Self::default()) };
+        let Some(stores) = stores else { return Ok(Self::default()) };
         let keys = auth.session_keys().map_err(OpenError::SessionKeys)?;
+        let [sessions, logins] = match keys.as_ref().and_then(|keys| keys.encrypt_key.as_ref()) {
+            Some(secret) => sealed(stores, secret).map_err(|error| OpenError::Sessions(error.into()))?,
+            None => stores,
+        };
         let secure = http.tls.is_some() || auth.secure_session.unwrap_or(false);
-        let sessions = Arc::new(Sessions::new(sessions, keys.as_ref().and_then(SessionKeys::signing_key), secure));
+        let sessions = Sessions::new(sessions, keys.as_ref().and_then(SessionKeys::signing_key), secure);
+        let sessions = Arc::new(sessions.marked_in(Arc::clone(accounts)));
         let open = |openid| Logins::open(http, openid, logins, Arc::clone(&sessions));
         let logins = auth.openid.as_ref().map(open).transpose()?;
         Ok(Self { sessions: Some(sessions), logins })
     }
+}
+
+/// The stores, sealed under a secret.
+fn sealed(stores: [Arc<dyn SessionStore>; 2], secret: &Secret) -> Result<[Arc<dyn SessionStore>; 2], StoreError> {
+    let [sessions, logins] = stores.map(|store| SealedStore::new(store, secret));
+    Ok([Arc::new(sessions?), Arc::new(logins?)])
 }
 
 /// The stores of sessions and of logins that are under way.
@@ -48,7 +58,7 @@ fn stores(config: &Config, surroundings: &Surroundings) -> Result<Option<[Arc<dy
         SessionPlace::Files => {
             let directory = config.storage.default.root_directory.join(SESSIONS_DIRECTORY);
             let sessions = DirectoryStore::open(directory, &surroundings.tasks).map_err(|error| OpenError::Sessions(error.into()))?;
-            Some([Arc::new(sessions), Arc::new(MemoryStore::new(LOGINS_MAX))])
+            Some([Arc::new(sessions), Arc::<MemoryStore>::clone(&surroundings.logins)])
         }
         SessionPlace::Redis(redis) => {
             let connection = Connection::open(&redis).map_err(|error| OpenError::Sessions(error.into()))?;

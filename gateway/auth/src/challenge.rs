@@ -24,6 +24,24 @@ pub struct BearerChallenge {
     pub service: Option<String>,
 }
 
+/// What is wrong with a token that was shown (RFC 6750 section 3.1). Who shows none is told of no error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TokenError {
+    /// It is expired, malformed, of somebody else, or was never issued.
+    Invalid,
+    /// It is good for less than what is asked for.
+    InsufficientScope,
+}
+
+impl TokenError {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Invalid => "invalid_token",
+            Self::InsufficientScope => "insufficient_scope",
+        }
+    }
+}
+
 impl Challenges {
     /// What a configuration offers, where passwords are known or not. A token service is offered as soon as the configuration names one.
     pub fn configured(http: &Http, passwords: bool) -> Self {
@@ -40,9 +58,9 @@ impl Challenges {
         self.basic.is_some() || self.bearer.is_some()
     }
 
-    /// The values of the header, where a token needs `scope`. There is always one, as the status demands it.
-    pub fn values(&self, scope: &str) -> Vec<HeaderValue> {
-        let bearer = self.bearer.as_ref().map(|bearer| bearer.value(scope));
+    /// The values of the header, where a token needs `scope`, and one that was shown has an `error`. There is always one, as the status demands it.
+    pub fn values(&self, scope: &str, error: Option<TokenError>) -> Vec<HeaderValue> {
+        let bearer = self.bearer.as_ref().map(|bearer| bearer.value(scope, error));
         let basic = self.basic.as_deref().or_else(|| bearer.is_none().then_some(REALM));
         let basic = basic.map(|realm| format!("Basic realm={}", quoted(realm)));
         bearer.into_iter().chain(basic).filter_map(|value| HeaderValue::try_from(value).ok()).collect()
@@ -51,9 +69,10 @@ impl Challenges {
 
 impl BearerChallenge {
     /// As the token protocol of docker's registry has it.
-    fn value(&self, scope: &str) -> String {
+    fn value(&self, scope: &str, error: Option<TokenError>) -> String {
         let mut value = format!("Bearer realm={}", quoted(&self.realm));
-        for (name, text) in [("service", self.service.as_deref().unwrap_or_default()), ("scope", scope)] {
+        let (service, error) = (self.service.as_deref().unwrap_or_default(), error.map_or("", TokenError::as_str));
+        for (name, text) in [("service", service), ("scope", scope), ("error", error)] {
             if !text.is_empty() {
                 value += &format!(",{name}={}", quoted(text));
             }
@@ -84,10 +103,17 @@ mod tests {
         let bearer = BearerChallenge { realm: "https://auth/token".to_owned(), service: Some("zot".to_owned()) };
         let both = Challenges { basic: Some("a \"b\"".to_owned()), bearer: Some(bearer) };
         assert_eq!(
-            both.values("repository:a:pull,push"),
+            both.values("repository:a:pull,push", None),
             [r#"Bearer realm="https://auth/token",service="zot",scope="repository:a:pull,push""#, r#"Basic realm="a \"b\"""#,]
         );
-        assert_eq!(Challenges { basic: None, ..both }.values(""), [r#"Bearer realm="https://auth/token",service="zot""#]);
-        assert_eq!(Challenges::default().values("x"), [r#"Basic realm="Authorization Required""#]);
+        let wrong = both.values("repository:a:pull", Some(TokenError::InsufficientScope));
+        assert_eq!(wrong[0], r#"Bearer realm="https://auth/token",service="zot",scope="repository:a:pull",error="insufficient_scope""#);
+        assert_eq!(wrong[1], both.values("", None)[1], "a password has no such errors");
+        assert_eq!(
+            both.values("", Some(TokenError::Invalid))[0],
+            r#"Bearer realm="https://auth/token",service="zot",error="invalid_token""#
+        );
+        assert_eq!(Challenges { basic: None, ..both }.values("", None), [r#"Bearer realm="https://auth/token",service="zot""#]);
+        assert_eq!(Challenges::default().values("x", Some(TokenError::Invalid)), [r#"Basic realm="Authorization Required""#]);
     }
 }

@@ -11,7 +11,9 @@ pub mod authz;
 mod browser;
 mod challenge;
 pub mod egress;
+mod expressions;
 mod identity;
+mod now;
 pub mod openid;
 mod peer;
 pub mod rate;
@@ -19,6 +21,7 @@ pub mod sessions;
 
 pub use access::{Access, Identified};
 pub use assembly::{Internal, OpenError, Surroundings, check};
-pub use challenge::{BearerChallenge, Challenges};
+pub use challenge::{BearerChallenge, Challenges, TokenError};
 pub use identity::{Identity, Method, Rights};
+pub use now::now_unix_ms;
 pub use peer::{Peer, PeerTls};

@@ -36,8 +36,6 @@ pub(crate) const JSON: HeaderValue = HeaderValue::from_static("application/json"
 pub(crate) const OCTET_STREAM: HeaderValue = HeaderValue::from_static("application/octet-stream");
 /// The content type of a list of referrers.
 pub(crate) const OCI_INDEX: HeaderValue = HeaderValue::from_static("application/vnd.oci.image.index.v1+json");
-/// Content is what its type says, whatever it looks like.
-pub(crate) const NOSNIFF: HeaderValue = HeaderValue::from_static("nosniff");
 /// Ranges are in bytes.
 pub(crate) const BYTES: HeaderValue = HeaderValue::from_static("bytes");
 

@@ -16,6 +16,7 @@ mod oci;
 mod options;
 mod percent;
 mod permit;
+mod protect;
 mod query;
 mod render;
 mod report;
@@ -51,6 +52,7 @@ use self::{
     error::Refusal,
     fail_delay::FailDelay,
     permit::{Challenge, Permit},
+    protect::protect,
     report::Report,
     request_body::RequestBody,
     request_id::RequestIds,
@@ -155,6 +157,7 @@ impl Gateway {
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
         response.headers_mut().insert(header::REQUEST_ID, header::value(request.to_string()));
+        protect(response.headers_mut(), head.uri.path(), &peer);
         report.answered(response.status());
         response.map(|body| Reported::new(body, report))
     }
@@ -183,7 +186,7 @@ impl Gateway {
                 Ok(identified) => identified,
                 Err(rejected) => {
                     self.fail_delay.hold(access.delay_of(&rejected), &self.health).await;
-                    return Err(challenge.on(rejected.into()));
+                    return Err(challenge.rejecting(rejected));
                 }
             },
         };

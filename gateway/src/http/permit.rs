@@ -2,8 +2,8 @@
 
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use zot_auth::{
-    Access, Challenges, Identity, Rights,
-    authn::Asked,
+    Access, Challenges, Identity, Rights, TokenError,
+    authn::{Asked, Credentials, Rejected},
     authz::{Action, Decision, Wish},
 };
 use zot_contract::{Collisions, TagPush, TagRule};
@@ -32,9 +32,15 @@ pub(crate) struct Challenge<'a> {
 }
 
 impl Challenge<'_> {
-    /// Adds it to a refusal for want of proof; others stay as they are. The user interface asks for passwords itself: a browser that is told would ask
-    /// too.
-    pub(crate) fn on(&self, refusal: Refusal) -> Refusal {
+    /// The refusal of somebody whose proof was rejected.
+    pub(crate) fn rejecting(&self, rejected: Rejected) -> Refusal {
+        let is_token = matches!(rejected, Rejected::Wrong) && matches!(Credentials::of(self.headers), Ok(Some(Credentials::Bearer(_))));
+        self.on(rejected.into(), is_token.then_some(TokenError::Invalid))
+    }
+
+    /// Adds it to a refusal for want of proof, with what is wrong with a token that was shown; other refusals stay as they are. The user interface
+    /// asks for passwords itself: a browser that is told would ask too.
+    pub(crate) fn on(&self, refusal: Refusal, error: Option<TokenError>) -> Refusal {
         if refusal.status() != StatusCode::UNAUTHORIZED {
             return refusal;
         }
@@ -42,7 +48,7 @@ impl Challenge<'_> {
         if self.headers.get(ZOT_API_CLIENT).is_some_and(|client| *client == ZOT_UI) {
             return refusal;
         }
-        let values = self.challenges.values(&self.scope);
+        let values = self.challenges.values(&self.scope, error);
         values.into_iter().fold(refusal, |refusal, value: HeaderValue| refusal.header(header::WWW_AUTHENTICATE, value))
     }
 }
@@ -144,7 +150,8 @@ impl Permit<'_> {
     /// What a refusal by the registry is to this one: who is nobody in particular may be allowed more once they say who they are.
     pub(super) fn told(&self, refusal: Refusal) -> Refusal {
         if refusal.status() == StatusCode::FORBIDDEN && self.should_say_more() {
-            return self.challenge.on(refusal.unproved());
+            let error = matches!(self.who.rights, Rights::Granted(_)).then_some(TokenError::InsufficientScope);
+            return self.challenge.on(refusal.unproved(), error);
         }
         refusal
     }

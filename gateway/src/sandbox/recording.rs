@@ -10,7 +10,7 @@ use zot_contract::{
 };
 use zot_oci::{Algorithm, ByteRange, Digest, Reference, RepositoryName, Tag};
 
-/// What becomes of the answers to looking at blobs and finishing uploads.
+/// What becomes of the answers to looking at blobs and users and to finishing uploads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Answers {
     Given,
@@ -151,7 +151,7 @@ impl Catalog for Recording {
 #[async_trait::async_trait]
 impl Users for Recording {
     async fn find_user(&self, cx: &Context, user: &UserName) -> Result<Option<FoundUser>> {
-        self.of(cx).find_user(cx, user).await
+        self.answer(self.of(cx).find_user(cx, user).await)
     }
 
     async fn save_user(&self, cx: &Context, user: &UserName, expected: Option<Revision>, record: &UserRecord) -> Result<()> {

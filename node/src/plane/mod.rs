@@ -44,7 +44,8 @@ impl Plane {
         let key = HashKey::new(cluster.hash_key_bytes().context("read cluster.hashKey")?);
         process.tasks.spawn("follow-views", ownership.follow(consensus.id(), consensus.views(), key, process.tasks.stop()));
         let owned = Arc::new(Owned::new(node.registry(), consensus.id(), ownership.placement()));
-        let registry = Arc::new(Vouched::new(owned, ClaimKey::of_hash_key(&key)));
+        let claims = cluster.claim_secret().context("read cluster.claimKeyFile")?;
+        let registry = Arc::new(Vouched::new(owned, ClaimKey::new(claims.reveal().as_bytes())));
         let services = Services { registry, cluster: Some(Arc::new(Agreement::new(consensus.clone()))) };
         let stop = CancellationToken::new();
         tracing::info!(node = %consensus.id(), name = place.name, address = place.advertised, "serving the cluster at {}", place.listen);

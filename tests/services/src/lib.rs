@@ -15,6 +15,7 @@ pub mod process;
 pub mod proxy;
 pub mod redis;
 pub mod s3;
+pub mod secrets_manager;
 pub mod skip;
 pub mod token_service;
 pub mod wait;
@@ -30,6 +31,7 @@ pub use process::Process;
 pub use proxy::{Fault, Proxy};
 pub use redis::{Redis, RedisCluster, RedisSentinels};
 pub use s3::S3;
+pub use secrets_manager::SecretsManager;
 
 /// Where `tests/install/services.sh` puts what it brings.
 pub(crate) fn installed() -> PathBuf {

@@ -9,6 +9,7 @@ mod matrix;
 mod passwords;
 mod rate;
 mod reload;
+mod secrets;
 mod strangers;
 mod ways;
 mod workloads;

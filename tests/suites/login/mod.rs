@@ -142,6 +142,37 @@ in_each_shape!(a_login_begins_on_one_gateway_and_ends_on_another, |registry| asy
     copy.clone().ask(&registry.one, "GET", "/v2/", true).await.expect_error(401, "UNAUTHORIZED");
 });
 
+in_each_shape!(logging_out_everywhere_ends_the_sessions_of_all_browsers, |registry| async move {
+    let [mut one, mut other, mut bob] = [(); 3].map(|()| Browser::default());
+    for browser in [&mut one, &mut other] {
+        browser.log_in(&registry, "alice").await;
+    }
+    bob.log_in(&registry, "bob").await;
+    for gateway in [&registry.one, &registry.other] {
+        other.ask(gateway, "GET", "/v2/", true).await.expect(200);
+    }
+    let everywhere = format!("{LOGOUT}?everywhere=true");
+    Browser::default().ask(&registry.one, "POST", &everywhere, true).await.expect_error(401, "UNAUTHORIZED");
+    let left = one.clone();
+    let reply = one.ask(&registry.one, "POST", &everywhere, true).await.expect(200).json();
+    assert!(reply["endSessionUrl"].is_string(), "{reply}");
+    assert_eq!((one.cookie("session"), one.cookie("user")), (None, None));
+
+    // At the gateway that was asked at once, at the other one as soon as it looks again.
+    for browser in [&left, &other] {
+        browser.clone().ask(&registry.one, "GET", "/v2/", true).await.expect_error(401, "UNAUTHORIZED");
+    }
+    let is_out = async || other.clone().ask(&registry.other, "GET", "/v2/", true).await.status == 401;
+    zot_tests::wait::until("the other gateway knows", is_out).await;
+    bob.ask(&registry.other, "GET", "/v2/", true).await.expect(200);
+    // Whoever logs in again is in at once, at both.
+    other.forget_provider();
+    other.log_in(&registry, "alice").await;
+    for gateway in [&registry.one, &registry.other] {
+        other.ask(gateway, "GET", "/v2/", true).await.expect(200);
+    }
+});
+
 in_each_shape!(a_group_that_is_gone_at_the_next_login_grants_nothing, |registry| async move {
     // Who is in `devs` may read it; the others are told that they may not.
     let mut browser = Browser::default();
@@ -232,6 +263,53 @@ async fn sessions_survive_a_restart_of_the_one_process() {
     assert!(browser.log_out(&sandbox.client()).await);
     let secret = browser.cookie("session").map(str::to_owned);
     assert_eq!(secret, None);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_login_goes_on_over_a_changed_configuration_and_sessions_at_rest_are_sealed() {
+    if !Registry::available("a_login_goes_on_over_a_changed_configuration_and_sessions_at_rest_are_sealed") {
+        return;
+    }
+    let mut provider = Registry::provider();
+    provider.spawn().await;
+    let keys = tempfile::Builder::new().suffix(".json").tempfile().unwrap();
+    let write = |encrypt: &str| {
+        let text = json!({"hashKey": "the same for all processes, 64 characters or so", "encryptKey": encrypt});
+        std::fs::write(keys.path(), text.to_string()).unwrap();
+    };
+    write("0123456789abcdef");
+    let with_keys = Sandbox::builder().set("/http/externalUrl", REGISTRY).set("/http/auth", auth(&provider.issuer()));
+    let sandbox = with_keys.set("/http/auth/sessionKeysFile", keys.path().to_str().unwrap()).start().await;
+    let (client, mut browser) = (sandbox.client(), Browser::default());
+    let location = browser.begin(&client).await;
+    let callback = browser.log_in_at_provider(&location, "alice").await;
+
+    let reload = async |delay: u64| {
+        let mut config: Value = serde_json::from_str(&std::fs::read_to_string(sandbox.config_file()).unwrap()).unwrap();
+        config["http"]["auth"]["failDelay"] = json!(delay);
+        std::fs::write(sandbox.config_file(), config.to_string()).unwrap();
+        let seen = sandbox.logs().text().matches("loaded new configuration settings").count();
+        sandbox.signal(zot_tests::sandbox::Signal::HUP);
+        let taken_up = async || sandbox.logs().text().matches("loaded new configuration settings").count() > seen;
+        zot_tests::wait::until("the file was taken up", taken_up).await;
+    };
+    reload(1).await;
+    browser.ask(&client, "GET", &callback, false).await.expect(302);
+    browser.ask(&client, "GET", "/v2/", true).await.expect(200);
+
+    // What is kept of the session says nothing without the key; under another key it is no session.
+    let kept: Vec<_> = std::fs::read_dir(sandbox.root().join("_zot/sessions")).unwrap().map(|file| file.unwrap().path()).collect();
+    let [session] = &kept[..] else { panic!("{kept:?}") };
+    assert!(!std::fs::read(session).unwrap().windows(5).any(|bytes| bytes == b"alice"));
+    write("fedcba9876543210fedcba9876543210");
+    reload(2).await;
+    let is_out = async || browser.clone().ask(&client, "GET", "/v2/", true).await.status == 401;
+    zot_tests::wait::until("the session does not open any more", is_out).await;
+    browser.forget_provider();
+    let location = browser.begin(&client).await;
+    let callback = browser.log_in_at_provider(&location, "alice").await;
+    browser.ask(&client, "GET", &callback, false).await.expect(302);
+    browser.ask(&client, "GET", "/v2/", true).await.expect(200);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -56,6 +56,7 @@ const ARROWS: &[(&str, &[&str])] = &[
 const KEPT_APART: &[(&str, &[&str])] = &[
     ("aws-sdk-dynamodb", &["zot-dynamodb"]),
     ("aws-sdk-s3", &["zot-s3"]),
+    ("aws-sdk-secretsmanager", &["zot-auth"]),
     ("consistent_hash", &["zot-cluster"]),
     ("openraft", &["zot-consensus"]),
     ("redis", &["zot-redis"]),

@@ -30,8 +30,11 @@ pub(crate) fn check(config: &Config, part: Part, report: &Report) {
         }
     }
     if part.serves_clients() {
-        check_sections(&config.http.auth, report);
+        report_unusable(sections(&config.http.auth), report);
         address::check(&config.http, &KeyPath::of("http"), report);
+    }
+    if let Some(cluster) = &config.cluster {
+        report_unusable(vec![(KeyPath::of("cluster.claimKeyFile"), cluster.claim_secret().map(drop))], report);
     }
     if part != Part::AllInOne && config.cluster.is_none() {
         let message = "the nodes and gateways of a cluster find each other by it: give its `nodes` and `hashKey`";
@@ -48,14 +51,19 @@ fn check_directories(config: &Config, report: &Report) {
     }
 }
 
-/// Reports files that can be read, but do not hold what they are for.
-fn check_sections(auth: &Auth, report: &Report) {
+/// What files of access hold.
+fn sections(auth: &Auth) -> Vec<(KeyPath, Result<(), ConfigError>)> {
     let path = KeyPath::of("http.auth");
     let mut read = vec![(path.key("sessionKeysFile"), auth.session_keys().map(drop))];
     for (name, provider) in auth.openid.iter().flat_map(|openid| &openid.providers) {
         let path = path.key("openid.providers").entry(name).key("credentialsFile");
         read.push((path, provider.client().map(drop)));
     }
+    read
+}
+
+/// Reports files that can be read, but do not hold what they are for.
+fn report_unusable(read: Vec<(KeyPath, Result<(), ConfigError>)>, report: &Report) {
     for (path, error) in read.into_iter().filter_map(|(path, read)| Some((path, read.err()?))) {
         // Those that cannot be read are reported with all other files.
         if !matches!(error, ConfigError::Read { .. }) {
@@ -74,6 +82,7 @@ fn files(config: &Config, part: Part) -> Vec<Named> {
         files.extend(http_files(&config.http));
         files.extend(extension_files(&config.extensions));
     }
+    files.push((KeyPath::of("cluster.claimKeyFile"), config.cluster.as_ref().and_then(|cluster| cluster.claim_key_file.clone())));
     if let Some(tls) = config.cluster.as_ref().and_then(|cluster| cluster.tls.as_ref()) {
         let path = KeyPath::of("cluster.tls");
         files.push((path.key("cert"), tls.cert.clone()));

@@ -350,3 +350,57 @@ fn the_stores_of_several_nodes_are_all_shared_or_all_local() {
     only_problem(&cluster(&beside), r#"storage.subPaths["/a"].storageDriver"#, "either all remote or all local");
     assert!(crate::good(&cluster("")).warnings.iter().any(|warning| warning.message.contains("cannot be reached while it is down")));
 }
+
+#[test]
+fn keys_that_nobody_could_make_are_warned_of() {
+    let warned = |file: &str| {
+        let parsed = zot_config::Config::parse("config.json".as_ref(), file).unwrap();
+        parsed.warnings.iter().map(ToString::to_string).filter(|warning| warning.contains("first key")).collect::<Vec<_>>()
+    };
+    let [alone] = &warned(&auth(r#"{"apikey": true}"#))[..] else { panic!("no warning") };
+    assert!(alone.starts_with("http.auth.apikey: "), "{alone}");
+    assert_eq!(warned(&auth(r#"{"apikey": true, "htpasswd": {"path": "/f"}}"#)), Vec::<String>::new());
+    let certificates = r#"{"tls": {"cert": "/c", "key": "/k", "cacert": "/a"}, "auth": {"apikey": true}}"#;
+    assert_eq!(warned(&http(certificates)), Vec::<String>::new());
+}
+
+#[test]
+fn the_secret_of_claims_is_one() {
+    let cluster = |keys: &str| format!(r#"{{"storage": {{"rootDirectory": "/d", "gc": false}}, "cluster": {{"nodes": ["a:1"], {keys}}}}}"#);
+    only_problem(&cluster(r#""hashKey": "0123456789abcdef", "claimKey": "fifteen letters""#), "cluster.claimKey", "at least 16 characters");
+    let both = r#""hashKey": "0123456789abcdef", "claimKey": "sixteen letters!!", "claimKeyFile": "/f""#;
+    only_problem(&cluster(both), "cluster.claimKeyFile", "exclusive with `claimKey`");
+
+    let warned = |keys: &str| good(&cluster(keys)).warnings.iter().map(|warning| warning.path.to_string()).collect::<Vec<_>>();
+    assert_eq!(warned(r#""hashKey": "loremipsumdolors""#), ["cluster.hashKey"], "anybody knows it");
+    assert_eq!(warned(r#""hashKey": "sixteen-letters!""#), ["cluster.hashKey"]);
+    let replaced = r#""hashKey": "sixteen-letters!", "claimKey": "replace this by a secret of your own""#;
+    assert_eq!(warned(replaced), ["cluster.claimKey"]);
+    for own in [
+        r#""hashKey": "0123456789abcdef""#,
+        r#""hashKey": "loremipsumdolors", "claimKey": "a secret of one's own""#,
+        r#""hashKey": "loremipsumdolors", "claimKeyFile": "/f""#,
+    ] {
+        assert_eq!(warned(own), Vec::<String>::new(), "{own}");
+    }
+    assert!(!format!("{:?}", good(&cluster(replaced))).contains("replace this by"), "it is not shown");
+}
+
+#[test]
+fn the_secret_of_claims_may_be_in_a_file() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("claim.key");
+    let of = |keys: &str| {
+        let text =
+            format!(r#"{{"storage": {{"rootDirectory": "/d"}}, "cluster": {{"nodes": ["a:1"], "hashKey": "0123456789abcdef"{keys}}}}}"#);
+        good(&text).config.cluster.unwrap()
+    };
+    let in_file = of(&format!(r#", "claimKeyFile": {file:?}"#));
+    assert!(in_file.claim_secret().unwrap_err().to_string().contains("claim.key"), "it is not there");
+    std::fs::write(&file, " short \n").unwrap();
+    assert!(in_file.claim_secret().unwrap_err().to_string().contains("at least 16 characters"));
+    std::fs::write(&file, "a secret of one's own\n").unwrap();
+    assert_eq!(in_file.claim_secret().unwrap().reveal(), "a secret of one's own");
+    assert_eq!(of(r#", "claimKey": "another secret of ours""#).claim_secret().unwrap().reveal(), "another secret of ours");
+    assert_eq!(of("").claim_secret().unwrap().reveal(), "0123456789abcdef");
+}

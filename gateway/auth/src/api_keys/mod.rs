@@ -3,17 +3,13 @@
 //! A key belongs to its user's record, so that every gateway knows it. It is good for what its scopes grant of that which its user may do.
 
 mod date;
+mod kept;
 mod scope;
 mod secret;
 mod uses;
 mod wish;
 
-use std::{
-    collections::HashMap,
-    fmt,
-    sync::Arc,
-    time::{SystemTime, UNIX_EPOCH},
-};
+use std::{collections::HashMap, fmt, sync::Arc};
 
 use parking_lot::Mutex;
 use tokio::time::Instant;
@@ -27,8 +23,10 @@ use crate::{
     accounts::Accounts,
     authn::{PasswordSource, Proof, Verdict},
     authz::Scope,
+    now::now_unix_ms,
 };
 
+pub use kept::WithoutKeys;
 pub use scope::InvalidScope;
 pub use wish::{InvalidWish, KeyDescription, KeyWish};
 
@@ -177,12 +175,6 @@ impl fmt::Debug for ApiKeys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ApiKeys").finish_non_exhaustive()
     }
-}
-
-/// The present, in milliseconds since the Unix epoch.
-pub fn now_unix_ms() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

@@ -1,8 +1,6 @@
 //! The scopes of an API key, as its owner writes them: `team/**`, `team/app:read,create` or, as tokens have them, `repository:team/app:pull,push`.
 
-use globset::GlobBuilder;
-
-use crate::authz::{Action, ActionSet, Scope, ScopeTarget};
+use crate::authz::{Action, ActionSet, Pattern, Scope, ScopeTarget};
 
 /// The characters that make a text a pattern of names.
 const SPECIAL: [char; 6] = ['*', '?', '[', ']', '{', '}'];
@@ -41,8 +39,7 @@ fn target(repositories: &str) -> Option<ScopeTarget> {
     if !repositories.contains(SPECIAL) {
         return (!repositories.is_empty()).then(|| ScopeTarget::Repository(repositories.to_owned()));
     }
-    let glob = GlobBuilder::new(repositories).literal_separator(true).build().ok()?;
-    Some(ScopeTarget::Pattern(glob.compile_matcher()))
+    Pattern::new(repositories).ok().map(ScopeTarget::Pattern)
 }
 
 fn named(scope: &str, actions: &str) -> Result<ActionSet, InvalidScope> {
@@ -83,7 +80,10 @@ mod tests {
             ("team/*", "team/app", all.clone()),
             ("team/*", "team/app/web", vec![]),
             ("team/**", "team/app/web", all.clone()),
+            ("team/**", "team", all.clone()),
             ("team/**", "teams/app", vec![]),
+            ("team/{app,web}", "team/web", all.clone()),
+            ("team/[^a]*", "team/app", vec![]),
             ("**", "anything/at/all", all.clone()),
             ("team/**:read", "team/app", vec![Action::Read]),
             ("team/**:read,delete", "team/app", vec![Action::Read, Action::Delete]),

@@ -15,6 +15,11 @@ const DIGITS: usize = 32;
 #[derive(Clone, Copy)]
 pub(super) struct KeyHash([u8; 32]);
 
+/// Whether a password looks like a key, of whatever shape: nobody else is shown it.
+pub(super) fn looks_like_one(password: &Secret) -> bool {
+    password.reveal().starts_with(PREFIX)
+}
+
 /// A new key, and its hash.
 pub(super) fn random() -> (Secret, [u8; 32]) {
     let digits = hex::encode(rand::random::<[u8; DIGITS / 2]>());

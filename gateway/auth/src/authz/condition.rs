@@ -13,12 +13,15 @@
 
 use std::{cell::OnceCell, collections::HashMap, sync::Arc, time::SystemTime};
 
-use cel::{Context, Env, ExecutionError, Program, Value, extensions};
+use cel::{Context, Env, ExecutionError, Program, Value};
 use http::{HeaderMap, header::USER_AGENT};
-use serde_json::Value as Json;
 
 use super::Wish;
-use crate::{Identity, authn::Asked};
+use crate::{
+    Identity,
+    authn::Asked,
+    expressions::{environment, of_json, one_line},
+};
 
 /// The one variable.
 const REQUEST: &str = "req";
@@ -38,13 +41,9 @@ pub(super) struct Condition {
 pub(super) struct Language(Arc<Env>);
 
 impl Language {
-    /// The standard functions, and those for strings, lists and numbers.
+    /// Everything that expressions can do.
     pub(super) fn new() -> Result<Self, String> {
-        let mut environment = Env::stdlib();
-        for extension in [extensions::strings, extensions::lists, extensions::math] {
-            environment.add_extension(extension).map_err(|error| error.to_string())?;
-        }
-        Ok(Self(Arc::new(environment)))
+        environment().map(|environment| Self(Arc::new(environment)))
     }
 
     /// Compiles a condition. It is also tried on a made-up request, which finds names that do not exist and results that are no truth value.
@@ -170,18 +169,6 @@ fn forwarded_for(headers: &HeaderMap) -> Value {
     addresses.map(Value::from).collect::<Vec<_>>().into()
 }
 
-/// JSON as CEL has it where it comes from outside: every number is a double.
-fn of_json(json: &Json) -> Value {
-    match json {
-        Json::Null => Value::Null,
-        Json::Bool(truth) => Value::Bool(*truth),
-        Json::Number(number) => Value::Float(number.as_f64().unwrap_or(f64::NAN)),
-        Json::String(text) => text.as_str().into(),
-        Json::Array(elements) => elements.iter().map(of_json).collect::<Vec<_>>().into(),
-        Json::Object(entries) => entries.iter().map(|(key, value)| (key.as_str(), of_json(value))).collect::<HashMap<_, _>>().into(),
-    }
-}
-
 /// A request that nobody made.
 fn sample() -> Value {
     let empty = || Value::from("");
@@ -202,9 +189,4 @@ fn sample() -> Value {
         ("tls", map([("enabled", Value::Bool(false)), ("version", empty())])),
         ("claims", map([])),
     ])
-}
-
-/// The compiler draws the place on lines of its own.
-fn one_line(text: &str) -> String {
-    text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default().to_owned()
 }

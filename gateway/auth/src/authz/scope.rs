@@ -1,8 +1,6 @@
 //! What a token or an API key is good for.
 
-use globset::GlobMatcher;
-
-use super::Action;
+use super::{Action, Pattern};
 
 /// Some actions on some repositories.
 #[derive(Debug, Clone)]
@@ -19,7 +17,7 @@ pub enum ScopeTarget {
     /// The one of that name.
     Repository(String),
     /// Those that match.
-    Pattern(GlobMatcher),
+    Pattern(Pattern),
     /// The list of repositories, not what is in them.
     Catalog,
 }
@@ -30,7 +28,7 @@ impl Scope {
         self.actions.contains(action)
             && match &self.target {
                 ScopeTarget::Repository(name) => name == repository,
-                ScopeTarget::Pattern(pattern) => pattern.is_match(repository),
+                ScopeTarget::Pattern(pattern) => pattern.matches(repository),
                 ScopeTarget::Catalog => false,
             }
     }

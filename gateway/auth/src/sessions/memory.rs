@@ -10,6 +10,9 @@ use tokio::time::Instant;
 
 use super::{SessionStore, StoreError, StoreKey};
 
+/// The most logins that are under way in one process at a time.
+const LOGINS_MAX: usize = 10_000;
+
 /// Keeps values in memory: as many as it has room for, the newest.
 #[derive(Debug)]
 pub struct MemoryStore {
@@ -25,6 +28,11 @@ struct Kept {
 }
 
 impl MemoryStore {
+    /// An empty store for the logins that are under way in one process: where there are more, the oldest begin again.
+    pub fn of_logins() -> Self {
+        Self::new(LOGINS_MAX)
+    }
+
     /// An empty store with room for `values_max` values.
     pub fn new(values_max: usize) -> Self {
         Self { values_max, kept: Mutex::default() }

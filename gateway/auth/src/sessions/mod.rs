@@ -6,32 +6,33 @@
 mod cookie;
 mod directory;
 mod id;
+mod mark;
 mod memory;
 mod redis;
+mod sealed;
+mod session;
 mod store;
 #[cfg(test)]
 mod suite;
 #[cfg(test)]
 mod tests;
 
-use std::{
-    sync::Arc,
-    time::{Duration, SystemTime, UNIX_EPOCH},
-};
+use std::{sync::Arc, time::Duration};
 
 use http::{HeaderMap, HeaderName, HeaderValue, header::AUTHORIZATION};
-use serde::{Deserialize, Serialize};
 use zot_config::Secret;
 use zot_contract::Subject;
 
-use self::id::Signer;
-use crate::{Identity, Method, Rights};
+use self::{id::Signer, mark::Marks};
+use crate::{Identity, Method, Rights, accounts::Accounts};
 
 pub(crate) use self::{cookie::Cookie, id::Token};
 pub use self::{
     directory::DirectoryStore,
     memory::MemoryStore,
     redis::RedisStore,
+    sealed::SealedStore,
+    session::{LoginMethod, Session},
     store::{SessionStore, StoreError, StoreKey},
 };
 
@@ -55,48 +56,6 @@ pub fn is_from_pages(headers: &HeaderMap) -> bool {
     headers.get(CLIENT).is_some_and(|value| value.as_bytes() == PAGES)
 }
 
-/// Who logged in, and how.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Session {
-    /// The user's name.
-    pub user: String,
-    /// The groups that whoever proved it said they are in. Those of the configuration are added when something is decided.
-    pub groups: Vec<String>,
-    /// How it was proved.
-    pub method: LoginMethod,
-    /// Where, if that was at another party: its name in the configuration.
-    pub provider: Option<String>,
-    /// When, in seconds of the epoch.
-    pub created: u64,
-}
-
-/// How somebody logged in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum LoginMethod {
-    /// By a password of the htpasswd file.
-    Htpasswd,
-    /// By a password of the LDAP directory.
-    Ldap,
-    /// At another party.
-    OpenId,
-}
-
-impl Session {
-    /// A session that begins now.
-    pub fn new(user: &str, groups: Vec<String>, method: LoginMethod, provider: Option<&str>) -> Self {
-        Self { user: user.to_owned(), groups, method, provider: provider.map(str::to_owned), created: now() }
-    }
-
-    fn age(&self) -> Duration {
-        Duration::from_secs(now().saturating_sub(self.created))
-    }
-
-    fn is_same_login(&self, other: &Self) -> bool {
-        (&self.user, &self.groups, self.method, &self.provider) == (&other.user, &other.groups, other.method, &other.provider)
-    }
-}
-
 /// What the cookies of a request lead to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Found {
@@ -113,12 +72,19 @@ pub struct Sessions {
     store: Arc<dyn SessionStore>,
     signer: Option<Signer>,
     secure: bool,
+    marks: Option<Marks>,
 }
 
 impl Sessions {
     /// Sessions that are kept in `store`. `secure` says whether browsers send their cookies over TLS only; with a `key` these are signed.
     pub fn new(store: Arc<dyn SessionStore>, key: Option<&Secret>, secure: bool) -> Self {
-        Self { store, signer: key.and_then(Signer::new), secure }
+        Self { store, signer: key.and_then(Signer::new), secure, marks: None }
+    }
+
+    /// The same, which their users can end all at once: that is noted in `accounts`.
+    #[must_use]
+    pub fn marked_in(self, accounts: Arc<Accounts>) -> Self {
+        Self { marks: Some(Marks::new(accounts)), ..self }
     }
 
     /// Whether browsers send cookies over TLS only.
@@ -131,12 +97,14 @@ impl Sessions {
     /// # Errors
     /// The store cannot keep it.
     pub async fn begin(&self, headers: &HeaderMap, session: &Session) -> Result<Vec<HeaderValue>, StoreError> {
+        let session = match &self.marks {
+            Some(marks) => marks.pass(session).await?,
+            None => session.clone(),
+        };
         let token = Token::random();
-        let value = serde_json::to_vec(session).map_err(|error| StoreError::new("write a session", error))?;
+        let value = serde_json::to_vec(&session).map_err(|error| StoreError::new("write a session", error))?;
         self.store.create(&token.key(PURPOSE), &value, SESSION_LIFE).await?;
-        if let Err(error) = self.end(headers).await {
-            tracing::warn!(error = %zot_runtime::telemetry::chain(&error), "the session before a login could not be ended");
-        }
+        self.end_quietly(headers).await;
         let shown = self.signer.as_ref().map_or_else(|| token.reveal().to_owned(), |signer| signer.sign(&token));
         Ok(vec![self.cookie(SESSION, &shown).set(), self.cookie(USER, &session.user).set()])
     }
@@ -162,7 +130,12 @@ impl Sessions {
         }
         let Some(token) = self.shown(headers) else { return Ok(Found::Stale) };
         let found = self.store.find(&token.key(PURPOSE)).await?;
-        Ok(found.and_then(|value| live(&value)).map_or(Found::Stale, Found::Session))
+        let Some(session) = found.and_then(|value| Session::live(&value)) else { return Ok(Found::Stale) };
+        let goes_on = match &self.marks {
+            Some(marks) => marks.allow(&session).await?,
+            None => true,
+        };
+        Ok(if goes_on { Found::Session(session) } else { Found::Stale })
     }
 
     /// Ends the session that a request shows, everywhere, and returns it.
@@ -171,7 +144,27 @@ impl Sessions {
     /// The store cannot be reached: it may go on.
     pub async fn end(&self, headers: &HeaderMap) -> Result<Option<Session>, StoreError> {
         let Some(token) = self.shown(headers) else { return Ok(None) };
-        Ok(self.store.remove(&token.key(PURPOSE)).await?.and_then(|value| live(&value)))
+        Ok(self.store.remove(&token.key(PURPOSE)).await?.and_then(|value| Session::live(&value)))
+    }
+
+    /// Ends all sessions of the user whose session a request shows: this one and all at this gateway at once, those at others after some seconds.
+    /// Returns the one that is shown; without it there is nobody whose sessions could end.
+    ///
+    /// # Errors
+    /// They may go on: whether there is a session cannot be told, or that they end cannot be noted.
+    pub async fn end_all(&self, headers: &HeaderMap) -> Result<Option<Session>, StoreError> {
+        let Found::Session(session) = self.find(headers).await? else { return Ok(None) };
+        let marks = self.marks.as_ref().ok_or_else(|| StoreError::new("end all sessions of a user", "there are no records of users"))?;
+        marks.end_until_now(&session).await?;
+        self.end_quietly(headers).await;
+        Ok(Some(session))
+    }
+
+    /// Ends a session that counts for nothing any more in any case.
+    async fn end_quietly(&self, headers: &HeaderMap) {
+        if let Err(error) = self.end(headers).await {
+            tracing::warn!(error = %zot_runtime::telemetry::chain(&error), "a session that was left could not be removed");
+        }
     }
 
     /// What a browser is told to forget that shows a session, on a request that then was from nobody in particular.
@@ -214,15 +207,6 @@ impl std::fmt::Debug for Sessions {
         let signed = self.signer.is_some();
         f.debug_struct("Sessions").field("store", &self.store).field("signed", &signed).field("secure", &self.secure).finish()
     }
-}
-
-/// The session in what a store kept, if its time is not over. A release that writes them differently makes people log in again.
-fn live(value: &[u8]) -> Option<Session> {
-    serde_json::from_slice(value).ok().filter(|session: &Session| session.age() < SESSION_LIFE)
-}
-
-fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
 }
 
 /// The value of a cookie that a browser sends.

@@ -40,6 +40,10 @@ impl StoreKey {
     pub(super) fn new(digest: [u8; 32]) -> Self {
         Self(digest)
     }
+
+    pub(super) fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
 }
 
 /// As 64 hexadecimal digits.

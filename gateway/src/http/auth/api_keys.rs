@@ -7,7 +7,8 @@ use axum::{
 use serde::Serialize;
 use zot_auth::{
     Method, Rights,
-    api_keys::{ApiKeys, KeyDescription, KeyWish, now_unix_ms},
+    api_keys::{ApiKeys, KeyDescription, KeyWish},
+    now_unix_ms,
 };
 use zot_contract::UserName;
 use zot_oci::ErrorCode;
@@ -84,6 +85,5 @@ fn told(status: StatusCode, what: &impl Serialize) -> Response {
     // Texts always serialise; the fallback only keeps this free of a panic.
     let mut response = response(status, serde_json::to_vec(what).unwrap_or_default());
     response.headers_mut().insert(header::CONTENT_TYPE, JSON);
-    response.headers_mut().insert(header::CACHE_CONTROL, axum::http::HeaderValue::from_static("no-store"));
     response
 }

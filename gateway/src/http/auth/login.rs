@@ -5,10 +5,7 @@ use axum::{
     response::Response,
 };
 
-use super::{
-    cookies,
-    page::{self, private},
-};
+use super::{cookies, page};
 use crate::http::{call::Call, error::LoginTrouble, header::value, render::empty};
 
 /// Begins a login.
@@ -25,7 +22,6 @@ pub(super) fn redirect(location: Option<String>, cookies: Vec<axum::http::Header
     if let Some(location) = location {
         response.headers_mut().insert(header::LOCATION, value(location));
     }
-    private(&mut response);
     cookies::set(&mut response, cookies);
     response
 }

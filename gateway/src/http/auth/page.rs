@@ -6,17 +6,9 @@ use axum::{
 };
 use zot_contract::RequestId;
 
-use crate::http::{
-    error::LoginTrouble,
-    header::{NOSNIFF, value},
-    render::response,
-};
+use crate::http::{error::LoginTrouble, header::value, render::response};
 
 const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
-/// Nothing is loaded, run, framed or sent from the page.
-const POLICY: HeaderValue = HeaderValue::from_static("default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'");
-const NO_REFERRER: HeaderValue = HeaderValue::from_static("no-referrer");
-const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 
 /// The page.
 pub(super) fn trouble(trouble: &LoginTrouble, request: &RequestId) -> Response {
@@ -29,19 +21,10 @@ pub(super) fn trouble(trouble: &LoginTrouble, request: &RequestId) -> Response {
     let mut response = response(trouble.status, body);
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HTML);
-    headers.insert(header::CONTENT_SECURITY_POLICY, POLICY);
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, NOSNIFF);
     if let Some(wait) = trouble.retry_after {
         headers.insert(header::RETRY_AFTER, value(wait.as_secs().to_string()));
     }
-    private(&mut response);
     response
-}
-
-/// Keeps a response, and where it was asked for, to the browser that asked.
-pub(super) fn private(response: &mut Response) {
-    response.headers_mut().insert(header::CACHE_CONTROL, NO_STORE);
-    response.headers_mut().insert(header::REFERRER_POLICY, NO_REFERRER);
 }
 
 /// Text as it may stand between tags and in attributes.

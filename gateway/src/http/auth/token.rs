@@ -38,15 +38,11 @@ struct Answer<'a> {
 /// Hands out a token for what the request shows.
 pub(crate) async fn exchange(call: &Call<'_>, body: RequestBody) -> Result<Response, Refusal> {
     let endpoint = call.permit.access.token_endpoint().ok_or_else(|| Refusal::new(StatusCode::NOT_FOUND, ErrorCode::Unsupported))?;
-    let mut response = answer(call, endpoint, body)
-        .await
-        .map_err(|refusal| refusal.header(header::CACHE_CONTROL, NO_STORE).header(header::PRAGMA, NO_CACHE))?;
-    response.headers_mut().insert(header::CACHE_CONTROL, NO_STORE);
+    let mut response = answer(call, endpoint, body).await.map_err(|refusal| refusal.header(header::PRAGMA, NO_CACHE))?;
     response.headers_mut().insert(header::PRAGMA, NO_CACHE);
     Ok(response)
 }
 
-const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 const NO_CACHE: HeaderValue = HeaderValue::from_static("no-cache");
 
 async fn answer(call: &Call<'_>, endpoint: &TokenEndpoint, body: RequestBody) -> Result<Response, Refusal> {

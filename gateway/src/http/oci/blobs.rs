@@ -14,7 +14,7 @@ use super::parts;
 use crate::http::{
     Call, Refusal, condition,
     exact_body::ExactBody,
-    header::{BYTES, NOSNIFF, OCTET_STREAM, value},
+    header::{BYTES, OCTET_STREAM, value},
     render::{empty, identify, not_modified, response},
 };
 
@@ -103,5 +103,4 @@ pub(super) fn describe(headers: &mut HeaderMap, digest: &Digest, content_type: H
     identify(headers, digest);
     headers.insert(header::CONTENT_TYPE, content_type);
     headers.insert(header::ACCEPT_RANGES, BYTES);
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, NOSNIFF);
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::body::Body;
 use zot_auth::{
     Access, Method,
+    accounts::Accounts,
     authn::{Authenticators, PasswordSource, Proof, Verdict},
     sessions::{LoginMethod, MemoryStore, Session, SessionStore, Sessions, StoreError, StoreKey},
 };
@@ -61,13 +62,15 @@ struct Edge {
 
 impl Edge {
     async fn start() -> Self {
-        Self::over(MemoryStore::new(100)).await
+        Self::over(Arc::new(MemoryStore::new(100)), Answers::Given).await
     }
 
-    async fn over(store: impl SessionStore + 'static) -> Self {
+    /// Over a store of sessions, and records of users that may be out of reach.
+    async fn over(store: Arc<dyn SessionStore>, users: Answers) -> Self {
         let recording = Arc::new(Recording::new(Arc::new(MemoryRegistry::default()), Answers::Given));
         let registry: Arc<dyn Registry> = Arc::<Recording>::clone(&recording);
-        let sessions = Arc::new(Sessions::new(Arc::new(store), None, false));
+        let accounts = Arc::new(Accounts::new(Arc::new(Recording::new(Arc::new(MemoryRegistry::default()), users))));
+        let sessions = Arc::new(Sessions::new(store, None, false).marked_in(accounts));
         let authenticators =
             Authenticators { passwords: vec![Box::new(Alice)], sessions: Some(Arc::clone(&sessions)), ..Authenticators::default() };
         let sandbox = Sandbox::with(Setup { registry, access: Access::new(authenticators), ..Setup::default() }).await;
@@ -166,7 +169,7 @@ fn cookies_forgotten(reply: &Reply) -> bool {
 
 #[tokio::test]
 async fn a_store_that_is_away_stops_sessions_only() {
-    let edge = Edge::over(Away).await;
+    let edge = Edge::over(Arc::new(Away), Answers::Given).await;
     let browser = ("cookie", format!("session={}", "a".repeat(43)));
     let reply = edge.send("GET", "/v2/", &[(browser.0, &browser.1), PAGES]).await;
     assert_eq!(reply.refusal(), (503, "UNAVAILABLE".to_owned()));
@@ -205,4 +208,50 @@ async fn a_login_that_comes_to_nothing_is_a_page_without_programs() {
         assert_eq!(edge.send(method, "/zot/auth/login?provider=oidc", &[]).await.status, 405, "{method}");
         assert_eq!(edge.send(method, "/zot/auth/callback/oidc", &[]).await.status, 405, "{method}");
     }
+}
+
+#[tokio::test]
+async fn logging_out_everywhere_ends_all_sessions_of_the_user_and_needs_one() {
+    let edge = Edge::start().await;
+    let [one, other] = [edge.send("GET", "/v2/", &[ALICE, PAGES]).await, edge.send("GET", "/v2/", &[ALICE, PAGES]).await];
+    let [one, other] = [cookies(&one), cookies(&other)];
+    let everywhere = format!("{LOGOUT}?everywhere=true");
+    assert_eq!(edge.send("POST", &everywhere, &[("cookie", &one)]).await.refusal(), (403, "DENIED".to_owned()), "from another origin");
+    for (query, code) in [("everywhere=yes", "UNSUPPORTED"), ("everywhere=true&everywhere=true", "UNSUPPORTED")] {
+        let reply = edge.send("POST", &format!("{LOGOUT}?{query}"), &[("cookie", &one), PAGES]).await;
+        assert_eq!(reply.refusal(), (400, code.to_owned()), "{query}");
+    }
+    // Whose sessions would end must be known: a password tells as little as nothing.
+    for headers in [&[PAGES][..], &[PAGES, ALICE], &[PAGES, ("cookie", "session=made-up")]] {
+        assert_eq!(edge.send("POST", &everywhere, headers).await.refusal(), (401, "UNAUTHORIZED".to_owned()), "{headers:?}");
+    }
+    let reply = edge.send("POST", &everywhere, &[("cookie", &one), PAGES]).await;
+    assert_eq!((reply.status, &reply.body[..]), (200, &b"{}"[..]));
+    assert!(cookies_forgotten(&reply), "{reply:?}");
+    for ended in [&one, &other] {
+        assert_ne!(edge.asked_by(&[("cookie", ended), PAGES]).await.1, alice());
+    }
+    let again = cookies(&edge.send("GET", "/v2/", &[ALICE, PAGES, ("cookie", &other)]).await);
+    assert_eq!(edge.asked_by(&[("cookie", &again), PAGES]).await.1, alice());
+}
+
+#[tokio::test]
+async fn records_of_users_that_are_away_stop_sessions_only() {
+    let store: Arc<dyn SessionStore> = Arc::new(MemoryStore::new(100));
+    let session = Session::new("alice", Vec::new(), LoginMethod::Htpasswd, None);
+    // Begun while the records could be asked.
+    let set = Sessions::new(Arc::clone(&store), None, false).begin(&axum::http::HeaderMap::new(), &session).await.unwrap();
+    let begun = set[0].to_str().unwrap().split(';').next().unwrap().to_owned();
+    let edge = Edge::over(store, Answers::Refused).await;
+    let browser = ("cookie", begun.as_str());
+    for (method, path) in [("GET", "/v2/"), ("POST", "/zot/auth/logout?everywhere=true")] {
+        let reply = edge.send(method, path, &[browser, PAGES]).await;
+        assert_eq!(reply.refusal(), (503, "UNAVAILABLE".to_owned()), "whether it goes on cannot be told: {method}");
+    }
+    assert_eq!(edge.send("GET", "/v2/", &[browser]).await.status, 401, "nothing is asked about a session that does not count");
+    for headers in [&[ALICE][..], &[ALICE, PAGES]] {
+        let (reply, asked) = edge.asked_by(headers).await;
+        assert_eq!((asked, cookies(&reply).as_str()), (alice(), ""), "{headers:?}");
+    }
+    assert_eq!(edge.send("POST", LOGOUT, &[browser, PAGES]).await.status, 200, "it can still be ended");
 }

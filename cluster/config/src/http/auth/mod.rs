@@ -98,6 +98,11 @@ impl Auth {
         if self.credential_cache > CREDENTIAL_CACHE_MAX {
             report.problem(&path.key("credentialCache"), "must be at most 1h: a password that was taken back counts for so long");
         }
+        if self.api_key && !self.has_sessions() && tls.is_none_or(|tls| tls.cacert.is_none()) {
+            let message = "nobody can make the first key: that takes a password, a session or a certificate; \
+                           configure `htpasswd`, `ldap`, `openid` or `http.tls.cacert` as well";
+            report.warning(&path.key("apikey"), message);
+        }
         self.check_sessions(path, report);
         if let Some(ldap) = &self.ldap {
             ldap.check(&path.key("ldap"), report);

@@ -24,7 +24,8 @@ section! {
     pub struct SessionKeys {
         /// What cookies are signed with, 32 or 64 characters.
         "hashKey" => hash_key: Option<Secret> = None;
-        /// What zot encrypts cookies with. Here they hold a random number and nothing else; it signs them where there is no other key.
+        /// What the store keeps of sessions and of logins under way is sealed with, 16, 24 or 32 characters. It signs cookies where there is no other
+        /// key.
         "encryptKey" => encrypt_key: Option<Secret> = None;
     }
 }

@@ -1,12 +1,12 @@
 //! Who knows of tokens, as the configuration says.
 
 use zot_config::http::{Auth, auth::Bearer};
+use zot_runtime::tasks::Tasks;
 
 use super::{
     endpoint::{InvalidUpstream, TokenEndpoint},
-    key_file::KeyFileError,
     oidc::{IdentityTokens, ProviderError},
-    registry_tokens::RegistryTokens,
+    registry_tokens::{KeysError, RegistryTokens},
 };
 use crate::authn::TokenSource;
 
@@ -23,8 +23,8 @@ pub(crate) struct BearerTokens {
 #[derive(Debug, thiserror::Error)]
 pub enum BearerError {
     /// The keys of the token service cannot be had.
-    #[error("open http.auth.bearer.cert")]
-    Keys(#[source] KeyFileError),
+    #[error(transparent)]
+    Keys(#[from] KeysError),
     /// A provider of identity tokens cannot be used.
     #[error("open http.auth.bearer.oidc")]
     Provider(#[source] ProviderError),
@@ -37,21 +37,21 @@ impl BearerTokens {
     /// Those of the configuration. Identity tokens are looked at first: they say themselves whose they are.
     ///
     /// # Errors
-    /// A file that it names cannot be used.
-    pub(crate) fn open(auth: &Auth) -> Result<Self, BearerError> {
+    /// A file or a secret that it names cannot be used.
+    pub(crate) async fn open(auth: &Auth, tasks: &Tasks) -> Result<Self, BearerError> {
         let Some(bearer) = &auth.bearer else { return Ok(Self::default()) };
         let identities = IdentityTokens::open(bearer).map_err(BearerError::Provider)?;
         let endpoint = TokenEndpoint::open(auth, &identities).map_err(BearerError::Upstream)?;
-        Ok(Self { sources: sources(bearer, identities)?, endpoint })
+        Ok(Self { sources: sources(bearer, identities, tasks).await?, endpoint })
     }
 }
 
-fn sources(bearer: &Bearer, identities: IdentityTokens) -> Result<Vec<Box<dyn TokenSource>>, BearerError> {
+async fn sources(bearer: &Bearer, identities: IdentityTokens, tasks: &Tasks) -> Result<Vec<Box<dyn TokenSource>>, BearerError> {
     let mut sources: Vec<Box<dyn TokenSource>> = Vec::new();
     if !identities.is_empty() {
         sources.push(Box::new(identities));
     }
-    if let Some(tokens) = RegistryTokens::open(bearer).map_err(BearerError::Keys)? {
+    if let Some(tokens) = RegistryTokens::open(bearer, tasks).await? {
         sources.push(Box::new(tokens));
     }
     Ok(sources)

@@ -1,6 +1,6 @@
 //! The public keys of those who issue tokens: PEM, or a set in JSON (RFC 7517). Never a shared secret.
 
-use std::fmt;
+use std::{collections::BTreeMap, fmt};
 
 use aws_lc_rs::signature::{self as algorithms, ParsedPublicKey, RsaParameters, RsaPublicKeyComponents, VerificationAlgorithm};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -72,6 +72,9 @@ pub enum InvalidKey {
     /// More bytes than keys have.
     #[error("there are more than {KEYS_BYTES_MAX} bytes")]
     TooLarge,
+    /// Several keys under one name.
+    #[error("a name of the secret stands for more than one key")]
+    Several,
     /// More keys than a set has.
     #[error("the set has more than {KEYS_MAX} keys")]
     TooMany,
@@ -111,6 +114,20 @@ impl KeySet {
             return Err(InvalidKey::TooMany);
         }
         let keys: Vec<Key> = set.keys.iter().filter_map(|value| Jwk::deserialize(value).ok()?.key()).collect();
+        if keys.is_empty() { Err(InvalidKey::Empty) } else { Ok(Self(keys)) }
+    }
+
+    /// Reads what a secret of AWS holds: an object of names and keys (PEM, or a set of one key in JSON), as zot's are; or what a file may hold.
+    pub(super) fn parse_named(text: &[u8]) -> Result<Self, InvalidKey> {
+        let Ok(named) = serde_json::from_slice::<BTreeMap<String, String>>(text) else { return Self::parse(text) };
+        if named.len() > KEYS_MAX {
+            return Err(InvalidKey::TooMany);
+        }
+        let keys = named.into_iter().map(|(name, text)| match &mut Self::parse(text.as_bytes())?.0[..] {
+            [key] => Ok(Key { id: Some(name), checks: std::mem::take(&mut key.checks) }),
+            _ => Err(InvalidKey::Several),
+        });
+        let keys: Vec<Key> = keys.collect::<Result<_, _>>()?;
         if keys.is_empty() { Err(InvalidKey::Empty) } else { Ok(Self(keys)) }
     }
 

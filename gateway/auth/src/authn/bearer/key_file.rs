@@ -4,38 +4,26 @@ use std::{
     io,
     path::{Path, PathBuf},
     sync::Arc,
-    time::{Duration, SystemTime},
+    time::Duration,
 };
 
 use arc_swap::ArcSwap;
-use parking_lot::Mutex;
-use tokio::time::Instant;
+use zot_runtime::{file_watch::FileWatch, tasks::Tasks, telemetry::chain};
 
 use super::{
     KEYS_BYTES_MAX,
     key::{InvalidKey, KeySet},
 };
 
-/// How often it is looked whether the file has changed, at most.
-const LOOK_PERIOD: Duration = Duration::from_secs(1);
-
-/// The keys of a file.
+/// The keys of a file, as it was when it was last read and good.
 #[derive(Debug)]
-pub(super) struct KeyFile {
+pub(super) struct KeyFile(Arc<Kept>);
+
+#[derive(Debug)]
+struct Kept {
     path: PathBuf,
     keys: ArcSwap<KeySet>,
-    looked: Mutex<Looked>,
 }
-
-/// When the file was looked at, and how it was.
-#[derive(Debug)]
-struct Looked {
-    at: Instant,
-    mark: Option<Mark>,
-}
-
-/// What tells one content of a file from another.
-type Mark = (SystemTime, u64);
 
 /// A file of keys cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -61,48 +49,32 @@ pub enum KeyFileError {
 }
 
 impl KeyFile {
-    /// Reads the file.
-    pub(super) fn open(path: &Path) -> Result<Self, KeyFileError> {
-        let looked = Looked { at: Instant::now(), mark: mark(path) };
-        let keys = ArcSwap::from_pointee(read(path)?);
-        Ok(Self { path: path.to_owned(), keys, looked: Mutex::new(looked) })
+    /// Reads the file, and looks every `poll` among `tasks` whether it has changed.
+    pub(super) fn open(path: &Path, poll: Duration, tasks: &Tasks) -> Result<Self, KeyFileError> {
+        let changes = Arc::new(FileWatch::new(vec![path.to_owned()]));
+        let kept = Arc::new(Kept { path: path.to_owned(), keys: ArcSwap::from_pointee(read(path)?) });
+        let watched = Arc::clone(&kept);
+        tasks.spawn("watch-keys-of-tokens", changes.watch(poll, tasks.stop(), move || watched.read_again()));
+        Ok(Self(kept))
     }
 
-    /// The keys as the file has them now, or as it had them when they were good last.
-    pub(super) async fn keys(&self) -> Arc<KeySet> {
-        if self.is_due() {
-            let path = self.path.clone();
-            let last = self.looked.lock().mark;
-            // A file that is replaced while it is read is read again when it is looked at next: the mark is older than the content.
-            let looked = tokio::task::spawn_blocking(move || {
-                let mark = mark(&path);
-                (mark, (mark != last).then(|| read(&path)))
-            });
-            if let Ok((mark, Some(changed))) = looked.await {
-                self.looked.lock().mark = mark;
-                match changed {
-                    Ok(keys) => {
-                        tracing::info!(file = %self.path.display(), "keys that tokens are checked with were read again");
-                        self.keys.store(Arc::new(keys));
-                    }
-                    Err(error) => {
-                        let error = zot_runtime::telemetry::chain(&error);
-                        tracing::warn!(file = %self.path.display(), %error, "keys that tokens are checked with stay as they were");
-                    }
-                }
+    /// The keys as the file has them, or as it had them when they were good last.
+    pub(super) fn keys(&self) -> Arc<KeySet> {
+        self.0.keys.load_full()
+    }
+}
+
+impl Kept {
+    fn read_again(&self) {
+        match read(&self.path) {
+            Ok(keys) => {
+                tracing::info!(file = %self.path.display(), "keys that tokens are checked with were read again");
+                self.keys.store(Arc::new(keys));
+            }
+            Err(error) => {
+                tracing::warn!(file = %self.path.display(), error = %chain(&error), "keys that tokens are checked with stay as they were");
             }
         }
-        self.keys.load_full()
-    }
-
-    /// Whether it is time to look; then nobody else does for a while.
-    fn is_due(&self) -> bool {
-        let mut looked = self.looked.lock();
-        let due = looked.at.elapsed() >= LOOK_PERIOD;
-        if due {
-            looked.at = Instant::now();
-        }
-        due
     }
 }
 
@@ -117,7 +89,24 @@ pub(super) fn read(path: &Path) -> Result<KeySet, KeyFileError> {
     KeySet::parse(&text).map_err(|source| KeyFileError::Keys { path: path.to_owned(), source })
 }
 
-fn mark(path: &Path) -> Option<Mark> {
-    let found = std::fs::metadata(path).ok()?;
-    Some((found.modified().ok()?, found.len()))
+#[cfg(test)]
+mod tests {
+    use rcgen::KeyPair;
+
+    use super::*;
+
+    #[test]
+    fn a_broken_file_changes_nothing() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let write = |text: &str| std::fs::write(file.path(), text).unwrap();
+        write(&KeyPair::generate().unwrap().public_key_pem());
+        let kept = Kept { path: file.path().to_owned(), keys: ArcSwap::from_pointee(read(file.path()).unwrap()) };
+        let before = kept.keys.load_full();
+        write("half a file");
+        kept.read_again();
+        assert!(Arc::ptr_eq(&kept.keys.load_full(), &before));
+        write(&KeyPair::generate().unwrap().public_key_pem());
+        kept.read_again();
+        assert!(!Arc::ptr_eq(&kept.keys.load_full(), &before));
+    }
 }

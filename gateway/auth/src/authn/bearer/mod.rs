@@ -1,6 +1,7 @@
 //! Tokens that another party has issued: what they claim, and who vouches for it.
 
 mod assembly;
+mod aws_secret;
 mod claims;
 mod endpoint;
 mod granted;
@@ -16,11 +17,12 @@ use zot_runtime::telemetry::chain;
 pub(crate) use self::assembly::BearerTokens;
 pub use self::{
     assembly::BearerError,
+    aws_secret::AwsSecretError,
     endpoint::{Exchange, FormOrOther, InvalidUpstream, TokenEndpoint, Upstream, UpstreamError},
     key::InvalidKey,
     key_file::KeyFileError,
     oidc::{Identified, IdentityTokens, InvalidExpression, ProviderError, Unidentified},
-    registry_tokens::RegistryTokens,
+    registry_tokens::{KeysError, RegistryTokens},
 };
 
 /// The most bytes of a token that are looked at. Tokens of workloads with hundreds of groups have some 10 KiB.

@@ -50,9 +50,9 @@ async fn a_token_service_is_told_what_for() {
         ("DELETE", &format!("/v2/a/b/manifests/{digest}"), "repository:a/b:delete"),
         ("GET", "/v2/_catalog", "registry:catalog:*"),
     ] {
-        let told = [format!(r#"Bearer realm="https://auth/token",service="zot",scope="{scope}""#)];
-        assert_eq!(challenges(&sandbox.call_as(token, method, path).await), told);
-        assert_eq!(challenges(&sandbox.call_as(Who::Wrong, method, path).await), told);
+        let told = format!(r#"Bearer realm="https://auth/token",service="zot",scope="{scope}""#);
+        assert_eq!(challenges(&sandbox.call_as(token, method, path).await), [format!(r#"{told},error="insufficient_scope""#)]);
+        assert_eq!(challenges(&sandbox.call_as(Who::Wrong, method, path).await), [told], "a password is no token with an error");
     }
     assert_eq!(challenges(&sandbox.call_as(Who::Wrong, "GET", "/v2/").await), [r#"Bearer realm="https://auth/token",service="zot""#]);
 }

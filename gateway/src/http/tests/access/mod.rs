@@ -4,6 +4,7 @@ mod catalog;
 mod denials;
 mod matrix;
 mod oracles;
+mod protection;
 mod tags;
 
 use axum::{body::Body, http::request::Builder};

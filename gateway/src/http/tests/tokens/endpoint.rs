@@ -103,7 +103,7 @@ async fn an_identity_token_is_handed_back_and_opens_the_registry() {
     assert_eq!(ask(&sandbox, "GET", "/v2/", &token).await.status, 200);
     assert_eq!(ask(&sandbox, "GET", "/v2/_catalog", &token).await.status, 200, "no policy: everybody who is known may do everything");
     let refused = ask(&sandbox, "GET", "/v2/", &party.token("other")).await;
-    assert_eq!(refused.header("www-authenticate"), "Bearer realm=\"https://registry/zot/auth/token\"");
+    assert_eq!(refused.header("www-authenticate"), "Bearer realm=\"https://registry/zot/auth/token\",error=\"invalid_token\"");
 }
 
 #[tokio::test]

@@ -12,7 +12,7 @@ use axum::{body::Body, http::Request};
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use rcgen::{KeyPair, PublicKeyData as _};
 use serde_json::{Value, json};
-use zot_auth::{Access, Surroundings};
+use zot_auth::{Access, Surroundings, sessions::MemoryStore};
 use zot_config::Config;
 use zot_contract::{Context, MemoryRegistry};
 use zot_runtime::tasks::Tasks;
@@ -63,7 +63,8 @@ async fn registry(bearer: &Value) -> Sandbox {
     let config = json!({"storage": {"rootDirectory": "/tmp/zot", "gc": false}, "http": {"auth": {"bearer": bearer}}});
     let config = Config::parse("config.json".as_ref(), &config.to_string()).unwrap().config;
     let registry = Arc::new(MemoryRegistry::default());
-    let surroundings = Surroundings { registry: registry.clone(), tasks: Tasks::new(), internal: Arc::new(Context::internal) };
+    let (tasks, logins) = (Tasks::new(), Arc::new(MemoryStore::of_logins()));
+    let surroundings = Surroundings { registry: registry.clone(), tasks, internal: Arc::new(Context::internal), logins };
     let access = Access::open(&config, &surroundings).await.unwrap();
     Sandbox::with(Setup { registry, access, ..Setup::default() }).await
 }

@@ -37,9 +37,10 @@ impl Guarded {
     }
 }
 
-fn challenge(scope: &str) -> String {
-    let scope = if scope.is_empty() { String::new() } else { format!(",scope=\"{scope}\"") };
-    format!("Bearer realm=\"https://auth/token\",service=\"zot\"{scope}")
+fn challenge(scope: &str, error: &str) -> String {
+    let named = [("scope", scope), ("error", error)].into_iter().filter(|(_, text)| !text.is_empty());
+    let named: String = named.map(|(name, text)| format!(",{name}=\"{text}\"")).collect();
+    format!("Bearer realm=\"https://auth/token\",service=\"zot\"{named}")
 }
 
 /// Each method of each endpoint of a repository, and the word that a token needs for it.
@@ -80,7 +81,8 @@ async fn a_token_opens_what_its_words_say_and_nothing_else() {
             assert_ne!(reply.status, 403, "{words:?} {method} {path}");
             if !allowed {
                 let scope = if needed == "push" { "pull,push" } else { needed };
-                assert_eq!(reply.header("www-authenticate"), challenge(&format!("repository:team/app:{scope}")), "{method} {path}");
+                let told = challenge(&format!("repository:team/app:{scope}"), "insufficient_scope");
+                assert_eq!(reply.header("www-authenticate"), told, "{method} {path}");
             }
         }
     }
@@ -100,13 +102,13 @@ async fn whoever_has_no_good_token_is_told_where_to_get_one() {
     let strangers = Issuer::new().token("team/app", &["pull"]);
     for (path, scope) in [("/v2/", ""), ("/v2/_catalog", "registry:catalog:*"), ("/v2/team/app/tags/list", "repository:team/app:pull")] {
         let without = guarded.sandbox.get(path).await;
-        let mut replies = vec![without];
+        let mut replies = vec![(without, "")];
         for token in [expired.as_str(), strangers.as_str(), "nonsense", ""] {
-            replies.push(ask(&guarded.sandbox, "GET", path, token).await);
+            replies.push((ask(&guarded.sandbox, "GET", path, token).await, "invalid_token"));
         }
-        for reply in replies {
+        for (reply, error) in replies {
             assert_eq!(reply.refusal(), (401, "UNAUTHORIZED".to_owned()), "{path}");
-            assert_eq!(reply.header("www-authenticate"), challenge(scope), "{path}");
+            assert_eq!(reply.header("www-authenticate"), challenge(scope, error), "{path}");
         }
     }
 }

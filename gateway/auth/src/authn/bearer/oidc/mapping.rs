@@ -4,9 +4,11 @@
 
 use std::{collections::HashMap, fmt, sync::Arc};
 
-use cel::{Context, Env, ExecutionError, Program, Value, extensions};
+use cel::{Context, Env, ExecutionError, Program, Value};
 use serde_json::{Value as Json, json};
 use zot_config::{KeyPath, http::auth::ClaimMapping};
+
+use crate::expressions::{environment, of_json, one_line};
 
 /// The most groups that a token may put its bearer in.
 const GROUPS_MAX: usize = 1000;
@@ -128,14 +130,6 @@ impl Mapping {
     }
 }
 
-fn environment() -> Result<Env, String> {
-    let mut environment = Env::stdlib();
-    for extension in [extensions::strings, extensions::lists, extensions::math] {
-        environment.add_extension(extension).map_err(|error| error.to_string())?;
-    }
-    Ok(environment)
-}
-
 fn failed(what: &str, error: &ExecutionError) -> Unmapped {
     // A claim may be named in the text, but not what it says.
     let reason = match error {
@@ -157,23 +151,6 @@ fn groups(value: &Value) -> Result<Vec<Arc<str>>, Unmapped> {
         _ => Err(Unmapped::Groups),
     };
     elements.iter().map(group).collect()
-}
-
-/// JSON as CEL has it where it comes from outside: every number is a double.
-fn of_json(json: &Json) -> Value {
-    match json {
-        Json::Null => Value::Null,
-        Json::Bool(truth) => Value::Bool(*truth),
-        Json::Number(number) => Value::Float(number.as_f64().unwrap_or(f64::NAN)),
-        Json::String(text) => text.as_str().into(),
-        Json::Array(elements) => elements.iter().map(of_json).collect::<Vec<_>>().into(),
-        Json::Object(entries) => entries.iter().map(|(key, value)| (key.as_str(), of_json(value))).collect::<HashMap<_, _>>().into(),
-    }
-}
-
-/// The compiler draws the place on lines of its own.
-fn one_line(text: &str) -> String {
-    text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default().to_owned()
 }
 
 impl fmt::Debug for Mapping {

@@ -91,3 +91,22 @@ fn an_rsa_key_that_can_be_broken_is_refused() {
         -----END PUBLIC KEY-----\n";
     assert_eq!(KeySet::parse(pem.as_bytes()).unwrap_err(), InvalidKey::Small(1024));
 }
+
+#[test]
+fn a_secret_names_its_keys_or_holds_what_a_file_may_hold() {
+    let [one, other] = [(); 2].map(|()| Issuer::of("P-256"));
+    let parse = |text: &str| KeySet::parse_named(text.as_bytes());
+    let named = parse(&json!({"one": one.pem(), "other": json!({"keys": [other.jwk("its own name")]}).to_string()}).to_string()).unwrap();
+    let token = |issuer: &Issuer, name: &str| issuer.token(&json!({"alg": "ES256", "kid": name}), &claims());
+    assert!(verifies(&named, &token(&one, "one")) && verifies(&named, &token(&other, "other")));
+    assert!(!verifies(&named, &token(&one, "other")) && !verifies(&named, &token(&other, "its own name")), "the secret names them");
+    for text in [one.pem(), json!({"keys": [one.jwk("one")]}).to_string()] {
+        assert!(verifies(&parse(&text).unwrap(), &token(&one, "one")), "{text}");
+    }
+    let two = json!({"keys": [one.jwk("a"), other.jwk("b")]}).to_string();
+    assert_eq!(parse(&json!({"one": two}).to_string()).unwrap_err(), InvalidKey::Several);
+    assert_eq!(parse("{}").unwrap_err(), InvalidKey::Empty);
+    for nothing in [&json!({"one": "no key"}).to_string(), "", "no key", "[]"] {
+        assert_eq!(parse(nothing).unwrap_err(), InvalidKey::Unknown, "{nothing}");
+    }
+}
