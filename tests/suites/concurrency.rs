@@ -4,7 +4,7 @@ use bytes::Bytes;
 use futures::{SinkExt as _, channel::mpsc, future::join_all};
 use zot_tests::{Client, Image, Registry, Reply, content, digest_of, in_both_shapes};
 
-const WRITERS: usize = 32;
+const WRITERS: usize = 64;
 
 /// Runs `act` for every writer at the same time, each with a connection of its own.
 async fn all<F: Future>(registry: &Registry, act: impl Fn(usize, Client) -> F) -> Vec<F::Output> {

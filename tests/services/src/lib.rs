@@ -18,6 +18,7 @@ pub mod s3;
 pub mod skip;
 pub mod token_service;
 pub mod wait;
+pub mod wrong_clock;
 
 use std::{env, path::PathBuf};
 

@@ -9,14 +9,15 @@ use std::{
 };
 
 use bytes::Bytes;
+use futures::executor::block_on;
 use parking_lot::Mutex;
 use tokio::time::sleep;
 use zot_contract::UploadId;
 use zot_oci::ByteRange;
 use zot_storage::{
-    BlobAddress, BlobKey, Engine, Error, Result,
+    BlobAddress, BlobKey, Engine, Error, Result, WallClock,
     blobs::{BlobStore, MemoryBlobs, Pieces, Staged, Staging},
-    metadata::{Key, Kind, MemoryMetadata, Metadata, Outcome, Row, Scan, Transaction},
+    metadata::{Expect, Key, Kind, MemoryMetadata, Metadata, Outcome, Row, Scan, Transaction},
     sessions::{MemorySessions, SessionRecord, Sessions},
 };
 
@@ -63,7 +64,12 @@ pub(crate) struct Way {
 impl Stores {
     pub(crate) fn new(broken: Broken) -> Self {
         let sessions = Arc::new(Mutex::new(Arc::new(MemorySessions::shared())));
-        Self { metadata: Arc::default(), blobs: Arc::new(MemoryBlobs::remote()), sessions, unsaved: Arc::default(), broken }
+        let metadata = Arc::<MemoryMetadata>::default();
+        // There was nothing to be read from image layouts: only complete rows tell what bytes nobody needs.
+        let mut complete = Transaction::new();
+        complete.put(Key::Schema, Expect::Absent, vec![0x08, 0x01]);
+        block_on(metadata.commit(complete)).unwrap();
+        Self { metadata, blobs: Arc::new(MemoryBlobs::remote()), sessions, unsaved: Arc::default(), broken }
     }
 
     fn sessions(&self) -> Arc<MemorySessions> {
@@ -76,10 +82,15 @@ impl Stores {
         *self.sessions.lock() = Arc::new(MemorySessions::shared());
     }
 
-    /// An engine that reaches them by a way.
-    pub(crate) fn engine(&self, way: &Way) -> Engine {
+    /// An engine that reaches them by a way, in a process whose clock shows some time of day.
+    pub(crate) fn engine(&self, way: &Way, wall: WallClock) -> Engine {
         let far = |way: &Way| Far { stores: self.clone(), way: way.clone() };
-        Engine::new(Arc::new(far(way)), Arc::new(far(way)), Arc::new(far(way)), true)
+        Engine::new(Arc::new(far(way)), Arc::new(far(way)), Arc::new(far(way)), true).with_wall_clock(wall)
+    }
+
+    /// Where larger blobs lie, those that no row speaks of too.
+    pub(crate) fn places(&self) -> Vec<String> {
+        self.blobs.places()
     }
 }
 

@@ -1,7 +1,7 @@
 //! The port [`BlobStore`] over a bucket.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeSet, HashSet},
     sync::Arc,
     time::{Duration, SystemTime},
 };
@@ -17,11 +17,14 @@ use zot_storage::{
 
 use crate::{
     Calls,
-    bucket::{Listed, Multipart},
+    bucket::{Listed, Multipart, is_older_than},
     keys, read,
     staged::{S3Staged, State},
     store::Store,
 };
+
+/// How many names are held at a time: as many as S3 lists at a time.
+const NAMES_PAGE: usize = 1_000;
 
 /// Blobs in a bucket of S3; a clone is another handle on the same.
 #[derive(Debug, Clone)]
@@ -38,6 +41,16 @@ pub struct Placed {
     pub upload: Option<UploadId>,
     /// Its size in bytes.
     pub size: u64,
+    /// When it was put there, where S3 says so.
+    pub since: Option<SystemTime>,
+}
+
+impl Placed {
+    /// Whether it is known to have been there for `age`.
+    #[must_use]
+    pub fn is_older_than(&self, age: Duration) -> bool {
+        is_older_than(self.since, age)
+    }
 }
 
 impl S3Blobs {
@@ -61,36 +74,54 @@ impl S3Blobs {
     }
 
     /// Drops what uploads left that are older than `age` and that `known` does not know. Returns of how many. Lists: for the background only.
-    pub async fn reap(&self, age: Duration, known: impl Fn(UploadId) -> bool + Send) -> Result<usize> {
-        let (multiparts, tails) = self.leftovers().await?;
-        let old = |since: Option<SystemTime>| since.is_some_and(|since| since.elapsed().is_ok_and(|found| found >= age));
-        let unknown = |key: &str| self.store.keys.upload(key).filter(|upload| !known(*upload));
-        let mut reaped = BTreeSet::new();
-        for Listed { what, .. } in multiparts.into_iter().filter(|listed| old(listed.since)) {
-            if let Some(upload) = unknown(&what.key) {
-                self.store.bucket.abort_multipart(&what).await?;
-                reaped.insert(upload.to_string());
+    ///
+    /// It holds a page of names at a time, and 16 bytes for each upload that it gave up.
+    pub async fn reap(&self, age: Duration, known: impl Fn(UploadId) -> bool + Send + Sync) -> Result<usize> {
+        let Store { bucket, keys, .. } = self.store.as_ref();
+        let unknown = |key: &str| keys.upload(key).filter(|upload| !known(*upload));
+        let (large, tails) = (keys.large(), keys.tails());
+        let (mut reaped, mut after) = (HashSet::new(), None);
+        loop {
+            let page = bucket.multiparts_page(&large, after).await?;
+            for listed in page.listed.iter().filter(|listed| listed.is_older_than(age)) {
+                if let Some(upload) = unknown(&listed.what.key) {
+                    bucket.abort_multipart(&listed.what).await?;
+                    reaped.insert(upload);
+                }
+            }
+            after = page.next;
+            if after.is_none() {
+                break;
             }
         }
-        for Listed { what, .. } in tails.into_iter().filter(|listed| old(listed.since)) {
-            if let Some(upload) = unknown(&what) {
-                self.store.bucket.delete(&what).await?;
-                reaped.insert(upload.to_string());
+        let mut after = None::<String>;
+        loop {
+            let page = bucket.page(&tails, after.as_deref(), NAMES_PAGE).await?;
+            for listed in page.iter().filter(|listed| listed.is_older_than(age)) {
+                if let Some(upload) = unknown(&listed.what) {
+                    bucket.delete(&listed.what).await?;
+                    reaped.insert(upload);
+                }
             }
+            if page.len() < NAMES_PAGE {
+                return Ok(reaped.len());
+            }
+            after = page.last().map(|last| last.what.clone());
         }
-        Ok(reaped.len())
     }
 
-    /// Every blob older than `age` that lies at a place of its own. One that no row speaks of was left by a process that died while it finished
-    /// an upload. Lists: for the background only.
-    pub async fn placed(&self, age: Duration) -> Result<Vec<Placed>> {
-        let listed = self.store.bucket.list(&self.store.keys.large()).await?;
-        let old = listed.into_iter().filter(|listed| listed.since.is_some_and(|since| since.elapsed().is_ok_and(|found| found >= age)));
-        let placed = old.filter_map(|listed| {
-            let place = self.store.keys.name(&listed.what)?.to_owned();
-            Some(Placed { place, upload: self.store.keys.upload(&listed.what), size: listed.size })
+    /// Up to `limit` blobs, in the order of their places from `after` on, that lie at a place of their own, and whether there are more. One that
+    /// no row speaks of was left by a process that died while it finished an upload. Lists: for the background only.
+    pub async fn placed(&self, after: Option<&str>, limit: usize) -> Result<(Vec<Placed>, bool)> {
+        let Store { bucket, keys, .. } = self.store.as_ref();
+        let after = after.map(|place| keys.of(place));
+        let page = bucket.page(&keys.large(), after.as_deref(), limit).await?;
+        let more = page.len() == limit;
+        let placed = page.into_iter().filter_map(|listed| {
+            let (place, upload) = (keys.name(&listed.what)?.to_owned(), keys.upload(&listed.what));
+            Some(Placed { place, upload, size: listed.size, since: listed.since })
         });
-        Ok(placed.collect())
+        Ok((placed.collect(), more))
     }
 
     async fn leftovers(&self) -> Result<(Vec<Listed<Multipart>>, Vec<Listed<String>>)> {
