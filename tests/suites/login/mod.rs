@@ -80,6 +80,8 @@ macro_rules! in_each_shape {
 }
 
 in_each_shape!(a_login_begins_on_one_gateway_and_ends_on_another, |registry| async move {
+    // All of it: what the test does not use runs as long as it does.
+    let registry = registry;
     let mut browser = Browser::default();
     browser.log_in([&registry.one, &registry.other], "alice:devs").await;
     assert_eq!(browser.cookie("user"), Some("alice@example.org"));
@@ -106,6 +108,8 @@ in_each_shape!(a_login_begins_on_one_gateway_and_ends_on_another, |registry| asy
 });
 
 in_each_shape!(a_group_that_is_gone_at_the_next_login_grants_nothing, |registry| async move {
+    // All of it: what the test does not use runs as long as it does.
+    let registry = registry;
     // Who is in `devs` may read it; the others are told that they may not.
     let mut browser = Browser::default();
     browser.log_in([&registry.one, &registry.other], "alice:devs,ops").await;
