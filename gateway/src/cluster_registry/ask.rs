@@ -81,10 +81,10 @@ impl ClusterRegistry {
     /// What the owner of what a call is about answers, or who comes after it if it cannot be reached; a move is followed once.
     ///
     /// `call` must be safe to be made again: it says itself when it cannot be.
-    pub(super) async fn ask<'a, T, F>(
+    pub(super) async fn ask<T, F>(
         &self,
         cx: &Context,
-        about: impl Into<About<'a>> + Send,
+        about: impl Into<About<'_>> + Send,
         act: Act,
         call: impl Fn(Arc<Remote>, Context) -> F + Send + Sync,
     ) -> Result<T>

@@ -72,3 +72,8 @@ fn rows_that_are_acknowledged_and_not_written_are_noticed() {
 fn sessions_that_are_acknowledged_and_not_saved_are_noticed() {
     assert!(is_noticed(Broken::Sessions));
 }
+
+#[test]
+fn bytes_that_are_spoken_of_although_they_were_condemned_are_noticed() {
+    assert!(is_noticed(Broken::Marks));
+}

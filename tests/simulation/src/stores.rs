@@ -17,7 +17,7 @@ use zot_oci::ByteRange;
 use zot_storage::{
     BlobAddress, BlobKey, Engine, Error, Result, WallClock,
     blobs::{BlobStore, MemoryBlobs, Pieces, Staged, Staging},
-    metadata::{Expect, Key, Kind, MemoryMetadata, Metadata, Outcome, Row, Scan, Transaction},
+    metadata::{Change, Expect, Key, Kind, MemoryMetadata, Metadata, Outcome, Row, Scan, Transaction, Write},
     sessions::{MemorySessions, SessionRecord, Sessions},
 };
 
@@ -27,6 +27,8 @@ use crate::random::Random;
 const FAILS_ONE_OF: u64 = 60;
 /// One change of so many is forgotten where that promise is broken.
 const FORGETS_ONE_OF: u64 = 10;
+/// One change of so many that speak of new bytes is made late.
+const DAWDLES_ONE_OF: u64 = 8;
 /// How long a node that is cut off waits for a store.
 const GIVES_UP_AFTER: Duration = Duration::from_secs(1);
 
@@ -38,6 +40,8 @@ pub(crate) enum Broken {
     Rows,
     /// Sessions are acknowledged, and some are never saved.
     Sessions,
+    /// Changes are made although a mark forbids them: bytes that were condemned are spoken of.
+    Marks,
 }
 
 /// The stores.
@@ -123,6 +127,13 @@ impl Way {
         Ok(())
     }
 
+    /// Stays away for a while now and then, as a process that is stopped between its bytes and the rows that speak of them.
+    async fn dawdle(&self) {
+        if self.rough.load(Ordering::Relaxed) && self.random.once_in(DAWDLES_ONE_OF) {
+            sleep(self.random.milliseconds(200..5000)).await;
+        }
+    }
+
     async fn reach(&self) -> Result<()> {
         sleep(self.random.milliseconds(1..5)).await;
         if self.cut.load(Ordering::Relaxed) {
@@ -162,9 +173,15 @@ impl Metadata for Far {
         self.stores.metadata.changes_max()
     }
 
-    async fn commit(&self, transaction: Transaction) -> Result<Outcome> {
+    async fn commit(&self, mut transaction: Transaction) -> Result<Outcome> {
         if self.is_forgotten(Broken::Rows) {
             return Ok(Outcome::Committed);
+        }
+        if transaction.changes.iter().any(needs_no_mark) {
+            self.way.dawdle().await;
+            if self.stores.broken == Broken::Marks {
+                transaction.changes.retain(|change| !needs_no_mark(change));
+            }
         }
         self.way.call(self.stores.metadata.commit(transaction)).await
     }
@@ -172,6 +189,11 @@ impl Metadata for Far {
     async fn close(&self) -> Result<()> {
         Ok(())
     }
+}
+
+/// Whether a change is none if bytes were not condemned, and impossible if they were.
+fn needs_no_mark(change: &Change) -> bool {
+    matches!((&change.key, change.expect, &change.write), (Key::Condemned(_), Expect::Absent, Write::Delete))
 }
 
 #[async_trait::async_trait]
