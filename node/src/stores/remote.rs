@@ -60,12 +60,12 @@ impl Orphans {
         }
         let (mut removed, mut after) = (0, None::<String>);
         loop {
-            let (placed, more) = self.blobs.placed(after.as_deref(), PLACES_PAGE).await?;
-            after = placed.last().map(|last| last.place.clone());
-            let left = placed.into_iter().filter(|placed| placed.is_older_than(age));
-            let left = left.filter(|placed| placed.upload.is_some_and(|upload| !known.contains(&upload))).map(|placed| placed.place);
+            let placed;
+            (placed, after) = self.blobs.placed(age, after.as_deref(), PLACES_PAGE).await?;
+            let left =
+                placed.into_iter().filter(|placed| placed.upload.is_some_and(|upload| !known.contains(&upload))).map(|placed| placed.place);
             removed += engine.reap_places(left).await?;
-            if !more {
+            if after.is_none() {
                 break;
             }
         }

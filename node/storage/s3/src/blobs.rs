@@ -3,7 +3,7 @@
 use std::{
     collections::{BTreeSet, HashSet},
     sync::Arc,
-    time::{Duration, SystemTime},
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -17,7 +17,7 @@ use zot_storage::{
 
 use crate::{
     Calls,
-    bucket::{Listed, Multipart, is_older_than},
+    bucket::{Listed, Multipart},
     keys, read,
     staged::{S3Staged, State},
     store::Store,
@@ -41,16 +41,6 @@ pub struct Placed {
     pub upload: Option<UploadId>,
     /// Its size in bytes.
     pub size: u64,
-    /// When it was put there, where S3 says so.
-    pub since: Option<SystemTime>,
-}
-
-impl Placed {
-    /// Whether it is known to have been there for `age`.
-    #[must_use]
-    pub fn is_older_than(&self, age: Duration) -> bool {
-        is_older_than(self.since, age)
-    }
 }
 
 impl S3Blobs {
@@ -83,7 +73,7 @@ impl S3Blobs {
         let (mut reaped, mut after) = (HashSet::new(), None);
         loop {
             let page = bucket.multiparts_page(&large, after).await?;
-            for listed in page.listed.iter().filter(|listed| listed.is_older_than(age)) {
+            for listed in page.listed.iter().filter(|listed| bucket.is_older_than(listed, age)) {
                 if let Some(upload) = unknown(&listed.what.key) {
                     bucket.abort_multipart(&listed.what).await?;
                     reaped.insert(upload);
@@ -97,7 +87,7 @@ impl S3Blobs {
         let mut after = None::<String>;
         loop {
             let page = bucket.page(&tails, after.as_deref(), NAMES_PAGE).await?;
-            for listed in page.iter().filter(|listed| listed.is_older_than(age)) {
+            for listed in page.iter().filter(|listed| bucket.is_older_than(listed, age)) {
                 if let Some(upload) = unknown(&listed.what) {
                     bucket.delete(&listed.what).await?;
                     reaped.insert(upload);
@@ -110,18 +100,20 @@ impl S3Blobs {
         }
     }
 
-    /// Up to `limit` blobs, in the order of their places from `after` on, that lie at a place of their own, and whether there are more. One that
-    /// no row speaks of was left by a process that died while it finished an upload. Lists: for the background only.
-    pub async fn placed(&self, after: Option<&str>, limit: usize) -> Result<(Vec<Placed>, bool)> {
+    /// The blobs older than `age` that lie at a place of their own, of up to `limit` in the order of their places from `after` on; and the place
+    /// after which there may be more. One that no row speaks of was left by a process that died while it finished an upload. Lists: for the
+    /// background only.
+    pub async fn placed(&self, age: Duration, after: Option<&str>, limit: usize) -> Result<(Vec<Placed>, Option<String>)> {
         let Store { bucket, keys, .. } = self.store.as_ref();
         let after = after.map(|place| keys.of(place));
         let page = bucket.page(&keys.large(), after.as_deref(), limit).await?;
-        let more = page.len() == limit;
-        let placed = page.into_iter().filter_map(|listed| {
+        let next = page.last().filter(|_| page.len() == limit).and_then(|last| keys.name(&last.what)).map(str::to_owned);
+        let old = page.into_iter().filter(|listed| bucket.is_older_than(listed, age));
+        let placed = old.filter_map(|listed| {
             let (place, upload) = (keys.name(&listed.what)?.to_owned(), keys.upload(&listed.what));
-            Some(Placed { place, upload, size: listed.size, since: listed.since })
+            Some(Placed { place, upload, size: listed.size })
         });
-        Ok((placed.collect(), more))
+        Ok((placed.collect(), next))
     }
 
     async fn leftovers(&self) -> Result<(Vec<Listed<Multipart>>, Vec<Listed<String>>)> {

@@ -3,6 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use aws_sdk_s3::types::Object;
+use aws_smithy_async::time::TimeSource as _;
 use zot_storage::Result;
 
 use super::{Bucket, Multipart, failure::failed};
@@ -15,18 +16,6 @@ pub(crate) struct Listed<T> {
     pub(crate) since: Option<SystemTime>,
     /// Its size in bytes, where it has one.
     pub(crate) size: u64,
-}
-
-impl<T> Listed<T> {
-    /// Whether it is known to have been there for `age`.
-    pub(crate) fn is_older_than(&self, age: Duration) -> bool {
-        is_older_than(self.since, age)
-    }
-}
-
-/// Whether something is known to have been there for `age`.
-pub(crate) fn is_older_than(since: Option<SystemTime>, age: Duration) -> bool {
-    since.is_some_and(|since| since.elapsed().is_ok_and(|found| found >= age))
 }
 
 /// Some multipart uploads, and after which one there are more, if there are.
@@ -52,6 +41,11 @@ impl Bucket {
         let mut listed = Vec::new();
         self.visit(prefix, |object| listed.push(object)).await?;
         Ok(listed)
+    }
+
+    /// Whether what was listed has been there for `age`, by the clock of S3: this machine's may be anywhere.
+    pub(crate) fn is_older_than<T>(&self, listed: &Listed<T>, age: Duration) -> bool {
+        listed.since.is_some_and(|since| self.clock.now().duration_since(since).is_ok_and(|found| found >= age))
     }
 
     /// Up to `limit` objects whose keys begin with `prefix` and come after `after`, in the order of their keys. There are more if it is full.

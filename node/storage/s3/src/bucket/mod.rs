@@ -24,7 +24,7 @@ use zot_storage::{Error, Result};
 use crate::{buffer::Body, calls::Counters};
 use failure::failed;
 pub(crate) use failure::is;
-pub(crate) use list::{Listed, is_older_than};
+pub(crate) use list::Listed;
 pub(crate) use multipart::Multipart;
 
 /// How objects are stored.

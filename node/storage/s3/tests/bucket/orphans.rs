@@ -50,14 +50,16 @@ impl Metadata for Killed {
 
 async fn places(store: &S3Blobs) -> Vec<String> {
     // One by one, as whoever has more of them than fit into memory.
-    let (mut places, mut more) = (Vec::<String>::new(), true);
-    while more {
+    let (mut places, mut after) = (Vec::new(), None::<String>);
+    loop {
         let page;
-        (page, more) = store.placed(places.last().map(String::as_str), 1).await.unwrap();
+        (page, after) = store.placed(Duration::ZERO, after.as_deref(), 1).await.unwrap();
         assert!(page.len() <= 1);
         places.extend(page.into_iter().map(|placed| placed.place));
+        if after.is_none() {
+            return places;
+        }
     }
-    places
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -87,8 +89,7 @@ async fn blobs_that_a_killed_process_left_are_removed_and_no_others() {
     assert_eq!(before.len(), 1);
 
     // Old ones only: what is young may still get its rows.
-    let (placed, more) = store.placed(None, 10).await.unwrap();
-    assert!(!more && placed.iter().all(|placed| placed.is_older_than(Duration::ZERO) && !placed.is_older_than(Duration::from_secs(3600))));
+    assert_eq!(store.placed(Duration::from_secs(3600), None, 10).await.unwrap(), (Vec::new(), None));
     assert_eq!(alive.reap_places(places(&store).await).await.unwrap(), 0);
     assert_eq!(places(&store).await.len(), 2);
     assert_eq!(alive.reap_places(places(&store).await).await.unwrap(), 1);
