@@ -91,7 +91,7 @@ impl Loss {
 
     /// Announces what its processes then log.
     pub(super) fn tolerating(self, builder: Builder) -> Builder {
-        let builder = builder.tolerate_errors("could not bring image layouts up to date");
+        let builder = builder.tolerate_errors("could not bring image layouts up to date").tolerate_errors("reap-uploads failed");
         if self != Self::DiskFull {
             return builder;
         }

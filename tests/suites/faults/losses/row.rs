@@ -15,6 +15,7 @@ use zot_tests::{
 
 use super::{
     cells::{CACHED, COLUMNS, Cell, Column, Expected, NEW, PUSHED, REPOSITORIES, Unserved, pull, push},
+    clean_up::{self, CleanUp, EXPIRY},
     loss::Loss,
 };
 
@@ -24,7 +25,7 @@ const ACTIONS: [&str; 4] = ["read", "create", "update", "delete"];
 const PULLS: usize = 2;
 
 /// Has a cluster suffer a loss, and fails the test unless users see what is expected of each column; prints the row.
-pub(super) async fn row(loss: Loss, expected: [Expected; 5]) {
+pub(super) async fn row(loss: Loss, expected: [Expected; 5], clean_up: CleanUp) {
     let test = thread::current().name().unwrap_or("row").to_owned();
     if let Err(reason) = Services::available().and_then(|()| OpenIdProvider::available()).and_then(|()| loss.missing().map_or(Ok(()), Err))
     {
@@ -34,7 +35,8 @@ pub(super) async fn row(loss: Loss, expected: [Expected; 5]) {
     let Some(mut way) = loss.between(&mut endpoints, &test).await else { return };
     let provider = OpenIdProvider::start(&callback()).await;
     let builder = loss.tolerating(Cluster::builder().sized(1, 3).shared(&endpoints));
-    let builder = builder.set("/http/externalUrl", REGISTRY).set("/http/auth", auth(&provider.issuer()));
+    let builder =
+        builder.set("/storage/uploadExpiry", EXPIRY).set("/http/externalUrl", REGISTRY).set("/http/auth", auth(&provider.issuer()));
     let mut cluster = builder.set("/http/accessControl", json!({"repositories": {"**": {"anonymousPolicy": ACTIONS}}})).prepare();
     for number in 0..cluster.nodes().len() {
         let directory = cluster.directory().join(format!("cache-{number}"));
@@ -45,12 +47,17 @@ pub(super) async fn row(loss: Loss, expected: [Expected; 5]) {
     cluster.all_nodes_up().await;
     let client = cluster.gateway(0).client();
     prepare(&client).await;
+    clean_up::has_run(&cluster).await;
     loss.strike(&mut cluster, &mut way).await;
     let cells = join_all(COLUMNS.map(|column| Cell::try_out(&client, column))).await;
-    tell(&format!("| {} | {} |", loss.name(), cells.iter().map(ToString::to_string).collect::<Vec<_>>().join(" | ")));
+    let is_seen = clean_up.is_seen(&cluster).await;
+    let told = cells.iter().map(ToString::to_string).chain([if is_seen { clean_up.to_string() } else { "?".to_owned() }]);
+    tell(&format!("| {} | {} |", loss.name(), told.collect::<Vec<_>>().join(" | ")));
     loss.heal(&mut cluster, &way).await;
     recovered(&client, &cells).await;
+    assert!(CleanUp::Runs.is_seen(&cluster).await, "the clean-up does not run again");
     // Last of all: what was seen is of use also where it is not what was expected.
+    assert!(is_seen, "the clean-up was to be {clean_up:?}, and was not");
     cells.iter().zip(COLUMNS).zip(expected).for_each(|((cell, column), expected)| cell.expect(column, expected));
 }
 
