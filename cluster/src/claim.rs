@@ -81,7 +81,12 @@ pub enum Disbelieved {
 impl Claim {
     /// A claim that is made now.
     pub fn new(subject: impl Into<String>, grants: Grants) -> Self {
-        Self { subject: subject.into(), grants, issued_s: seconds(SystemTime::now()) }
+        Self::made_at(SystemTime::now(), subject, grants)
+    }
+
+    /// A claim that is made at a time.
+    pub fn made_at(time: SystemTime, subject: impl Into<String>, grants: Grants) -> Self {
+        Self { subject: subject.into(), grants, issued_s: seconds(time) }
     }
 
     /// Whether it is about `repository`, and which acts it grants there; from where blobs are mounted, only reading.
@@ -124,7 +129,11 @@ impl ClaimKey {
         self.open_at(sealed, SystemTime::now())
     }
 
-    fn open_at(&self, sealed: &[u8], now: SystemTime) -> Result<Claim, Disbelieved> {
+    /// The same, for whoever's clock shows `now`.
+    ///
+    /// # Errors
+    /// It is not believed.
+    pub fn open_at(&self, sealed: &[u8], now: SystemTime) -> Result<Claim, Disbelieved> {
         let (seal, text) = sealed.split_at_checked(SEAL_BYTES).ok_or(Disbelieved::Seal)?;
         let mut mac = mac(&self.0);
         mac.update(text);

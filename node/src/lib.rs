@@ -12,6 +12,7 @@ pub use assembly::{Node, rebuild};
 pub use owned::Owned;
 pub use plane::{Ownership, Plane, UnknownPlace};
 pub use stores::OpenError;
+pub use vouched::Vouched;
 pub use zot_storage::Rebuilt;
 
 /// Logs how far the reading of image layouts is, for nobody in particular.

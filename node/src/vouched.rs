@@ -12,12 +12,14 @@ use zot_contract::{
     UserRecord, Users,
 };
 use zot_oci::{Algorithm, ByteRange, Digest, Reference, RepositoryName, Tag};
+use zot_storage::WallClock;
 
 /// A registry that asks whoever calls for a claim.
 #[derive(Debug)]
-pub(crate) struct Vouched {
+pub struct Vouched {
     registry: Arc<dyn Registry>,
     key: ClaimKey,
+    wall: WallClock,
 }
 
 /// Why a call is refused. No client ever sees it: it means that somebody else is on the internal plane, or that a gateway is wrong.
@@ -34,13 +36,20 @@ enum Refused {
 }
 
 impl Vouched {
-    pub(crate) fn new(registry: Arc<dyn Registry>, key: ClaimKey) -> Self {
-        Self { registry, key }
+    /// A registry for callers who show claims that were sealed under `key`.
+    pub fn new(registry: Arc<dyn Registry>, key: ClaimKey) -> Self {
+        Self { registry, key, wall: WallClock::default() }
+    }
+
+    /// The same, which takes the time of day from a clock.
+    #[must_use]
+    pub fn with_wall_clock(self, wall: WallClock) -> Self {
+        Self { wall, ..self }
     }
 
     fn claim(&self, cx: &Context) -> std::result::Result<Claim, Refused> {
         let sealed = cx.claim.as_ref().ok_or(Refused::Nobody)?;
-        let claim = self.key.open(sealed.as_bytes())?;
+        let claim = self.key.open_at(sealed.as_bytes(), self.wall.now())?;
         if claim.subject != cx.subject.name() {
             return Err(Refused::Subject);
         }

@@ -7,11 +7,12 @@ use std::{
     io::Write as _,
     path::{Path, PathBuf},
     process::ExitCode,
-    time::SystemTime,
+    time::{Duration, SystemTime},
 };
 
 use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand};
+use tokio::{task::JoinSet, time::timeout};
 use zot_cluster::{HashKey, Member, NodeId, Placement, State, Status};
 use zot_config::{Config, cluster::Cluster};
 use zot_process::output;
@@ -125,6 +126,9 @@ impl Command {
     }
 }
 
+/// How long the other nodes are waited for when one has answered.
+const OTHERS_WITHIN: Duration = Duration::from_millis(500);
+
 /// A node that answered, and what it said.
 struct Asked {
     client: ClusterClient,
@@ -133,23 +137,36 @@ struct Asked {
 }
 
 impl Asked {
-    /// Asks the node that was named, or the configured ones in turn.
+    /// Asks the node that was named, or all configured ones: one that is out of touch with the others knows only what was. Whoever knows most
+    /// is believed.
     async fn find(arguments: &ClusterArguments) -> anyhow::Result<Self> {
         let cluster = cluster(&arguments.config)?;
         let dialer = dialer(&cluster)?;
         let addresses = arguments.asked.clone().map_or_else(|| cluster.node_addresses(), |node| vec![node]);
-        let mut refusals = Vec::new();
-        for address in &addresses {
-            let client = ClusterClient::dial(&dialer, address)?;
-            match client.status().await {
-                Ok(status) => {
-                    let hash_key = HashKey::new(cluster.hash_key_bytes().context("read cluster.hashKey")?);
-                    return Ok(Self { client, status, hash_key });
-                }
-                Err(error) => refusals.push(format!("{address}: {}", telemetry::chain(&error))),
+        let hash_key = HashKey::new(cluster.hash_key_bytes().context("read cluster.hashKey")?);
+        let mut asking = JoinSet::new();
+        for address in addresses {
+            let client = ClusterClient::dial(&dialer, &address)?;
+            asking.spawn(async move { (address, client.status().await.map(|status| Self { client, status, hash_key })) });
+        }
+        let (mut newest, mut refusals) = (None::<Self>, Vec::new());
+        loop {
+            // Nobody waits for one that is silent while another has answered.
+            let within = if newest.is_some() { OTHERS_WITHIN } else { Duration::MAX };
+            let Ok(Some(answer)) = timeout(within, asking.join_next()).await else { break };
+            match answer? {
+                (_, Ok(asked)) if newest.as_ref().is_none_or(|newest| newest.knows() < asked.knows()) => newest = Some(asked),
+                (_, Ok(_)) => {}
+                (address, Err(error)) => refusals.push(format!("{address}: {}", telemetry::chain(&error))),
             }
         }
-        bail!("no node answered\n  {}", refusals.join("\n  "))
+        newest.with_context(|| format!("no node answered\n  {}", refusals.join("\n  ")))
+    }
+
+    /// How much a node knows: which view, which leader's term, and how late a run of a job.
+    fn knows(&self) -> (u64, u64, Option<u64>) {
+        let last_run = self.status.jobs.iter().filter_map(|job| job.last_run_unix_ms).max();
+        (self.status.view.number, self.status.term, last_run)
     }
 
     /// The same, and the member that somebody speaks of by name, identity or address.

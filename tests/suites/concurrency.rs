@@ -1,10 +1,12 @@
 //! Many writers at once, over HTTP: nobody's acknowledged change is lost, and nobody is answered with a fault.
 
+use std::time::Instant;
+
 use bytes::Bytes;
 use futures::{SinkExt as _, channel::mpsc, future::join_all};
 use zot_tests::{Client, Image, Registry, Reply, content, digest_of, in_both_shapes};
 
-const WRITERS: usize = 32;
+const WRITERS: usize = 64;
 
 /// Runs `act` for every writer at the same time, each with a connection of its own.
 async fn all<F: Future>(registry: &Registry, act: impl Fn(usize, Client) -> F) -> Vec<F::Output> {
@@ -81,6 +83,47 @@ in_both_shapes!(readers_see_each_tag_whole_while_it_moves, |registry| async move
         }
     })
     .await;
+});
+
+/// A write of a tag, or a read of what it pointed to.
+struct Seen {
+    digest: String,
+    began: Instant,
+    ended: Instant,
+}
+
+/// What `act` did to a tag, and when.
+async fn seen(act: impl Future<Output = String>) -> Seen {
+    let began = Instant::now();
+    let digest = act.await;
+    Seen { digest, began, ended: Instant::now() }
+}
+
+in_both_shapes!(no_reader_of_a_tag_sees_what_was_overwritten_before_it_asked, |registry| async move {
+    let image = |number: usize| Image::artifact("application/vnd.example", number as u64, None);
+    registry.client().push_blob("a", &image(0).config).await;
+    let turns = all(&registry, async |writer, client| {
+        let mut turns = Vec::new();
+        for turn in 0..3 {
+            let manifest = image(3 * writer + turn).manifest;
+            let write = seen(async {
+                client.put_manifest("a", "latest", &manifest).await.expect(201);
+                manifest.digest()
+            });
+            let read = async { client.get_manifest("a", "latest").await.expect(200).header("docker-content-digest").to_owned() };
+            turns.push((write.await, seen(read).await));
+        }
+        turns
+    })
+    .await;
+    let (writes, reads): (Vec<Seen>, Vec<Seen>) = turns.into_iter().flatten().unzip();
+    for read in &reads {
+        let of = writes.iter().find(|write| write.digest == read.digest).expect("nobody else writes");
+        assert!(of.began < read.ended, "a manifest is seen that nobody had pushed yet");
+        // Every digest is written once: whatever began after it was written and ended before it was read has replaced it for good.
+        let overwritten = writes.iter().any(|write| write.began > of.ended && write.ended < read.began);
+        assert!(!overwritten, "{} is seen, which was overwritten before", read.digest);
+    }
 });
 
 in_both_shapes!(pushing_and_deleting_a_tag_at_once_ends_with_it_or_without, |registry| async move {

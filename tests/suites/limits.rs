@@ -4,8 +4,7 @@ use std::{io, time::Duration};
 
 use bytes::Bytes;
 use futures::{Stream, future::join_all, stream};
-use http_body_util::BodyExt as _;
-use zot_tests::{Client, Image, content, digest_of, in_both_shapes, shapes::Shape};
+use zot_tests::{Image, Sandbox, cluster::Services, content, digest_of, in_both_shapes, shapes::Shape, skip::skip, tell, transfers, wait};
 
 use crate::wire::{Wire, status};
 
@@ -55,40 +54,46 @@ fn paced(bytes: &[u8], pause: Duration) -> impl Stream<Item = io::Result<Bytes>>
 }
 
 const TRANSFERS: u64 = 16;
-const PIECE: usize = 1024 * 1024;
 const PIECES: u64 = 32;
-
-/// Pushes a blob piece by piece without ever holding it, and gives its digest.
-async fn push_large(client: &Client, seed: u64) -> String {
-    let piece = Bytes::from(content::bytes(seed, PIECE));
-    let digest = {
-        let mut hash = content::Sha256::default();
-        (0..PIECES).for_each(|_| hash.update(&piece));
-        hash.digest()
-    };
-    let upload = client.start_upload("a").await;
-    let pieces = stream::iter((0..PIECES).map(move |_| Ok(piece.clone())));
-    client.put(&format!("{upload}?digest={digest}")).stream(pieces).await.expect(201);
-    digest
-}
-
-/// Pulls a blob and forgets it piece by piece; gives its length.
-async fn pull_large(client: &Client, digest: &str) -> u64 {
-    let mut body = client.get_blob("a", digest).start().await.unwrap().into_body();
-    let mut length = 0;
-    while let Some(frame) = body.frame().await {
-        length += frame.unwrap().data_ref().map_or(0, |data| data.len() as u64);
-    }
-    length
-}
 
 in_both_shapes!(large_transfers_at_the_same_time_take_little_memory, |settings| settings, |registry| async move {
     let client = registry.client();
-    let digests = join_all((0..TRANSFERS).map(|seed| push_large(&client, seed))).await;
-    let lengths = join_all(digests.iter().map(|digest| pull_large(&client, digest))).await;
-    assert!(lengths.into_iter().all(|length| length == PIECES * PIECE as u64));
+    let digests = join_all((0..TRANSFERS).map(|seed| transfers::push(&client, "a", seed, PIECES))).await;
+    let lengths = join_all(digests.iter().map(|digest| transfers::pull(&client, "a", digest))).await;
+    assert!(lengths.into_iter().all(|length| length == PIECES * transfers::PIECE_BYTES as u64));
     let peak = registry.memory_peak_bytes();
     // Enough for buffers and an unoptimised binary, too little for blobs. Between processes, each connection has windows of its own.
     let part = if registry.shape() == Shape::AllInOne { 4 } else { 2 };
-    assert!(peak < TRANSFERS * PIECES * PIECE as u64 / part, "{peak} bytes at the peak");
+    assert!(peak < TRANSFERS * PIECES * transfers::PIECE_BYTES as u64 / part, "{peak} bytes at the peak");
 });
+
+const MIB: u64 = 1 << 20;
+/// How many transfers are under way at the same time with bytes in S3, and how much each upload has sent: together less than the budget.
+const TRANSFERS_WITH_S3: usize = 200;
+const SENT_BYTES: usize = 1 << 20;
+
+/// What a process that is everything may take for uploads in S3 that have sent so much, and for as many downloads besides.
+const UPLOADS_BYTES_MAX: u64 = 400 * MIB;
+const ALL_BYTES_MAX: u64 = 500 * MIB;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_hundred_transfers_with_s3_take_bounded_memory() {
+    if let Err(reason) = Services::available() {
+        return skip("limits::two_hundred_transfers_with_s3_take_bounded_memory", &reason);
+    }
+    let driver = Services::shared().await.endpoints().storage_driver();
+    let sandbox = Sandbox::builder().set("/storage/storageDriver", driver).set("/storage/remoteCache", false).start().await;
+    let client = sandbox.client();
+    let digest = transfers::push(&client, "app", 0, 16).await;
+
+    let uploads = transfers::uploads_under_way(&client, "app", TRANSFERS_WITH_S3, SENT_BYTES).await;
+    let all = (TRANSFERS_WITH_S3 * SENT_BYTES) as u64;
+    wait::until("everything sent was taken in", async || sandbox.memory_peak_bytes() > all).await;
+    let with_uploads = sandbox.memory_peak_bytes();
+    let pulls = transfers::pulls_under_way(&client, "app", &digest, TRANSFERS_WITH_S3).await;
+    let with_both = sandbox.memory_peak_bytes();
+    assert_eq!((uploads.len(), pulls.len()), (TRANSFERS_WITH_S3, TRANSFERS_WITH_S3));
+    let peaks = format!("{} MiB with uploads, {} MiB with downloads too", with_uploads / MIB, with_both / MIB);
+    tell(&format!("two hundred transfers with S3: {peaks}"));
+    assert!(with_uploads < UPLOADS_BYTES_MAX && with_both < ALL_BYTES_MAX, "{peaks}");
+}

@@ -35,6 +35,18 @@ pub(super) enum About<'a> {
     User(&'a UserName),
 }
 
+impl<'a> From<&'a RepositoryName> for About<'a> {
+    fn from(repository: &'a RepositoryName) -> Self {
+        Self::Repository(repository)
+    }
+}
+
+impl<'a> From<&'a UserName> for About<'a> {
+    fn from(user: &'a UserName) -> Self {
+        Self::User(user)
+    }
+}
+
 /// A member to be asked, and whether it shall serve although it may not own the repository.
 pub(super) struct Candidate {
     remote: Arc<Remote>,
@@ -66,41 +78,13 @@ impl Deletion {
 }
 
 impl ClusterRegistry {
-    /// What the owner of a repository answers to something that is to be read, or who comes after it.
-    pub(super) async fn read<T, F>(
-        &self,
-        cx: &Context,
-        repository: &RepositoryName,
-        call: impl Fn(Arc<Remote>, Context) -> F + Send + Sync,
-    ) -> Result<T>
-    where
-        T: Send,
-        F: Future<Output = Result<T>> + Send,
-    {
-        self.ask(cx, About::Repository(repository), Act::Read, call).await
-    }
-
-    /// What the owner of a repository answers to a change, or who comes after it if it cannot be reached.
+    /// What the owner of what a call is about answers, or who comes after it if it cannot be reached; a move is followed once.
     ///
     /// `call` must be safe to be made again: it says itself when it cannot be.
-    pub(super) async fn change<T, F>(
-        &self,
-        cx: &Context,
-        repository: &RepositoryName,
-        call: impl Fn(Arc<Remote>, Context) -> F + Send + Sync,
-    ) -> Result<T>
-    where
-        T: Send,
-        F: Future<Output = Result<T>> + Send,
-    {
-        self.ask(cx, About::Repository(repository), Act::Change, call).await
-    }
-
-    /// What the first member that can be reached answers; a move is followed once.
     pub(super) async fn ask<T, F>(
         &self,
         cx: &Context,
-        about: About<'_>,
+        about: impl Into<About<'_>> + Send,
         act: Act,
         call: impl Fn(Arc<Remote>, Context) -> F + Send + Sync,
     ) -> Result<T>
@@ -108,6 +92,7 @@ impl ClusterRegistry {
         T: Send,
         F: Future<Output = Result<T>> + Send,
     {
+        let about = about.into();
         let placement = self.directory.placement()?;
         let candidates = self.candidates_for(&placement, about)?;
         let moved = match self.ask_by(&placement, cx, candidates, act, &call).await {

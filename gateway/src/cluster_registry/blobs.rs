@@ -8,7 +8,7 @@ use zot_oci::{ByteRange, Digest, RepositoryName};
 
 use super::{
     ClusterRegistry,
-    ask::Deletion,
+    ask::{Act, Deletion},
     continued::{Wanted, continued},
     members::Remote,
 };
@@ -16,7 +16,7 @@ use super::{
 #[async_trait::async_trait]
 impl Blobs for ClusterRegistry {
     async fn stat_blob(&self, cx: &Context, repository: &RepositoryName, digest: &Digest) -> Result<BlobInfo> {
-        self.read(cx, repository, |node, cx| async move { node.stat_blob(&cx, repository, digest).await }).await
+        self.ask(cx, repository, Act::Read, |node, cx| async move { node.stat_blob(&cx, repository, digest).await }).await
     }
 
     async fn read_blob(&self, cx: &Context, repository: &RepositoryName, digest: &Digest, range: Option<ByteRange>) -> Result<BlobBody> {
@@ -27,7 +27,7 @@ impl Blobs for ClusterRegistry {
 
     async fn fetch_blob(&self, cx: &Context, repository: &RepositoryName, digest: &Digest) -> Result<Fetched> {
         let fetch = |node: Arc<Remote>, cx: Context| async move { Ok((node.fetch_blob(&cx, repository, digest).await?, node)) };
-        let (body, node) = match self.read(cx, repository, fetch).await? {
+        let (body, node) = match self.ask(cx, repository, Act::Read, fetch).await? {
             (Fetched::Here(body), node) => (body, node),
             (elsewhere, _) => return Ok(elsewhere),
         };
@@ -40,12 +40,13 @@ impl Blobs for ClusterRegistry {
         if from.is_some_and(|from| self.are_apart(from, repository)) {
             return self.has_blob(cx, repository, digest).await;
         }
-        self.change(cx, repository, |node, cx| async move { node.mount_blob(&cx, repository, digest, from).await }).await
+        self.ask(cx, repository, Act::Change, |node, cx| async move { node.mount_blob(&cx, repository, digest, from).await }).await
     }
 
     async fn delete_blob(&self, cx: &Context, repository: &RepositoryName, digest: &Digest) -> Result<()> {
         let deletion = &Deletion::default();
-        self.change(cx, repository, |node, cx| deletion.attempt(async move { node.delete_blob(&cx, repository, digest).await })).await
+        self.ask(cx, repository, Act::Change, |node, cx| deletion.attempt(async move { node.delete_blob(&cx, repository, digest).await }))
+            .await
     }
 }
 
@@ -59,7 +60,7 @@ impl ClusterRegistry {
         range: Option<ByteRange>,
     ) -> Result<(BlobBody, Arc<Remote>)> {
         let read = |node: Arc<Remote>, cx: Context| async move { Ok((node.read_blob(&cx, repository, digest, range).await?, node)) };
-        self.read(cx, repository, read).await
+        self.ask(cx, repository, Act::Read, read).await
     }
 
     async fn has_blob(&self, cx: &Context, repository: &RepositoryName, digest: &Digest) -> Result<bool> {

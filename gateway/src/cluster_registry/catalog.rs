@@ -27,11 +27,11 @@ impl Catalog for ClusterRegistry {
     }
 
     async fn list_tags(&self, cx: &Context, repository: &RepositoryName, page: &PageRequest) -> Result<Page<Tag>> {
-        self.read(cx, repository, |node, cx| async move { node.list_tags(&cx, repository, page).await }).await
+        self.ask(cx, repository, Act::Read, |node, cx| async move { node.list_tags(&cx, repository, page).await }).await
     }
 
     async fn list_referrers(&self, cx: &Context, repository: &RepositoryName, subject: &Digest) -> Result<Referrers> {
-        self.read(cx, repository, |node, cx| async move { node.list_referrers(&cx, repository, subject).await }).await
+        self.ask(cx, repository, Act::Read, |node, cx| async move { node.list_referrers(&cx, repository, subject).await }).await
     }
 }
 

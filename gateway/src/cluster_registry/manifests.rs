@@ -9,16 +9,20 @@ use zot_contract::{Collisions, Context, Error, ManifestInfo, ManifestPush, Manif
 use zot_oci::{Reference, RepositoryName};
 use zot_proto::Unreachable;
 
-use super::{ClusterRegistry, ask::Deletion, members::Remote};
+use super::{
+    ClusterRegistry,
+    ask::{Act, Deletion},
+    members::Remote,
+};
 
 #[async_trait::async_trait]
 impl Manifests for ClusterRegistry {
     async fn stat_manifest(&self, cx: &Context, repository: &RepositoryName, reference: &Reference) -> Result<ManifestInfo> {
-        self.read(cx, repository, |node, cx| async move { node.stat_manifest(&cx, repository, reference).await }).await
+        self.ask(cx, repository, Act::Read, |node, cx| async move { node.stat_manifest(&cx, repository, reference).await }).await
     }
 
     async fn get_manifest(&self, cx: &Context, repository: &RepositoryName, reference: &Reference) -> Result<StoredManifest> {
-        self.read(cx, repository, |node, cx| async move { node.get_manifest(&cx, repository, reference).await }).await
+        self.ask(cx, repository, Act::Read, |node, cx| async move { node.get_manifest(&cx, repository, reference).await }).await
     }
 
     async fn put_manifest(&self, cx: &Context, repository: &RepositoryName, push: ManifestPush) -> Result<PushedManifest> {
@@ -28,7 +32,7 @@ impl Manifests for ClusterRegistry {
             unheard.fetch_or(answer.as_ref().is_err_and(Unreachable::caused), Ordering::Relaxed);
             answer
         };
-        match self.change(cx, repository, put).await {
+        match self.ask(cx, repository, Act::Change, put).await {
             Err(Error::TagExists { .. }) if unheard.load(Ordering::Relaxed) => self.put_rest(cx, repository, push).await,
             answer => answer,
         }
@@ -45,7 +49,7 @@ impl Manifests for ClusterRegistry {
         let delete = |node: Arc<Remote>, cx: Context| {
             deletion.attempt(async move { node.delete_manifest(&cx, repository, reference, collisions).await })
         };
-        self.change(cx, repository, delete).await
+        self.ask(cx, repository, Act::Change, delete).await
     }
 }
 
@@ -61,6 +65,6 @@ impl ClusterRegistry {
             }
         }
         let rest = &rest;
-        self.change(cx, repository, |node, cx| async move { node.put_manifest(&cx, repository, rest.clone()).await }).await
+        self.ask(cx, repository, Act::Change, |node, cx| async move { node.put_manifest(&cx, repository, rest.clone()).await }).await
     }
 }

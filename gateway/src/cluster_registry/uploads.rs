@@ -5,21 +5,27 @@ use std::sync::Arc;
 use zot_contract::{Blobs as _, Chunk, Context, Error, Result, UploadId, UploadStatus, Uploads};
 use zot_oci::{Algorithm, Digest, RepositoryName};
 
-use super::{ClusterRegistry, ask::Deletion, members::Remote, replay::Replay};
+use super::{
+    ClusterRegistry,
+    ask::{Act, Deletion},
+    members::Remote,
+    replay::Replay,
+};
 
 #[async_trait::async_trait]
 impl Uploads for ClusterRegistry {
     async fn open_upload(&self, cx: &Context, repository: &RepositoryName, algorithm: Algorithm) -> Result<UploadId> {
-        self.change(cx, repository, |node, cx| async move { node.open_upload(&cx, repository, algorithm).await }).await
+        self.ask(cx, repository, Act::Change, |node, cx| async move { node.open_upload(&cx, repository, algorithm).await }).await
     }
 
     async fn upload_status(&self, cx: &Context, repository: &RepositoryName, upload: UploadId) -> Result<UploadStatus> {
-        self.change(cx, repository, |node, cx| async move { node.upload_status(&cx, repository, upload).await }).await
+        self.ask(cx, repository, Act::Change, |node, cx| async move { node.upload_status(&cx, repository, upload).await }).await
     }
 
     async fn append_upload(&self, cx: &Context, repository: &RepositoryName, upload: UploadId, chunk: Chunk) -> Result<UploadStatus> {
         let body = &Replay::new(chunk);
-        self.change(cx, repository, |node, cx| async move { node.append_upload(&cx, repository, upload, body.lend()?).await }).await
+        self.ask(cx, repository, Act::Change, |node, cx| async move { node.append_upload(&cx, repository, upload, body.lend()?).await })
+            .await
     }
 
     async fn finish_upload(
@@ -35,7 +41,7 @@ impl Uploads for ClusterRegistry {
             let chunk = body.lend()?;
             node.finish_upload(&cx, repository, upload, chunk, digest).await
         };
-        match self.change(cx, repository, finish).await {
+        match self.ask(cx, repository, Act::Change, finish).await {
             // The upload may be over because the member that was asked first finished it before it fell silent.
             Err(Error::UploadUnknown { .. }) if body.was_lent_again() && self.stat_blob(cx, repository, digest).await.is_ok() => Ok(()),
             answer => answer,
@@ -44,6 +50,7 @@ impl Uploads for ClusterRegistry {
 
     async fn cancel_upload(&self, cx: &Context, repository: &RepositoryName, upload: UploadId) -> Result<()> {
         let deletion = &Deletion::default();
-        self.change(cx, repository, |node, cx| deletion.attempt(async move { node.cancel_upload(&cx, repository, upload).await })).await
+        self.ask(cx, repository, Act::Change, |node, cx| deletion.attempt(async move { node.cancel_upload(&cx, repository, upload).await }))
+            .await
     }
 }

@@ -15,6 +15,7 @@ mod projection;
 mod rebuild;
 pub mod sessions;
 mod stores;
+mod wall;
 
 /// What every port must do, as suites: whoever implements one runs it against an empty store.
 #[cfg(any(test, feature = "testing"))]
@@ -31,3 +32,4 @@ pub use local::{Local, LocalOptions};
 pub use projection::Mine;
 pub use rebuild::{Progress, Rebuilt};
 pub use stores::Shared;
+pub use wall::WallClock;

@@ -2,7 +2,6 @@
 
 use std::{
     io,
-    net::Ipv4Addr,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -13,14 +12,14 @@ use std::{
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{
-        TcpListener, TcpStream,
+        TcpStream,
         tcp::{OwnedReadHalf, OwnedWriteHalf},
     },
     sync::watch,
     task::JoinSet,
 };
 
-use crate::port;
+use crate::proxy;
 
 /// The most bytes of a request before its body.
 const HEAD_BYTES_MAX: usize = 64 << 10;
@@ -57,8 +56,7 @@ struct State {
 impl HttpProxy {
     /// Starts a proxy in front of the server at `target`.
     pub async fn start(target: u16) -> Self {
-        let port = port::free();
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.expect("the port is free");
+        let (port, listener) = proxy::listen().await;
         let state = State { mood: watch::Sender::new(Mood::Fair), requests: AtomicU64::new(0), refused: AtomicU64::new(0) };
         let state = Arc::new(state);
         let (mut accepting, shared) = (JoinSet::new(), state.clone());
@@ -91,10 +89,7 @@ impl HttpProxy {
 }
 
 async fn connection(client: TcpStream, target: u16, state: &State) -> io::Result<()> {
-    let server = TcpStream::connect((Ipv4Addr::LOCALHOST, target)).await?;
-    client.set_nodelay(true)?;
-    server.set_nodelay(true)?;
-    let ((mut requests, mut to_client), (mut answers, mut to_server)) = (client.into_split(), server.into_split());
+    let [(mut requests, mut to_client), (mut answers, mut to_server)] = proxy::connected(client, target).await?.map(TcpStream::into_split);
     let refused = tokio::select! {
         passed = pass_requests(&mut requests, &mut to_server, state) => passed?,
         copied = tokio::io::copy(&mut answers, &mut to_client) => return copied.map(drop),

@@ -19,6 +19,7 @@ pub mod secrets_manager;
 pub mod skip;
 pub mod token_service;
 pub mod wait;
+pub mod wrong_clock;
 
 use std::{env, path::PathBuf};
 

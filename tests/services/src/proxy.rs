@@ -42,8 +42,7 @@ pub struct Proxy {
 impl Proxy {
     /// Starts a proxy in front of the server at `target`.
     pub async fn start(target: u16) -> Self {
-        let port = port::free();
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.expect("the port is free");
+        let (port, listener) = listen().await;
         let (fault, faults) = watch::channel(Fault::None);
         let mut accepting = JoinSet::new();
         accepting.spawn(accept(listener, port, target, faults));
@@ -64,6 +63,19 @@ impl Proxy {
     pub fn heal(&self) {
         self.set(Fault::None);
     }
+}
+
+/// A free port, and what listens there.
+pub(crate) async fn listen() -> (u16, TcpListener) {
+    let port = port::free();
+    (port, TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.expect("the port is free"))
+}
+
+/// A client's connection, and one to the server at `target`; what is written to them goes out at once.
+pub(crate) async fn connected(client: TcpStream, target: u16) -> io::Result<[TcpStream; 2]> {
+    let both = [client, TcpStream::connect((Ipv4Addr::LOCALHOST, target)).await?];
+    both.iter().try_for_each(|stream| stream.set_nodelay(true))?;
+    Ok(both)
 }
 
 /// Accepts until the proxy is dropped, and its connections with it.
@@ -95,11 +107,7 @@ async fn accept(listener: TcpListener, port: u16, target: u16, mut faults: watch
 }
 
 async fn connection(client: TcpStream, target: u16, mut faults: watch::Receiver<Fault>) {
-    let Ok(server) = TcpStream::connect((Ipv4Addr::LOCALHOST, target)).await else { return };
-    let both = [client, server].map(|stream| {
-        stream.set_nodelay(true).ok();
-        stream
-    });
+    let Ok(both) = connected(client, target).await else { return };
     let sockets: Vec<_> = both.iter().map(duplicate).collect();
     let [(from_client, to_client), (from_server, to_server)] = both.map(TcpStream::into_split);
     let (up, down) = (pump(from_client, to_server, faults.clone()), pump(from_server, to_client, faults.clone()));

@@ -24,6 +24,9 @@ const PORTS: usize = 10;
 /// The one of them where buckets are directories.
 const FILER: usize = 6;
 
+/// More than is kept beside an object's name.
+const PROBE_BYTES: usize = 4096;
+
 /// A running S3 server without any bucket.
 pub struct S3 {
     process: Process,
@@ -77,8 +80,9 @@ impl S3 {
     }
 
     async fn answers(&self) {
-        // It refuses requests without a signature as soon as it serves any.
+        // It refuses requests without a signature as soon as it serves any; until it has found its volumes again, it answers them with 500.
         wait::until("the S3 server answers", async || refuses(self.ports[0])).await;
+        wait::until("the S3 server stores something", async || stores(self.ports[FILER])).await;
     }
 }
 
@@ -107,6 +111,11 @@ fn spawn(directory: &TempDir, ports: &[u16; PORTS]) -> Process {
     Process::spawn(command, &path("output.log"))
 }
 
+/// Whether what is sent to the port is kept on a volume.
+fn stores(port: u16) -> bool {
+    ask_with(port, "PUT /probe", &"x".repeat(PROBE_BYTES)).is_some_and(|answer| answer.starts_with("HTTP/1.1 201"))
+}
+
 /// Whether the port answers HTTP at all.
 fn refuses(port: u16) -> bool {
     ask(port, "GET /").is_some_and(|answer| answer.starts_with("HTTP/1.1 403"))
@@ -114,9 +123,14 @@ fn refuses(port: u16) -> bool {
 
 /// The answer to a request without headers or body.
 fn ask(port: u16, request: &str) -> Option<String> {
+    ask_with(port, request, "")
+}
+
+fn ask_with(port: u16, request: &str, body: &str) -> Option<String> {
     let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).ok()?;
-    let head = format!("{request} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
-    stream.write_all(head.as_bytes()).ok()?;
+    let length = body.len();
+    let request = format!("{request} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}");
+    stream.write_all(request.as_bytes()).ok()?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer).ok().map(|_| answer)
 }

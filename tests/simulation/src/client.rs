@@ -92,10 +92,8 @@ impl Client {
         let digest = manifest.digest;
         self.history.know(digest, image.layer);
         self.history.register(|register| register.begin(tag, digest, self.history.step()));
-        let push = self
-            .gateways
-            .ask(self.next_gateway(), |registry| async move { registry.put_manifest(&context(), &repository, manifest).await });
-        match push.await {
+        let put = async move |registry: ClusterRegistry, cx: Context| registry.put_manifest(&cx, &repository, manifest).await;
+        match self.gateways.ask(self.next_gateway(), &image.repository, put).await {
             Ok(_) => {
                 self.history.register(|register| register.acknowledge(tag, digest, self.history.step()));
                 self.history.acknowledge(image.clone());
@@ -136,9 +134,9 @@ impl Client {
         repository: &RepositoryName,
         reference: Reference,
     ) -> Result<Option<Digest>, Failure> {
-        let repository = repository.clone();
-        let get = async move |registry: ClusterRegistry| registry.get_manifest(&context(), &repository, &reference).await;
-        match self.gateways.ask(gateway, get).await {
+        let of = repository.clone();
+        let get = async move |registry: ClusterRegistry, cx: Context| registry.get_manifest(&cx, &of, &reference).await;
+        match self.gateways.ask(gateway, repository, get).await {
             Ok(manifest) if Digest::sha256(&manifest.bytes) != manifest.info.digest => {
                 self.history.violate(format_args!("manifest {} has other bytes", short(&manifest.info.digest)));
                 Ok(Some(manifest.info.digest))
@@ -151,12 +149,12 @@ impl Client {
 
     /// Reads a layer of a manifest that is there.
     pub(crate) async fn read_layer(&self, gateway: usize, repository: &RepositoryName, layer: Digest) -> Result<(), Failure> {
-        let repository = repository.clone();
-        let read = async move |registry: ClusterRegistry| {
-            let body = registry.read_blob(&context(), &repository, &layer, None).await?;
+        let of = repository.clone();
+        let read = async move |registry: ClusterRegistry, cx: Context| {
+            let body = registry.read_blob(&cx, &of, &layer, None).await?;
             body.stream.try_collect::<Vec<Bytes>>().await
         };
-        match self.gateways.ask(gateway, read).await {
+        match self.gateways.ask(gateway, repository, read).await {
             Ok(pieces) if Digest::sha256(&pieces.concat()) == layer => Ok(()),
             Ok(pieces) => {
                 self.history.violate(format_args!("{} bytes were served as {}, which they are not", pieces.concat().len(), short(&layer)));
@@ -179,8 +177,8 @@ impl Client {
         let start = tag_of(repository, "");
         let acknowledged = self.history.register(|register| register.acknowledged());
         let of = repository.clone();
-        let list = async move |registry: ClusterRegistry| registry.list_tags(&context(), &of, &PageRequest::first(10_000)).await;
-        let tags: Vec<String> = match self.gateways.ask(gateway, list).await {
+        let list = async move |registry: ClusterRegistry, cx: Context| registry.list_tags(&cx, &of, &PageRequest::first(10_000)).await;
+        let tags: Vec<String> = match self.gateways.ask(gateway, repository, list).await {
             Ok(page) => page.entries.iter().map(ToString::to_string).collect(),
             Err(Failure::Refused(Error::NameUnknown { .. })) => Vec::new(),
             Err(failure) => return Err(failure),
@@ -217,10 +215,6 @@ impl Client {
 
 /// How long a client that verifies waits before it asks again.
 pub(crate) const ASK_AGAIN: Duration = Duration::from_millis(500);
-
-pub(crate) fn context() -> Context {
-    content::context("alice")
-}
 
 fn tag_of(repository: &RepositoryName, tag: &str) -> String {
     format!("{repository}:{tag}")

@@ -47,6 +47,11 @@ impl History {
         self.0.now_ms.store(now.as_millis() as u64, Ordering::Relaxed);
     }
 
+    /// The simulation's clock.
+    pub(crate) fn now(&self) -> Duration {
+        Duration::from_millis(self.0.now_ms.load(Ordering::Relaxed))
+    }
+
     /// A number greater than all before.
     pub(crate) fn step(&self) -> u64 {
         self.0.steps.fetch_add(1, Ordering::Relaxed) + 1

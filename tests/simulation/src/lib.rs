@@ -21,15 +21,17 @@ mod rounds;
 mod simulation;
 mod stores;
 mod upload;
+mod wall;
 
 use rounds::Rounds;
 use stores::Broken;
 
 /// Simulations by default.
-const ROUNDS: u64 = 10;
+const ROUNDS: u64 = 30;
 
 #[test]
 fn what_is_promised_holds_whatever_happens() {
+    let mut run = 0;
     for seed in Rounds::of(ROUNDS).seeds() {
         let history = simulation::run(seed, Broken::Nothing);
         let (images, violations) = (history.images().len(), history.violations());
@@ -39,7 +41,9 @@ fn what_is_promised_holds_whatever_happens() {
             panic!("{violations:#?}\nreplay it: {}", rounds::command(seed));
         }
         assert!(images > 3, "only {images} images were pushed: {}", rounds::command(seed));
+        run += 1;
     }
+    rounds::tell(&format!("{run} seeds were run"));
 }
 
 #[test]
@@ -67,4 +71,9 @@ fn rows_that_are_acknowledged_and_not_written_are_noticed() {
 #[test]
 fn sessions_that_are_acknowledged_and_not_saved_are_noticed() {
     assert!(is_noticed(Broken::Sessions));
+}
+
+#[test]
+fn bytes_that_are_spoken_of_although_they_were_condemned_are_noticed() {
+    assert!(is_noticed(Broken::Marks));
 }

@@ -52,7 +52,7 @@ impl Nemesis {
     fn harm(&mut self, simulation: &mut Simulation) {
         let node = self.random.place(NODES);
         let is_well = simulation.nodes[node].host.is_some() && !simulation.nodes[node].stopped;
-        match self.random.within(0..8) {
+        match self.random.within(0..10) {
             0 | 1 if is_well => self.crash(node, simulation),
             2 if is_well => {
                 simulation.history.note(format_args!("{HARM}n{node} stops"));
@@ -72,7 +72,16 @@ impl Nemesis {
                 simulation.network.lose_one_of(messages);
                 self.later(simulation.now, 500..4000, Remedy::Heal);
             }
-            7 if self.random.once_in(2) => {
+            7 => {
+                let ahead_s = simulation.nodes[node].wall.set(&self.random) / 1000;
+                simulation.history.note(format_args!("{HARM}the clock of n{node} is set {ahead_s} s ahead of the time"));
+            }
+            8 => {
+                let gateway = self.random.place(GATEWAYS);
+                let ahead_s = simulation.fronts[gateway].wall.set(&self.random) / 1000;
+                simulation.history.note(format_args!("{HARM}the clock of g{gateway} is set {ahead_s} s ahead of the time"));
+            }
+            9 if self.random.once_in(2) => {
                 simulation.history.note(format_args!("{HARM}the sessions are emptied"));
                 simulation.stores.empty_sessions();
             }

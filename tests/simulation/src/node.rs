@@ -10,13 +10,13 @@ use tokio::{
     time::sleep,
 };
 use tokio_util::sync::CancellationToken;
-use zot_cluster::{HashKey, NodeId, Placement, Status, Storage, View};
+use zot_cluster::{ClaimKey, HashKey, NodeId, Placement, Status, Storage, View};
 use zot_consensus::{Consensus, Lease, OpenError, Options};
-use zot_node::Owned;
+use zot_node::{Owned, Vouched};
 use zot_proto::{ClusterPlane, PlaneError, Services, serve_connections, updates};
-use zot_storage::Engine;
+use zot_storage::{Engine, WallClock};
 
-use crate::network::End;
+use crate::{network::End, stores::Stores};
 
 /// The key that repositories are placed by.
 pub(crate) const HASH_KEY: [u8; 16] = *b"loremipsumdolors";
@@ -26,6 +26,8 @@ const JOB: &str = "sweep";
 const LEASE: Duration = Duration::from_secs(3);
 /// How often its lease is asked for or renewed.
 const LEASE_EVERY: Duration = Duration::from_millis(500);
+/// How often the job is done.
+const SWEEP_EVERY: Duration = Duration::from_millis(700);
 /// How long calls may take to finish: nodes do not end in good order here.
 const DRAIN: Duration = Duration::from_secs(1);
 
@@ -47,19 +49,30 @@ impl Inside {
     }
 }
 
+/// What a node works with.
+pub(crate) struct Means {
+    pub(crate) end: End,
+    pub(crate) engine: Engine,
+    pub(crate) stores: Stores,
+    pub(crate) wall: WallClock,
+}
+
 /// Runs a node until its process ends.
-pub(crate) async fn run(options: Options, end: End, engine: Engine, inside: Arc<Mutex<Inside>>) -> Result<(), OpenError> {
+pub(crate) async fn run(options: Options, means: Means, inside: Arc<Mutex<Inside>>) -> Result<(), OpenError> {
+    let Means { end, engine, stores, wall } = means;
     let address = options.address.clone();
     let consensus = Consensus::open(options, Arc::new(end.clone())).await?;
     inside.lock().consensus = Some(consensus.clone());
     let nobody = View { number: 0, storage: Storage::Shared, members: Vec::new() };
     let placement = watch::Sender::new(Arc::new(Placement::new(nobody, HashKey::new(HASH_KEY))));
-    let owned = Owned::new(Arc::new(engine), consensus.id(), placement.subscribe());
+    let owned = Owned::new(Arc::new(engine.clone()), consensus.id(), placement.subscribe());
+    let vouched = Vouched::new(Arc::new(owned), ClaimKey::of_hash_key(&HashKey::new(HASH_KEY))).with_wall_clock(wall);
     tokio::spawn(place(consensus.clone(), placement));
-    tokio::spawn(keep_job(consensus.clone(), inside));
+    tokio::spawn(keep_job(consensus.clone(), inside.clone()));
+    tokio::spawn(sweep(engine, stores, inside));
     let (accept, mut accepted) = mpsc::unbounded_channel();
     end.network.attach(&address, consensus.clone(), accept);
-    let services = Services { registry: Arc::new(owned), cluster: Some(Arc::new(Plane(consensus))) };
+    let services = Services { registry: Arc::new(vouched), cluster: Some(Arc::new(Plane(consensus))) };
     let incoming = stream::poll_fn(move |cx| accepted.poll_recv(cx));
     drop(serve_connections(incoming, services, DRAIN, CancellationToken::new()).await);
     Ok(())
@@ -83,6 +96,17 @@ async fn keep_job(consensus: Consensus, inside: Arc<Mutex<Inside>>) {
         };
         inside.lock().lease = lease;
         sleep(LEASE_EVERY).await;
+    }
+}
+
+/// The job: removes the bytes that no row speaks of. It looks at its lease when it begins, as jobs do, and may be stopped anywhere.
+async fn sweep(engine: Engine, stores: Stores, inside: Arc<Mutex<Inside>>) {
+    loop {
+        sleep(SWEEP_EVERY).await;
+        if inside.lock().epoch().is_some() {
+            // What fails is left to the next time.
+            engine.reap_places(stores.places()).await.ok();
+        }
     }
 }
 

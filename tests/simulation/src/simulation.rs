@@ -21,9 +21,10 @@ use crate::{
     invariants::{content, leases::Leases, views::Views},
     nemesis::Nemesis,
     network::{End, Network},
-    node::{self, Inside},
+    node::{self, Inside, Means},
     random::Random,
     stores::{Broken, Stores, Way},
+    wall::Wall,
 };
 
 pub(crate) const NODES: usize = 3;
@@ -43,6 +44,7 @@ pub(crate) struct Machine {
     /// Whether it is stopped, as by SIGSTOP.
     pub(crate) stopped: bool,
     pub(crate) way: Way,
+    pub(crate) wall: Wall,
     speed: f64,
     runs: u64,
     inside: Arc<Mutex<Inside>>,
@@ -52,6 +54,7 @@ pub(crate) struct Machine {
 /// A process that is a gateway.
 pub(crate) struct Front {
     pub(crate) host: Option<Host>,
+    pub(crate) wall: Wall,
     speed: f64,
     runs: u64,
 }
@@ -106,6 +109,7 @@ impl Simulation {
             host: None,
             stopped: false,
             way: Way::new(random.fork()),
+            wall: Wall::new(&random),
             speed: speed(),
             runs: 0,
             inside: Arc::default(),
@@ -116,7 +120,7 @@ impl Simulation {
             history: History::default(),
             network: Network::new(random.fork()),
             nodes: (0..NODES).map(machine).collect(),
-            fronts: (0..GATEWAYS).map(|_| Front { host: None, speed: speed(), runs: 0 }).collect(),
+            fronts: (0..GATEWAYS).map(|_| Front { host: None, wall: Wall::new(&random), speed: speed(), runs: 0 }).collect(),
             stores: Stores::new(broken),
             gateways: Gateways::new(GATEWAYS, random.fork()),
             clients: Host::start(Duration::ZERO, 1.0),
@@ -164,7 +168,10 @@ impl Simulation {
         };
         let host = Host::start(self.now, machine.speed);
         let end = End { network: self.network.clone(), address };
-        let running = node::run(options, end, self.stores.engine(&machine.way), Arc::clone(&machine.inside));
+        let wall = machine.wall.clock(&self.history);
+        let engine = self.stores.engine(&machine.way, wall.clone());
+        let means = Means { end, engine, stores: self.stores.clone(), wall };
+        let running = node::run(options, means, Arc::clone(&machine.inside));
         let history = self.history.clone();
         host.handle().spawn(async move {
             if let Err(error) = running.await {
@@ -188,7 +195,8 @@ impl Simulation {
         let front = &mut self.fronts[gateway];
         let host = Host::start(self.now, front.speed);
         let end = End { network: self.network.clone(), address: gateway_address(gateway) };
-        self.gateways.start(gateway, host.handle(), end, (0..NODES).map(node_address).collect());
+        let (seeds, wall) = ((0..NODES).map(node_address).collect(), front.wall.clock(&self.history));
+        self.gateways.start(gateway, host.handle(), end, seeds, wall);
         front.host = Some(host);
         front.runs += 1;
     }

@@ -9,14 +9,15 @@ use std::{
 };
 
 use bytes::Bytes;
+use futures::executor::block_on;
 use parking_lot::Mutex;
 use tokio::time::sleep;
 use zot_contract::UploadId;
 use zot_oci::ByteRange;
 use zot_storage::{
-    BlobAddress, BlobKey, Engine, Error, Result,
+    BlobAddress, BlobKey, Engine, Error, Result, WallClock,
     blobs::{BlobStore, MemoryBlobs, Pieces, Staged, Staging},
-    metadata::{Key, Kind, MemoryMetadata, Metadata, Outcome, Row, Scan, Transaction},
+    metadata::{Change, Expect, Key, Kind, MemoryMetadata, Metadata, Outcome, Row, Scan, Transaction, Write},
     sessions::{MemorySessions, SessionRecord, Sessions},
 };
 
@@ -26,6 +27,8 @@ use crate::random::Random;
 const FAILS_ONE_OF: u64 = 60;
 /// One change of so many is forgotten where that promise is broken.
 const FORGETS_ONE_OF: u64 = 10;
+/// One change of so many that speak of new bytes is made late.
+const DAWDLES_ONE_OF: u64 = 8;
 /// How long a node that is cut off waits for a store.
 const GIVES_UP_AFTER: Duration = Duration::from_secs(1);
 
@@ -37,6 +40,8 @@ pub(crate) enum Broken {
     Rows,
     /// Sessions are acknowledged, and some are never saved.
     Sessions,
+    /// Changes are made although a mark forbids them: bytes that were condemned are spoken of.
+    Marks,
 }
 
 /// The stores.
@@ -63,7 +68,12 @@ pub(crate) struct Way {
 impl Stores {
     pub(crate) fn new(broken: Broken) -> Self {
         let sessions = Arc::new(Mutex::new(Arc::new(MemorySessions::shared())));
-        Self { metadata: Arc::default(), blobs: Arc::new(MemoryBlobs::remote()), sessions, unsaved: Arc::default(), broken }
+        let metadata = Arc::<MemoryMetadata>::default();
+        // There was nothing to be read from image layouts: only complete rows tell what bytes nobody needs.
+        let mut complete = Transaction::new();
+        complete.put(Key::Schema, Expect::Absent, vec![0x08, 0x01]);
+        block_on(metadata.commit(complete)).unwrap();
+        Self { metadata, blobs: Arc::new(MemoryBlobs::remote()), sessions, unsaved: Arc::default(), broken }
     }
 
     fn sessions(&self) -> Arc<MemorySessions> {
@@ -76,10 +86,15 @@ impl Stores {
         *self.sessions.lock() = Arc::new(MemorySessions::shared());
     }
 
-    /// An engine that reaches them by a way.
-    pub(crate) fn engine(&self, way: &Way) -> Engine {
+    /// An engine that reaches them by a way, in a process whose clock shows some time of day.
+    pub(crate) fn engine(&self, way: &Way, wall: WallClock) -> Engine {
         let far = |way: &Way| Far { stores: self.clone(), way: way.clone() };
-        Engine::new(Arc::new(far(way)), Arc::new(far(way)), Arc::new(far(way)), true)
+        Engine::new(Arc::new(far(way)), Arc::new(far(way)), Arc::new(far(way)), true).with_wall_clock(wall)
+    }
+
+    /// Where larger blobs lie, those that no row speaks of too.
+    pub(crate) fn places(&self) -> Vec<String> {
+        self.blobs.places()
     }
 }
 
@@ -110,6 +125,13 @@ impl Way {
             return Err(Error::remote("reach the store", "nothing came back"));
         }
         Ok(())
+    }
+
+    /// Stays away for a while now and then, as a process that is stopped between its bytes and the rows that speak of them.
+    async fn dawdle(&self) {
+        if self.rough.load(Ordering::Relaxed) && self.random.once_in(DAWDLES_ONE_OF) {
+            sleep(self.random.milliseconds(200..5000)).await;
+        }
     }
 
     async fn reach(&self) -> Result<()> {
@@ -151,9 +173,15 @@ impl Metadata for Far {
         self.stores.metadata.changes_max()
     }
 
-    async fn commit(&self, transaction: Transaction) -> Result<Outcome> {
+    async fn commit(&self, mut transaction: Transaction) -> Result<Outcome> {
         if self.is_forgotten(Broken::Rows) {
             return Ok(Outcome::Committed);
+        }
+        if transaction.changes.iter().any(needs_no_mark) {
+            self.way.dawdle().await;
+            if self.stores.broken == Broken::Marks {
+                transaction.changes.retain(|change| !needs_no_mark(change));
+            }
         }
         self.way.call(self.stores.metadata.commit(transaction)).await
     }
@@ -161,6 +189,11 @@ impl Metadata for Far {
     async fn close(&self) -> Result<()> {
         Ok(())
     }
+}
+
+/// Whether a change is none if bytes were not condemned, and impossible if they were.
+fn needs_no_mark(change: &Change) -> bool {
+    matches!((&change.key, change.expect, &change.write), (Key::Condemned(_), Expect::Absent, Write::Delete))
 }
 
 #[async_trait::async_trait]

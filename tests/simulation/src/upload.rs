@@ -3,12 +3,12 @@
 use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
-use zot_contract::{Blobs as _, Chunk, Error, UploadId, Uploads as _};
+use zot_contract::{Blobs as _, Chunk, Context, Error, UploadId, Uploads as _};
 use zot_gateway::cluster_registry::ClusterRegistry;
 use zot_oci::{Algorithm, Digest, RepositoryName};
 
 use crate::{
-    client::{Client, context, print},
+    client::{Client, print},
     gateway::Failure,
 };
 
@@ -45,8 +45,8 @@ impl Client {
     pub(crate) async fn upload(&self, repository: &RepositoryName, bytes: &Bytes) -> bool {
         let unsaved = self.unsaved.load(Ordering::Relaxed);
         let of = repository.clone();
-        let open = async move |registry: ClusterRegistry| registry.open_upload(&context(), &of, Algorithm::Sha256).await;
-        let Ok(id) = self.gateways.ask(self.next_gateway(), open).await else { return false };
+        let open = async move |registry: ClusterRegistry, cx: Context| registry.open_upload(&cx, &of, Algorithm::Sha256).await;
+        let Ok(id) = self.gateways.ask(self.next_gateway(), repository, open).await else { return false };
         let mut upload = Upload { client: self, repository, id, bytes, acknowledged: 0, sent: 0, unsaved, finishing: false };
         for _ in 0..ATTEMPTS_MAX {
             match upload.go_on().await {
@@ -84,8 +84,8 @@ impl Upload<'_> {
         let to = (from + self.bytes.len().div_ceil(CHUNKS)).min(self.bytes.len());
         self.sent = self.sent.max(to);
         let chunk = Chunk::of(self.bytes.slice(from..to)).at(from as u64);
-        let append = async move |registry: ClusterRegistry| registry.append_upload(&context(), &of, id, chunk).await;
-        let status = self.client.gateways.ask(self.client.next_gateway(), append).await?;
+        let append = async move |registry: ClusterRegistry, cx: Context| registry.append_upload(&cx, &of, id, chunk).await;
+        let status = self.client.gateways.ask(self.client.next_gateway(), self.repository, append).await?;
         if status.offset != to as u64 {
             self.client.history.violate(format_args!("a chunk up to byte {to} was acknowledged at {}", status.offset));
         }
@@ -97,16 +97,16 @@ impl Upload<'_> {
         let (id, of, digest) = (self.id, self.repository.clone(), Digest::sha256(self.bytes));
         let chunk = Chunk::empty().at(self.acknowledged as u64);
         self.finishing = true;
-        let finish = async move |registry: ClusterRegistry| registry.finish_upload(&context(), &of, id, chunk, &digest).await;
-        self.client.gateways.ask(self.client.next_gateway(), finish).await?;
+        let finish = async move |registry: ClusterRegistry, cx: Context| registry.finish_upload(&cx, &of, id, chunk, &digest).await;
+        self.client.gateways.ask(self.client.next_gateway(), self.repository, finish).await?;
         Ok(Step::Finished)
     }
 
     /// Asks how far it is.
     async fn ask(&mut self) -> Step {
         let (id, of) = (self.id, self.repository.clone());
-        let status = async move |registry: ClusterRegistry| registry.upload_status(&context(), &of, id).await;
-        match self.client.gateways.ask(self.client.next_gateway(), status).await {
+        let status = async move |registry: ClusterRegistry, cx: Context| registry.upload_status(&cx, &of, id).await;
+        match self.client.gateways.ask(self.client.next_gateway(), self.repository, status).await {
             Ok(status) => {
                 let offset = status.offset as usize;
                 if (offset < self.acknowledged && self.is_saved()) || offset > self.sent {
@@ -133,8 +133,8 @@ impl Upload<'_> {
             self.client.history.violate(format_args!("an upload of which {} bytes were acknowledged is gone", self.acknowledged));
         }
         let (of, digest) = (self.repository.clone(), Digest::sha256(self.bytes));
-        let stat = async move |registry: ClusterRegistry| registry.stat_blob(&context(), &of, &digest).await;
-        match self.client.gateways.ask(self.client.next_gateway(), stat).await {
+        let stat = async move |registry: ClusterRegistry, cx: Context| registry.stat_blob(&cx, &of, &digest).await;
+        match self.client.gateways.ask(self.client.next_gateway(), self.repository, stat).await {
             Ok(_) => Step::Finished,
             Err(_) => Step::Over,
         }

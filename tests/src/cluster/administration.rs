@@ -19,6 +19,17 @@ pub struct Status {
     pub leader: Option<String>,
     /// The state of every node, by its name.
     pub states: BTreeMap<String, String>,
+    /// The last run of every job that one node at a time runs, by its name.
+    pub runs: BTreeMap<String, Run>,
+}
+
+/// A run of a job.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Run {
+    /// When it ended, by the clock of whoever noted it, in milliseconds since the Unix epoch.
+    pub ended_unix_ms: u64,
+    /// What came of it.
+    pub result: String,
 }
 
 impl Status {
@@ -33,7 +44,10 @@ impl Status {
         let name = |member: &Value| Some(member["name"].as_str()?.to_owned());
         let leader = members.iter().find(|member| member["id"] == status["leader"]).and_then(name);
         let states = members.iter().filter_map(|member| Some((name(member)?, member["state"].as_str()?.to_owned()))).collect();
-        Some(Self { view: status["view"]["number"].as_u64()?, leader, states })
+        let run =
+            |job: &Value| Some(Run { ended_unix_ms: job["last_run_unix_ms"].as_u64()?, result: job["last_result"].as_str()?.to_owned() });
+        let runs = status["jobs"].as_array()?.iter().filter_map(|job| Some((job["name"].as_str()?.to_owned(), run(job)?))).collect();
+        Some(Self { view: status["view"]["number"].as_u64()?, leader, states, runs })
     }
 }
 

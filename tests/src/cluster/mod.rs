@@ -16,7 +16,7 @@ use crate::{
 };
 
 pub use self::{
-    administration::Status,
+    administration::{Run, Status},
     builder::Builder,
     member::Member,
     services::{Endpoints, Services},

@@ -16,6 +16,7 @@ mod layouts;
 mod oras;
 mod passwords;
 mod program;
+mod redirect;
 mod regctl;
 mod skopeo;
 mod tls;

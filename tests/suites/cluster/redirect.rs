@@ -1,6 +1,7 @@
 //! Clients that are sent to S3 for blobs (`redirectBlobURL`), by a cluster and by a process that is everything.
 
 use serde_json::json;
+use zot_services::wrong_clock;
 use zot_tests::{
     Client, Sandbox,
     client::Reply,
@@ -70,6 +71,23 @@ async fn a_cluster_sends_clients_to_s3_for_blobs() {
     let Some(builder) = shared().await else { return };
     let cluster = builder.sized(1, 1).set("/storage/redirectBlobURL", true).start().await;
     redirects(&cluster.gateways()[0].client(), "team/app").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn links_are_good_whatever_the_clock_of_the_process_says() {
+    let test = "redirect::links_are_good_whatever_the_clock_of_the_process_says";
+    if let Err(reason) = wrong_clock::available() {
+        return skip(test, &reason);
+    }
+    let Some(endpoints) = endpoints(test).await else { return };
+    for offset in ["+2h", "-2h"] {
+        let builder = Sandbox::builder().set("/storage/storageDriver", endpoints.storage_driver()).set("/storage/remoteCache", false);
+        let variables = wrong_clock::variables(offset);
+        let builder = variables.iter().fold(builder, |builder, (name, value)| builder.environment(name, value));
+        let sandbox = builder.set("/storage/redirectBlobURL", true).start().await;
+        redirects(&sandbox.client(), "team/app").await;
+        assert!(sandbox.logs().text().contains("the clock of S3 is not this machine's"), "{offset}: the clock was not wrong");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,10 +1,6 @@
 //! Starting a cluster for a test, and telling what it measured.
 
-use std::{
-    io::{self, Write as _},
-    thread,
-    time::Duration,
-};
+use std::{thread, time::Duration};
 
 use zot_tests::{
     Cluster,
@@ -31,8 +27,7 @@ pub(crate) async fn shared() -> Option<Builder> {
 
 /// Says what was measured, also of a test that passes.
 pub(crate) fn tell(text: &str) {
-    // Not a printing macro: the test harness would swallow it.
-    writeln!(io::stderr().lock(), "{}: {text}", this_test()).ok();
+    zot_tests::tell(&format!("{}: {text}", this_test()));
 }
 
 /// How long things took, as a text.

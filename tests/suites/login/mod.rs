@@ -1,21 +1,16 @@
 //! Logging in in the browser at a real OpenID provider: in both shapes, where a login begins on one gateway and ends on another.
 
-mod browser;
 mod chromium;
 mod devtools;
 mod redis_lost;
 
 use serde_json::{Value, json};
-use zot_services::{
-    OpenIdProvider, Redis,
-    oidc::{CLIENT_ID, CLIENT_SECRET},
+use zot_services::{OpenIdProvider, Redis, oidc::CLIENT_SECRET};
+use zot_tests::{
+    Client, Cluster, Sandbox,
+    browser::{Browser, LOGIN, REGISTRY, auth, callback},
+    skip::skip,
 };
-use zot_tests::{Client, Cluster, Sandbox, skip::skip};
-
-use self::browser::{Browser, REGISTRY};
-
-const LOGIN: &str = "/zot/auth/login?provider=oidc&callback_ui=%2Fhome";
-const LOGOUT: &str = "/zot/auth/logout";
 
 /// Who is in `devs` may read what is the team's.
 fn rules() -> Value {
@@ -32,13 +27,6 @@ struct Registry {
     redis: Option<Redis>,
 }
 
-/// What of a configuration makes browsers log in at `issuer`.
-fn auth(issuer: &str) -> Value {
-    json!({"openid": {"providers": {"oidc": {
-        "clientid": CLIENT_ID, "clientsecret": CLIENT_SECRET, "issuer": issuer, "scopes": ["openid", "profile", "email", "groups"],
-    }}}})
-}
-
 impl Registry {
     /// Whether it can be had here; says that the test is skipped otherwise.
     fn available(test: &str) -> bool {
@@ -47,7 +35,7 @@ impl Registry {
     }
 
     fn provider() -> OpenIdProvider {
-        OpenIdProvider::prepare(&format!("{REGISTRY}/zot/auth/callback/oidc"))
+        OpenIdProvider::prepare(&callback())
     }
 
     async fn all_in_one() -> Self {
@@ -65,29 +53,6 @@ impl Registry {
         let cluster = cluster.set("/cluster/redis", json!({"url": redis.url()})).set("/http/accessControl", rules()).start().await;
         let [one, other] = [0, 1].map(|gateway| cluster.gateways()[gateway].client());
         Self { _provider: provider, one, other, sandbox: None, _cluster: Some(cluster), redis: Some(redis) }
-    }
-}
-
-impl Browser {
-    /// Begins a login at one gateway, and returns where it is sent.
-    async fn begin(&mut self, gateway: &Client) -> String {
-        let reply = self.ask(gateway, "GET", LOGIN, false).await.expect(302);
-        assert_eq!((reply.header("cache-control"), reply.header("referrer-policy")), ("no-store", "no-referrer"));
-        reply.location()
-    }
-
-    /// Logs in under a name, from one gateway by way of the provider to another.
-    async fn log_in(&mut self, registry: &Registry, name: &str) {
-        let location = self.begin(&registry.one).await;
-        let callback = self.log_in_at_provider(&location, name).await;
-        let reply = self.ask(&registry.other, "GET", &callback, false).await.expect(302);
-        assert_eq!(reply.location(), "/home");
-    }
-
-    /// Whether it has a session: ending one says where to log out at the provider.
-    async fn log_out(&mut self, gateway: &Client) -> bool {
-        let reply = self.ask(gateway, "POST", LOGOUT, true).await.expect(200).json();
-        reply["endSessionUrl"].as_str().inspect(|url| assert!(url.contains("post_logout_redirect_uri"), "{url}")).is_some()
     }
 }
 
@@ -117,8 +82,10 @@ macro_rules! in_each_shape {
 }
 
 in_each_shape!(a_login_begins_on_one_gateway_and_ends_on_another, |registry| async move {
+    // All of it: what the test does not use runs as long as it does.
+    let registry = registry;
     let mut browser = Browser::default();
-    browser.log_in(&registry, "alice:devs").await;
+    browser.log_in([&registry.one, &registry.other], "alice:devs").await;
     assert_eq!(browser.cookie("user"), Some("alice@example.org"));
     let before = browser.cookie("session").unwrap().to_owned();
     for gateway in [&registry.one, &registry.other] {
@@ -130,7 +97,7 @@ in_each_shape!(a_login_begins_on_one_gateway_and_ends_on_another, |registry| asy
     // Logging in again makes another session, and ends this one.
     let old = browser.clone();
     browser.forget_provider();
-    browser.log_in(&registry, "alice").await;
+    browser.log_in([&registry.one, &registry.other], "alice").await;
     assert_ne!(browser.cookie("session").unwrap(), before);
     assert!(!old.clone().log_out(&registry.one).await, "the session before the login has ended");
 
@@ -174,12 +141,14 @@ in_each_shape!(logging_out_everywhere_ends_the_sessions_of_all_browsers, |regist
 });
 
 in_each_shape!(a_group_that_is_gone_at_the_next_login_grants_nothing, |registry| async move {
+    // All of it: what the test does not use runs as long as it does.
+    let registry = registry;
     // Who is in `devs` may read it; the others are told that they may not.
     let mut browser = Browser::default();
-    browser.log_in(&registry, "alice:devs,ops").await;
+    browser.log_in([&registry.one, &registry.other], "alice:devs,ops").await;
     browser.ask(&registry.one, "GET", "/v2/team/app/tags/list", true).await.expect_error(404, "NAME_UNKNOWN");
     browser.forget_provider();
-    browser.log_in(&registry, "alice:ops").await;
+    browser.log_in([&registry.one, &registry.other], "alice:ops").await;
     browser.ask(&registry.one, "GET", "/v2/team/app/tags/list", true).await.expect_error(403, "DENIED");
     browser.ask(&registry.other, "GET", "/v2/team/app/tags/list", true).await.expect_error(403, "DENIED");
 });
@@ -257,7 +226,7 @@ async fn sessions_survive_a_restart_of_the_one_process() {
     }
     let mut registry = Registry::all_in_one().await;
     let mut browser = Browser::default();
-    browser.log_in(&registry, "alice").await;
+    browser.log_in([&registry.one, &registry.other], "alice").await;
     let mut sandbox = registry.sandbox.take().unwrap();
     sandbox.restart().await;
     assert!(browser.log_out(&sandbox.client()).await);
@@ -319,7 +288,7 @@ async fn a_redis_that_forgot_everything_makes_browsers_log_in_again() {
     }
     let mut registry = Registry::cluster().await;
     let mut browser = Browser::default();
-    browser.log_in(&registry, "alice").await;
+    browser.log_in([&registry.one, &registry.other], "alice").await;
     let redis = registry.redis.as_mut().unwrap();
     redis.kill();
     assert_eq!(browser.clone().ask(&registry.one, "GET", "/v2/", true).await.status, 503, "whether there is a session cannot be told");
@@ -328,7 +297,7 @@ async fn a_redis_that_forgot_everything_makes_browsers_log_in_again() {
     let answers = async || browser.clone().ask(&registry.one, "GET", "/v2/", true).await.status != 503;
     assert!(zot_tests::wait::within(zot_tests::wait::PATIENCE, answers).await, "Redis is asked again");
     assert!(!browser.log_out(&registry.one).await, "the session is gone");
-    browser.log_in(&registry, "alice").await;
+    browser.log_in([&registry.one, &registry.other], "alice").await;
     assert!(browser.log_out(&registry.other).await);
 }
 

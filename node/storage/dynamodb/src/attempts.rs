@@ -60,17 +60,20 @@ pub(crate) struct Attempts<'a> {
     give_up: Instant,
     failed: u32,
     unsure: bool,
+    /// How far the clock was ahead when the last one was signed, in seconds.
+    signed_ahead: i64,
 }
 
 impl<'a> Attempts<'a> {
     pub(crate) fn new(connection: &'a Connection, operation: Operation) -> Self {
         let give_up = Instant::now() + connection.options.call_timeout;
-        Self { connection, operation, give_up, failed: 0, unsure: false }
+        Self { connection, operation, give_up, failed: 0, unsure: false, signed_ahead: 0 }
     }
 
     /// Makes an attempt.
-    pub(crate) async fn make<T, E>(&self, attempt: impl Future<Output = std::result::Result<T, E>>) -> std::result::Result<T, E> {
+    pub(crate) async fn make<T, E>(&mut self, attempt: impl Future<Output = std::result::Result<T, E>>) -> std::result::Result<T, E> {
         self.connection.counters.count(self.operation);
+        self.signed_ahead = self.connection.clock.ahead_seconds();
         let made = attempt.await;
         if made.is_ok() {
             self.connection.budget.refund();
@@ -88,19 +91,28 @@ impl<'a> Attempts<'a> {
     where
         E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
     {
-        self.failed_as(Kind::of(&error), error.into()).await
+        self.failed_as(Kind::of(&error), error).await
+    }
+
+    /// Waits for the next attempt, if one is to be made after a failure that is of this kind unless it was for its time.
+    pub(crate) async fn failed_as<E>(&mut self, kind: Kind, error: SdkError<E>) -> Result<()>
+    where
+        E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+    {
+        let kind = Kind::of_time(&error, &self.connection.clock, self.signed_ahead).unwrap_or(kind);
+        self.wait(kind, error.into()).await
     }
 
     /// Waits for the next attempt, if one is to be made after a failure of this kind.
-    pub(crate) async fn failed_as(&mut self, kind: Kind, failure: Failure) -> Result<()> {
+    pub(crate) async fn wait(&mut self, kind: Kind, failure: Failure) -> Result<()> {
         self.unsure |= kind == Kind::Unsure;
         if kind == Kind::Refused {
             return Err(Error::remote(format!("call {:?} of DynamoDB", self.operation), failure));
         }
         let pause = pause(self.failed);
         self.failed += 1;
-        // Whoever waits for others at the same row asks nothing of DynamoDB that others would get.
-        let affordable = kind == Kind::Contended || self.connection.budget.spend();
+        // Whoever waits for others at the same row asks nothing of DynamoDB that others would get. A clock is put right once.
+        let affordable = matches!(kind, Kind::Contended | Kind::Untimely) || self.connection.budget.spend();
         if !affordable || Instant::now() + pause > self.give_up {
             return Err(unavailable(failure));
         }

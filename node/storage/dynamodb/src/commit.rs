@@ -90,7 +90,7 @@ impl DynamoMetadata {
             let Err(error) = attempts.make(request.clone().send()).await else { return Ok(Outcome::Committed) };
             let unmet = unmet(&error);
             if unmet.is_empty() {
-                attempts.failed_as(Kind::of_transaction(&error), error.into()).await?;
+                attempts.failed_as(Kind::of_transaction(&error), error).await?;
             } else if attempts.unsure() && !unmet.into_iter().any(|at| is_final(expected.get(at))) {
                 return Err(unavailable(Failure::Undecided));
             } else {

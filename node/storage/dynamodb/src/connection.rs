@@ -7,6 +7,7 @@ use aws_sdk_dynamodb::{
     error::{ProvideErrorMetadata, SdkError},
 };
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
+use zot_aws::Clock;
 use zot_config::storage::DynamoDb;
 use zot_storage::{Error, Result};
 
@@ -23,6 +24,8 @@ pub(crate) struct Connection {
     pub(crate) counters: Counters,
     pub(crate) budget: Budget,
     pub(crate) options: Options,
+    /// What calls are signed with.
+    pub(crate) clock: Clock,
 }
 
 impl Connection {
@@ -39,8 +42,12 @@ impl Connection {
             .operation_timeout(options.attempt_timeout)
             .build();
         // What may be tried again is decided here, where it is known what a call does: the client itself makes one attempt.
-        let client = Builder::from(&shared).retry_config(RetryConfig::disabled()).timeout_config(timeouts).build();
-        Ok(Self { client: Client::from_conf(client), counters: Counters::default(), budget: Budget::default(), options })
+        let clock = Clock::of("DynamoDB");
+        let builder = Builder::from(&shared).retry_config(RetryConfig::disabled()).timeout_config(timeouts);
+        // The clock is put right by us: the SDK would put it right a second time.
+        let builder = builder.time_source(clock.clone()).disable_clock_skew_correction(true);
+        let client = Client::from_conf(builder.build());
+        Ok(Self { client, counters: Counters::default(), budget: Budget::default(), options, clock })
     }
 
     /// The attempts of a call.

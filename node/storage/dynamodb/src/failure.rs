@@ -5,6 +5,7 @@ use aws_sdk_dynamodb::{
     operation::transact_write_items::TransactWriteItemsError,
     types::CancellationReason,
 };
+use zot_aws::Clock;
 
 /// What can be done about a failed attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,6 +14,8 @@ pub(crate) enum Kind {
     Throttled,
     /// Somebody else is changing the same row at this moment: try again.
     Contended,
+    /// It was signed with another time than DynamoDB's, which is known now: sign it again.
+    Untimely,
     /// It is not known whether the attempt was heard: try again what may happen twice.
     Unsure,
     /// It would be refused again.
@@ -34,6 +37,9 @@ const THROTTLED: [&str; 8] = [
 /// Refusals because of what others do to the same rows.
 const CONTENDED: [&str; 4] =
     ["ReplicatedWriteConflictException", "TransactionConflict", "TransactionConflictException", "TransactionInProgressException"];
+
+/// Refusals of a signature, which its time may be the reason of.
+const UNSIGNED: [&str; 3] = ["InvalidSignatureException", "RequestExpired", "RequestTimeTooSkewed"];
 
 /// Why an item kept a transaction from being applied: it was not as expected.
 const UNMET: &str = "ConditionalCheckFailed";
@@ -63,6 +69,15 @@ impl Kind {
             SdkError::ConstructionFailure(_) => Self::Refused,
             _ => Self::Unsure,
         }
+    }
+
+    /// The kind of the failure of a call that was signed when `clock` was `ahead`, if it was for the time that it was signed with. Puts the
+    /// clock right.
+    pub(crate) fn of_time<E: ProvideErrorMetadata>(error: &SdkError<E>, clock: &Clock, ahead: i64) -> Option<Self> {
+        let SdkError::ServiceError(refusal) = error else { return None };
+        let is_unsigned = refusal.err().code().is_some_and(|code| UNSIGNED.contains(&code));
+        let date = refusal.raw().headers().get("date").unwrap_or_default();
+        (is_unsigned && clock.put_right(date, ahead)).then_some(Self::Untimely)
     }
 
     /// The kind of the failure of a transaction, which has a reason for each of its items.

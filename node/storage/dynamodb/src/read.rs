@@ -68,7 +68,7 @@ impl DynamoMetadata {
                     if wanted.is_empty() {
                         return Ok(found);
                     }
-                    attempts.failed_as(Kind::Throttled, Failure::Unread).await?;
+                    attempts.wait(Kind::Throttled, Failure::Unread).await?;
                 }
                 Err(error) => attempts.failed(error).await?,
             }

@@ -1,9 +1,9 @@
 //! The port [`BlobStore`] over a bucket.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeSet, HashSet},
     sync::Arc,
-    time::{Duration, SystemTime},
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -22,6 +22,9 @@ use crate::{
     staged::{S3Staged, State},
     store::Store,
 };
+
+/// How many names are held at a time: as many as S3 lists at a time.
+const NAMES_PAGE: usize = 1_000;
 
 /// Blobs in a bucket of S3; a clone is another handle on the same.
 #[derive(Debug, Clone)]
@@ -61,36 +64,56 @@ impl S3Blobs {
     }
 
     /// Drops what uploads left that are older than `age` and that `known` does not know. Returns of how many. Lists: for the background only.
-    pub async fn reap(&self, age: Duration, known: impl Fn(UploadId) -> bool + Send) -> Result<usize> {
-        let (multiparts, tails) = self.leftovers().await?;
-        let old = |since: Option<SystemTime>| since.is_some_and(|since| since.elapsed().is_ok_and(|found| found >= age));
-        let unknown = |key: &str| self.store.keys.upload(key).filter(|upload| !known(*upload));
-        let mut reaped = BTreeSet::new();
-        for Listed { what, .. } in multiparts.into_iter().filter(|listed| old(listed.since)) {
-            if let Some(upload) = unknown(&what.key) {
-                self.store.bucket.abort_multipart(&what).await?;
-                reaped.insert(upload.to_string());
+    ///
+    /// It holds a page of names at a time, and 16 bytes for each upload that it gave up.
+    pub async fn reap(&self, age: Duration, known: impl Fn(UploadId) -> bool + Send + Sync) -> Result<usize> {
+        let Store { bucket, keys, .. } = self.store.as_ref();
+        let unknown = |key: &str| keys.upload(key).filter(|upload| !known(*upload));
+        let (large, tails) = (keys.large(), keys.tails());
+        let (mut reaped, mut after) = (HashSet::new(), None);
+        loop {
+            let page = bucket.multiparts_page(&large, after).await?;
+            for listed in page.listed.iter().filter(|listed| bucket.is_older_than(listed, age)) {
+                if let Some(upload) = unknown(&listed.what.key) {
+                    bucket.abort_multipart(&listed.what).await?;
+                    reaped.insert(upload);
+                }
+            }
+            after = page.next;
+            if after.is_none() {
+                break;
             }
         }
-        for Listed { what, .. } in tails.into_iter().filter(|listed| old(listed.since)) {
-            if let Some(upload) = unknown(&what) {
-                self.store.bucket.delete(&what).await?;
-                reaped.insert(upload.to_string());
+        let mut after = None::<String>;
+        loop {
+            let page = bucket.page(&tails, after.as_deref(), NAMES_PAGE).await?;
+            for listed in page.iter().filter(|listed| bucket.is_older_than(listed, age)) {
+                if let Some(upload) = unknown(&listed.what) {
+                    bucket.delete(&listed.what).await?;
+                    reaped.insert(upload);
+                }
             }
+            if page.len() < NAMES_PAGE {
+                return Ok(reaped.len());
+            }
+            after = page.last().map(|last| last.what.clone());
         }
-        Ok(reaped.len())
     }
 
-    /// Every blob older than `age` that lies at a place of its own. One that no row speaks of was left by a process that died while it finished
-    /// an upload. Lists: for the background only.
-    pub async fn placed(&self, age: Duration) -> Result<Vec<Placed>> {
-        let listed = self.store.bucket.list(&self.store.keys.large()).await?;
-        let old = listed.into_iter().filter(|listed| listed.since.is_some_and(|since| since.elapsed().is_ok_and(|found| found >= age)));
+    /// The blobs older than `age` that lie at a place of their own, of up to `limit` in the order of their places from `after` on; and the place
+    /// after which there may be more. One that no row speaks of was left by a process that died while it finished an upload. Lists: for the
+    /// background only.
+    pub async fn placed(&self, age: Duration, after: Option<&str>, limit: usize) -> Result<(Vec<Placed>, Option<String>)> {
+        let Store { bucket, keys, .. } = self.store.as_ref();
+        let after = after.map(|place| keys.of(place));
+        let page = bucket.page(&keys.large(), after.as_deref(), limit).await?;
+        let next = page.last().filter(|_| page.len() == limit).and_then(|last| keys.name(&last.what)).map(str::to_owned);
+        let old = page.into_iter().filter(|listed| bucket.is_older_than(listed, age));
         let placed = old.filter_map(|listed| {
-            let place = self.store.keys.name(&listed.what)?.to_owned();
-            Some(Placed { place, upload: self.store.keys.upload(&listed.what), size: listed.size })
+            let (place, upload) = (keys.name(&listed.what)?.to_owned(), keys.upload(&listed.what));
+            Some(Placed { place, upload, size: listed.size })
         });
-        Ok(placed.collect())
+        Ok((placed.collect(), next))
     }
 
     async fn leftovers(&self) -> Result<(Vec<Listed<Multipart>>, Vec<Listed<String>>)> {

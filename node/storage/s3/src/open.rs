@@ -107,9 +107,12 @@ impl S3Blobs {
         let user_agent = user_agent.map_err(|error| unusable("useragent", error.to_string()))?;
         let patience = Patience { connect: limits.connect, stall: limits.stall };
         let http = Http::new(trust(config, &endpoint), patience, user_agent, Arc::clone(&counters)).map_err(OpenError::Client)?;
-        let client = client(config, &shared, &endpoint, limits).time_source(http.clock.clone()).http_client(http);
+        let clock = http.clock.clone();
+        let client = client(config, &shared, &endpoint, limits).time_source(clock.clone()).http_client(http);
+        // The clock is put right by us, for URLs too: the SDK would put it right a second time, and for requests only.
+        let client = client.disable_clock_skew_correction(true);
         let client = Client::from_conf(client.build());
-        let bucket = Bucket { client, name: config.bucket.clone(), storing: storing(config), counters };
+        let bucket = Bucket { client, name: config.bucket.clone(), storing: storing(config), counters, clock };
         bucket.check().await.map_err(|error| refused(config, &endpoint, error))?;
         Ok(Self::new(Store::new(bucket, Keys::new(&config.root_directory), part_bytes, limits)))
     }

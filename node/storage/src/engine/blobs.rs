@@ -14,7 +14,7 @@ use crate::{
     blobs::{Pieces, Staged},
     metadata::{
         Expect, Key, Outcome, Scan, Transaction,
-        rows::{BlobRow, LinkRow, Location, ManifestRow, now_unix_ms},
+        rows::{BlobRow, LinkRow, Location, ManifestRow},
     },
 };
 
@@ -117,7 +117,7 @@ impl Engine {
     }
 
     async fn link_to(&self, repository: &RepositoryName, digest: &Digest, link: LinkRow) -> crate::Result<bool> {
-        let link = LinkRow { touched_unix_ms: now_unix_ms(), ..link };
+        let link = LinkRow { touched_unix_ms: self.wall.unix_ms(), ..link };
         let mut transaction = Transaction::new();
         transaction.put(Key::Link(repository.clone(), *digest), Expect::Anything, link.encode_to_vec());
         Ok(self.metadata.commit(transaction).await? == Outcome::Committed)

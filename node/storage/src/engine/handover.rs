@@ -4,10 +4,7 @@
 //! under the condition that nobody else has replaced it, before anything is acknowledged. Who loses drops its memory, and touches nothing
 //! that the winner may need. If the sessions are out of reach, a process goes on with what it has in memory, without saving it.
 
-use std::{
-    sync::Arc,
-    time::{Duration, SystemTime},
-};
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use uuid::Uuid;
@@ -18,11 +15,7 @@ use super::{
     content::Content,
     open_uploads::{Stored, Upload},
 };
-use crate::{
-    error::chain,
-    metadata::{Outcome, rows::now_unix_ms},
-    sessions::SessionRecord,
-};
+use crate::{error::chain, metadata::Outcome, sessions::SessionRecord};
 
 /// How long a process may take to make a blob of an upload. Afterwards another may try: the same bytes come to the same blob.
 const FINISHING_MAX: Duration = Duration::from_secs(60);
@@ -71,7 +64,7 @@ impl Engine {
             return Ok(None);
         };
         // A clock that is far off protects nobody, and locks nobody out.
-        if now_unix_ms().abs_diff(saved.finishing_unix_ms) < FINISHING_MAX.as_millis() as u64 {
+        if self.wall.unix_ms().abs_diff(saved.finishing_unix_ms) < FINISHING_MAX.as_millis() as u64 {
             return Err(Error::UploadBusy { upload: id });
         }
         let content = Content::resume(id, &saved, self.blobs.as_ref()).await?;
@@ -88,7 +81,7 @@ impl Engine {
         let record = SessionRecord {
             repository: upload.repository.to_string(),
             subject: upload.subject.name().to_owned(),
-            finishing_unix_ms: if next == Next::Finishing { now_unix_ms() } else { 0 },
+            finishing_unix_ms: if next == Next::Finishing { self.wall.unix_ms() } else { 0 },
             ..content.record()
         };
         let saved = self.try_save(upload, record).await;
@@ -234,7 +227,7 @@ pub(super) async fn reap(engine: &Engine, idle: Duration) -> crate::Result<usize
         }
     }
     for (id, saved) in engine.sessions.list().await? {
-        let expired = SystemTime::now().duration_since(saved).is_ok_and(|age| age >= idle);
+        let expired = engine.wall.now().duration_since(saved).is_ok_and(|age| age >= idle);
         // Whoever writes to an upload for long sees to it that it was saved not long ago.
         if expired
             && engine.uploads.get(id).is_none()

@@ -18,7 +18,7 @@ mod users;
 use std::{sync::Arc, time::Duration};
 
 use crate::{
-    Result,
+    Result, WallClock,
     blobs::{BlobStore, MemoryBlobs},
     metadata::{MemoryMetadata, Metadata},
     projection::Projector,
@@ -46,12 +46,22 @@ pub struct Engine {
     dedupe: bool,
     /// For how long links to blobs are good that are given to whoever wants them; none are given otherwise.
     links_valid_for: Option<Duration>,
+    wall: WallClock,
 }
 
 impl Engine {
     /// An engine over the given stores. With `dedupe`, repositories share the bytes of blobs they both have.
     pub fn new(metadata: Arc<dyn Metadata>, blobs: Arc<dyn BlobStore>, sessions: Arc<dyn Sessions>, dedupe: bool) -> Self {
-        Self { metadata, blobs, sessions, uploads: Arc::default(), projector: None, dedupe, links_valid_for: None }
+        Self {
+            metadata,
+            blobs,
+            sessions,
+            uploads: Arc::default(),
+            projector: None,
+            dedupe,
+            links_valid_for: None,
+            wall: WallClock::default(),
+        }
     }
 
     /// An engine that forgets everything when it is dropped.
@@ -63,6 +73,12 @@ impl Engine {
     #[must_use]
     pub fn with_links(self, valid_for: Option<Duration>) -> Self {
         Self { links_valid_for: valid_for, ..self }
+    }
+
+    /// The same, which takes the time of day from a clock.
+    #[must_use]
+    pub fn with_wall_clock(self, wall: WallClock) -> Self {
+        Self { wall, ..self }
     }
 
     /// Keeps image layouts current with what the engine stores.

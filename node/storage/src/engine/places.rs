@@ -18,13 +18,16 @@ use crate::{
     BlobAddress, Result,
     metadata::{
         Expect, Key, Kind, Row, Scan, Transaction,
-        rows::{BlobRow, CondemnedRow, LinkRow, now_unix_ms},
+        rows::{BlobRow, CondemnedRow, LinkRow},
     },
     stores::is_complete,
 };
 
 /// How many marks are read at a time.
 const MARKS_PAGE: usize = 1000;
+
+/// How many places are held at a time that earlier calls condemned: of some 100 bytes each, 10 MB. Later calls have the others.
+const MARKS_MAX: usize = 100_000;
 
 /// For how long a mark stays whose bytes are removed. No process is stopped for so long and then goes on with a push.
 const MARK_KEPT_FOR: Duration = Duration::from_secs(30 * 24 * 60 * 60);
@@ -37,12 +40,12 @@ struct Mark {
 
 impl Engine {
     /// Takes one step towards removing what is at those of `places` of which no row speaks, and the next one with those that earlier calls
-    /// condemned. Returns how many places it emptied. Reads all rows of blobs: for the background only.
+    /// condemned. Returns how many places it emptied. Holds all of `places`, and reads all rows of blobs: for the background only.
     pub async fn reap_places(&self, places: impl IntoIterator<Item = String> + Send) -> Result<usize> {
         let Some(rows) = self.complete_rows().await? else { return Ok(0) };
         let marks = self.marks().await?;
         let mut unspoken: BTreeSet<String> = places.into_iter().filter(|place| !place.is_empty()).collect();
-        unspoken.extend(marks.iter().filter(|(_, mark)| !mark.row.removed).map(|(place, _)| place.clone()));
+        unspoken.extend(marks.keys().cloned());
         if !unspoken.is_empty() {
             self.drop_spoken_of(&mut unspoken).await?;
         }
@@ -67,22 +70,37 @@ impl Engine {
         Ok(is_complete(&row)?.then_some(row.version))
     }
 
+    /// The marks that something is to be done about, as many as are held at a time. Those that are good for nothing any more are dropped.
     async fn marks(&self) -> Result<BTreeMap<String, Mark>> {
         let (mut marks, mut after) = (BTreeMap::new(), None);
         loop {
-            let page = self.metadata.scan(&Scan::Condemned(after), MARKS_PAGE).await?;
+            let page = self.metadata.scan(&Scan::Condemned(after.clone()), MARKS_PAGE).await?;
             let last = page.len() < MARKS_PAGE;
             for (key, row) in page {
-                let mark = Mark { version: row.version, row: row.read(&key)? };
-                if let Key::Condemned(place) = key {
+                let mark = Mark { version: row.version, row: row.read::<CondemnedRow>(&key)? };
+                let Key::Condemned(place) = key else { continue };
+                after = Some(place.clone());
+                if mark.row.removed {
+                    self.drop_old(&place, &mark).await?;
+                } else if marks.len() < MARKS_MAX {
                     marks.insert(place, mark);
                 }
             }
-            after = marks.last_key_value().map(|(place, _)| place.clone());
             if last {
                 return Ok(marks);
             }
         }
+    }
+
+    /// Drops the mark of bytes that were removed so long ago that nobody can come back for them.
+    async fn drop_old(&self, place: &str, mark: &Mark) -> Result<()> {
+        let age_ms = self.wall.unix_ms().saturating_sub(mark.row.since_unix_ms);
+        if u128::from(age_ms) > MARK_KEPT_FOR.as_millis() {
+            let mut transaction = Transaction::new();
+            transaction.delete(Key::Condemned(place.to_owned()), Expect::Version(mark.version));
+            self.metadata.commit(transaction).await?;
+        }
+        Ok(())
     }
 
     /// Takes out the places that rows speak of.
@@ -108,22 +126,18 @@ impl Engine {
         let key = Key::Condemned(place.to_owned());
         let expect = Expect::Version(mark.version);
         let mut transaction = Transaction::new();
-        let age_ms = now_unix_ms().saturating_sub(mark.row.since_unix_ms);
-        let removes = !mark.row.removed && unspoken;
-        if removes {
+        if unspoken {
             self.blobs.delete(&BlobAddress::unknown_at(place.to_owned())).await?;
             transaction.put(key, expect, CondemnedRow { removed: true, ..mark.row.clone() }.encode_to_vec());
-        } else if !mark.row.removed || u128::from(age_ms) > MARK_KEPT_FOR.as_millis() {
-            transaction.delete(key, expect);
         } else {
-            return Ok(false);
+            transaction.delete(key, expect);
         }
         self.metadata.commit(transaction).await?;
-        Ok(removes)
+        Ok(unspoken)
     }
 
     async fn condemn(&self, place: String) -> Result<()> {
-        let row = CondemnedRow { since_unix_ms: now_unix_ms(), removed: false };
+        let row = CondemnedRow { since_unix_ms: self.wall.unix_ms(), removed: false };
         let mut transaction = Transaction::new();
         transaction.put(Key::Condemned(place), Expect::Absent, row.encode_to_vec());
         self.metadata.commit(transaction).await.map(drop)

@@ -11,7 +11,7 @@ use crate::{
     error::chain,
     metadata::{
         Expect, Key, Outcome, Transaction,
-        rows::{BlobRow, LinkRow, Location, now_unix_ms},
+        rows::{BlobRow, LinkRow, Location},
     },
 };
 
@@ -38,7 +38,7 @@ impl Engine {
                 (None, None) => self.place(repository, digest, size, bytes.take()).await?,
             };
             let mut transaction = Transaction::new();
-            let link = LinkRow { size, location: blob.location, touched_unix_ms: now_unix_ms(), place: blob.place.clone() };
+            let link = LinkRow { size, location: blob.location, touched_unix_ms: self.wall.unix_ms(), place: blob.place.clone() };
             transaction.put(Key::Link(repository.clone(), *digest), Expect::Anything, link.encode_to_vec());
             if self.dedupe && !known {
                 transaction.put(Key::Blob(*digest), Expect::Absent, blob.encode_to_vec());

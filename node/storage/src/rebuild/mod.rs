@@ -17,9 +17,10 @@ use crate::{
     layouts::{Found, Layouts},
     metadata::{
         Key,
-        rows::{BlobRow, LinkRow, Location, ManifestRow, RepositoryRow, unix_ms},
+        rows::{BlobRow, LinkRow, Location, ManifestRow, RepositoryRow},
     },
     projection::{FoundIndex, REFERENCE_NAME},
+    wall::unix_ms,
 };
 pub(crate) use rows::{Claim, Rows};
 

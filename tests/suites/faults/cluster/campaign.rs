@@ -1,12 +1,8 @@
 //! One cluster, one kind of fault, several times, under load all the while; then the model is asked.
 
-use std::{
-    env,
-    io::{self, Write as _},
-    thread,
-};
+use std::{env, thread};
 
-use zot_tests::{Cluster, cluster::Services, skip::skip};
+use zot_tests::{Cluster, cluster::Services, skip::skip, tell};
 
 use super::{
     nemesis::Nemesis,
@@ -54,11 +50,6 @@ pub(super) async fn campaign(nemesis: Nemesis, times: usize) {
         tell(&format!("{nemesis:?} {round}: {} acknowledged, {} refused, {checked:?}", load.model.acknowledged(), load.model.refusals()));
     }
     tell(&format!("{nemesis:?}: {}", Distribution::of(&gaps)));
-}
-
-fn tell(text: &str) {
-    // Not a printing macro: the test harness would swallow what a test that passes says.
-    writeln!(io::stderr().lock(), "{text}").ok();
 }
 
 fn this_test() -> String {

@@ -146,7 +146,7 @@ impl Writer {
     /// Goes on with an upload, which may be gone where uploads may be lost.
     async fn step_of_upload(&self, call: Call<'_>, expected: u16) -> Result<(), Stopped> {
         let may_be_lost = self.when_gone == WhenGone::GoOn(AfterFailure::MayBeLost);
-        let reply = attempt(call, if may_be_lost { &[201, 202, 404, 409] } else { &[201, 202] }).await?;
+        let reply = attempt(call, if may_be_lost { &[201, 202, 404] } else { &[201, 202] }).await?;
         if reply.status == expected { Ok(()) } else { Err(Stopped::Gone) }
     }
 

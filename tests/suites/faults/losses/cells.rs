@@ -7,7 +7,13 @@ use std::{
 
 use futures::future::join_all;
 use tokio::time::timeout;
-use zot_tests::{Client, Image, Reply, client::Call, content::bytes, digest_of};
+use zot_tests::{
+    Client, Image, Reply,
+    browser::{Browser, LOGIN},
+    client::Call,
+    content::bytes,
+    digest_of,
+};
 
 /// How long a client waits for an answer.
 const PATIENCE: Duration = Duration::from_secs(45);
@@ -23,9 +29,10 @@ pub(super) enum Column {
     PullNew,
     Push,
     Tags,
+    Login,
 }
 
-pub(super) const COLUMNS: [Column; 4] = [Column::PullCached, Column::PullNew, Column::Push, Column::Tags];
+pub(super) const COLUMNS: [Column; 5] = [Column::PullCached, Column::PullNew, Column::Push, Column::Tags, Column::Login];
 
 /// What users are to see.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,6 +41,8 @@ pub(super) enum Expected {
     Served,
     /// Nobody is: everybody is told when to try again.
     Refused,
+    /// Nobody is believed.
+    Denied,
 }
 
 /// What one user saw.
@@ -42,6 +51,16 @@ enum Seen {
     Served(Duration),
     /// After how long, and when to try again, in seconds.
     Refused(Duration, u64),
+    Denied,
+}
+
+/// Why a user was not served.
+#[derive(Debug)]
+pub(super) enum Unserved {
+    /// When to try again, in seconds.
+    Later(u64),
+    /// What shows who the user is was not believed.
+    Denied,
 }
 
 /// What all users of a cell saw.
@@ -79,10 +98,12 @@ impl Cell {
                 Column::PullNew => pull(client, number, NEW).await,
                 Column::Push => push(client, number, PUSHED).await,
                 Column::Tags => list(client, number).await,
+                Column::Login => log_in(client, number).await,
             };
             match done {
                 Ok(()) => Seen::Served(begun.elapsed()),
-                Err(retry_after) => Seen::Refused(begun.elapsed(), retry_after),
+                Err(Unserved::Later(retry_after)) => Seen::Refused(begun.elapsed(), retry_after),
+                Err(Unserved::Denied) => Seen::Denied,
             }
         });
         Self { seen: join_all(users).await }
@@ -93,6 +114,7 @@ impl Cell {
         let as_expected = |seen: &Seen| match expected {
             Expected::Served => matches!(seen, Seen::Served(_)),
             Expected::Refused => matches!(seen, Seen::Refused(..)),
+            Expected::Denied => matches!(seen, Seen::Denied),
         };
         assert!(self.seen.iter().all(as_expected), "{column:?} is to be {expected:?}, and is {:?}", self.seen);
     }
@@ -115,24 +137,48 @@ impl fmt::Display for Cell {
         if let Some((longest, after)) = refused.max() {
             told.push(format!("503 within {longest:.1?}, `Retry-After: {after}`"));
         }
+        if self.seen.iter().any(|seen| matches!(seen, Seen::Denied)) {
+            told.push("401".to_owned());
+        }
         f.write_str(&told.join("; "))
     }
 }
 
-/// An answer as it should be, or when to try again. Anything else fails the test.
-async fn answer(call: Call<'_>, expected: u16) -> Result<Reply, u64> {
+/// An answer as it should be, or why there is none. Anything else fails the test.
+async fn answer(call: Call<'_>, expected: u16) -> Result<Reply, Unserved> {
     let answer = timeout(PATIENCE, call.try_send()).await.expect("every request is answered in time");
     let reply = answer.expect("every answer is whole");
     if reply.status == 503 {
         assert!(reply.body.is_empty() || reply.error_code() == "UNAVAILABLE", "{}", reply.text());
-        let seconds = reply.header("retry-after").parse().expect("a 503 says when to try again");
-        assert!(seconds > 0);
-        return Err(seconds);
     }
-    Ok(reply.expect(expected))
+    served(reply, expected)
 }
 
-pub(super) async fn pull(client: &Client, number: u64, which: u64) -> Result<(), u64> {
+fn served(reply: Reply, expected: u16) -> Result<Reply, Unserved> {
+    match reply.status.as_u16() {
+        503 => {
+            let seconds = reply.header("retry-after").parse().expect("a 503 says when to try again");
+            assert!(seconds > 0);
+            Err(Unserved::Later(seconds))
+        }
+        401 => Err(Unserved::Denied),
+        _ => Ok(reply.expect(expected)),
+    }
+}
+
+/// Logs in in a browser of one's own, and shows the session.
+async fn log_in(client: &Client, number: u64) -> Result<(), Unserved> {
+    let attempt = async {
+        let mut browser = Browser::default();
+        let location = served(browser.ask(client, "GET", LOGIN, false).await, 302)?.location();
+        let callback = browser.log_in_at_provider(&location, &format!("user-{number}")).await;
+        served(browser.ask(client, "GET", &callback, false).await, 302)?;
+        served(browser.ask(client, "GET", "/v2/", true).await, 200).map(drop)
+    };
+    timeout(PATIENCE, attempt).await.expect("every request is answered in time")
+}
+
+pub(super) async fn pull(client: &Client, number: u64, which: u64) -> Result<(), Unserved> {
     let (repository, image) = (repository(number), image(number, which));
     let manifest = answer(client.get_manifest(&repository, &tag(which)), 200).await?;
     assert_eq!(manifest.header("docker-content-digest"), image.digest());
@@ -143,7 +189,7 @@ pub(super) async fn pull(client: &Client, number: u64, which: u64) -> Result<(),
     Ok(())
 }
 
-pub(super) async fn push(client: &Client, number: u64, which: u64) -> Result<(), u64> {
+pub(super) async fn push(client: &Client, number: u64, which: u64) -> Result<(), Unserved> {
     let (repository, image) = (repository(number), image(number, which));
     for blob in image.blobs() {
         let upload = answer(client.post(&format!("/v2/{repository}/blobs/uploads/")), 202).await?.location();
@@ -152,7 +198,7 @@ pub(super) async fn push(client: &Client, number: u64, which: u64) -> Result<(),
     answer(client.put_manifest(&repository, &tag(which), &image.manifest), 201).await.map(drop)
 }
 
-async fn list(client: &Client, number: u64) -> Result<(), u64> {
+async fn list(client: &Client, number: u64) -> Result<(), Unserved> {
     let listed = answer(client.get(&format!("/v2/{}/tags/list", repository(number))), 200).await?.list("tags");
     assert!([CACHED, NEW].iter().all(|which| listed.contains(&tag(*which))), "{listed:?}");
     Ok(())

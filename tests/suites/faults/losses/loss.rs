@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use zot_services::{Fault, HttpProxy, Mood, Proxy, Redis, http_proxy};
+use zot_services::{Fault, HttpProxy, Mood, Proxy, Redis, http_proxy, wrong_clock};
 use zot_tests::{
     Cluster,
     cluster::{Builder, Endpoints},
@@ -13,8 +13,6 @@ use crate::disk::{Disk, PLAIN};
 
 /// The node that something is wrong with.
 const STRUCK: usize = 0;
-/// Where Debian puts the library that moves clocks.
-const CLOCK_LIBRARY: &str = "faketime/libfaketimeMT.so.1";
 const DISK_MEBIBYTES: u64 = 64;
 
 /// What is lost.
@@ -69,7 +67,7 @@ impl Loss {
 
     /// Why it cannot be brought about here, if it cannot.
     pub(super) fn missing(self) -> Option<String> {
-        (matches!(self, Self::Clocks(_)) && clock_library().is_none()).then(|| "libfaketime is not installed".to_owned())
+        if matches!(self, Self::Clocks(_)) { wrong_clock::available().err() } else { None }
     }
 
     /// Puts something between the servers and a cluster that is to be started. Nothing if that cannot be done here, which was said.
@@ -93,7 +91,7 @@ impl Loss {
 
     /// Announces what its processes then log.
     pub(super) fn tolerating(self, builder: Builder) -> Builder {
-        let builder = builder.tolerate_errors("could not bring image layouts up to date");
+        let builder = builder.tolerate_errors("could not bring image layouts up to date").tolerate_errors("reap-uploads failed");
         if self != Self::DiskFull {
             return builder;
         }
@@ -111,12 +109,9 @@ impl Loss {
             node.set("/storage/blobCache/directory", text(disk.path().join("cache")));
         }
         if let Self::Clocks(offset) = self {
-            let library = text(clock_library().expect("a library that was there"));
-            // Time that passes stays as it is: only the time of day is wrong.
-            let variables = [("LD_PRELOAD", &*library), ("FAKETIME", offset), ("FAKETIME_DONT_FAKE_MONOTONIC", "1"), ("NO_FAKE_STAT", "1")];
-            for (name, value) in variables {
-                cluster.node(STRUCK).set_variable(name, value);
-                cluster.gateway(0).set_variable(name, value);
+            for (name, value) in wrong_clock::variables(offset) {
+                cluster.node(STRUCK).set_variable(name, &value);
+                cluster.gateway(0).set_variable(name, &value);
             }
         }
     }
@@ -180,10 +175,4 @@ async fn http(url: &mut String) -> Way {
 fn split(url: &str) -> (String, u16) {
     let (before, port) = url.rsplit_once(':').expect("a URL with a port");
     (before.to_owned(), port.parse().expect("a port"))
-}
-
-/// The library that shows a process other times than the machine's.
-fn clock_library() -> Option<PathBuf> {
-    let triples = std::fs::read_dir("/usr/lib").ok()?;
-    triples.filter_map(|entry| Some(entry.ok()?.path().join(CLOCK_LIBRARY))).find(|path| path.is_file())
 }

@@ -1,30 +1,43 @@
 //! One loss: a cluster suffers it while users do everything there is to do, and recovers.
 
-use std::{
-    io::{self, Write as _},
-    thread,
-};
+use std::thread;
 
 use futures::future::join_all;
-use zot_tests::{Client, Cluster, cluster::Services, skip::skip};
+use serde_json::json;
+use zot_services::OpenIdProvider;
+use zot_tests::{
+    Client, Cluster,
+    browser::{REGISTRY, auth, callback},
+    cluster::Services,
+    skip::skip,
+    tell,
+};
 
 use super::{
-    cells::{CACHED, COLUMNS, Cell, Column, Expected, NEW, PUSHED, REPOSITORIES, pull, push},
+    cells::{CACHED, COLUMNS, Cell, Column, Expected, NEW, PUSHED, REPOSITORIES, Unserved, pull, push},
+    clean_up::{self, CleanUp, EXPIRY},
     loss::Loss,
 };
 
+/// What everybody may do without a login.
+const ACTIONS: [&str; 4] = ["read", "create", "update", "delete"];
 /// Pulls until a blob is surely kept by the node that serves it.
 const PULLS: usize = 2;
 
 /// Has a cluster suffer a loss, and fails the test unless users see what is expected of each column; prints the row.
-pub(super) async fn row(loss: Loss, expected: [Expected; 4]) {
+pub(super) async fn row(loss: Loss, expected: [Expected; 5], clean_up: CleanUp) {
     let test = thread::current().name().unwrap_or("row").to_owned();
-    if let Err(reason) = Services::available().and_then(|()| loss.missing().map_or(Ok(()), Err)) {
+    if let Err(reason) = Services::available().and_then(|()| OpenIdProvider::available()).and_then(|()| loss.missing().map_or(Ok(()), Err))
+    {
         return skip(&test, &reason);
     }
     let mut endpoints = Services::shared().await.endpoints();
     let Some(mut way) = loss.between(&mut endpoints, &test).await else { return };
-    let mut cluster = loss.tolerating(Cluster::builder().sized(1, 3).shared(&endpoints)).prepare();
+    let provider = OpenIdProvider::start(&callback()).await;
+    let builder = loss.tolerating(Cluster::builder().sized(1, 3).shared(&endpoints));
+    let builder =
+        builder.set("/storage/uploadExpiry", EXPIRY).set("/http/externalUrl", REGISTRY).set("/http/auth", auth(&provider.issuer()));
+    let mut cluster = builder.set("/http/accessControl", json!({"repositories": {"**": {"anonymousPolicy": ACTIONS}}})).prepare();
     for number in 0..cluster.nodes().len() {
         let directory = cluster.directory().join(format!("cache-{number}"));
         cluster.node(number).set("/storage/blobCache/directory", directory.to_str().expect("a readable path"));
@@ -34,12 +47,17 @@ pub(super) async fn row(loss: Loss, expected: [Expected; 4]) {
     cluster.all_nodes_up().await;
     let client = cluster.gateway(0).client();
     prepare(&client).await;
+    clean_up::has_run(&cluster).await;
     loss.strike(&mut cluster, &mut way).await;
     let cells = join_all(COLUMNS.map(|column| Cell::try_out(&client, column))).await;
-    tell(&format!("| {} | {} |", loss.name(), cells.iter().map(ToString::to_string).collect::<Vec<_>>().join(" | ")));
+    let is_seen = clean_up.is_seen(&cluster).await;
+    let told = cells.iter().map(ToString::to_string).chain([if is_seen { clean_up.to_string() } else { "?".to_owned() }]);
+    tell(&format!("| {} | {} |", loss.name(), told.collect::<Vec<_>>().join(" | ")));
     loss.heal(&mut cluster, &way).await;
     recovered(&client, &cells).await;
+    assert!(CleanUp::Runs.is_seen(&cluster).await, "the clean-up does not run again");
     // Last of all: what was seen is of use also where it is not what was expected.
+    assert!(is_seen, "the clean-up was to be {clean_up:?}, and was not");
     cells.iter().zip(COLUMNS).zip(expected).for_each(|((cell, column), expected)| cell.expect(column, expected));
 }
 
@@ -70,11 +88,6 @@ async fn recovered(client: &Client, cells: &[Cell]) {
 }
 
 /// Tries until it works.
-async fn again(mut attempt: impl AsyncFnMut() -> Result<(), u64>) {
+async fn again(mut attempt: impl AsyncFnMut() -> Result<(), Unserved>) {
     zot_tests::wait::until("it works again", async || attempt().await.is_ok()).await;
-}
-
-fn tell(text: &str) {
-    // Not a printing macro: the test harness would swallow what a test that passes says.
-    writeln!(io::stderr().lock(), "{text}").ok();
 }

@@ -211,3 +211,37 @@ async fn a_server_that_hangs_or_dies_costs_time_and_no_rows() {
     assert_eq!(value(&store, &tag("kept", "v1")).await.as_deref(), Some("1"));
     assert_eq!(value(&store, &tag("kept", "v3")).await.as_deref(), Some("3"));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clock_that_is_wrong_is_put_right() {
+    let Some(server) = server("faults::a_clock_that_is_wrong_is_put_right").await else { return };
+    for ahead in [3600, -3600] {
+        let proxy = Proxy::start(&server.endpoint(), "", Vec::new()).await;
+        proxy.set_clock(ahead);
+        let store = open(&one_table(&proxy.endpoint())).await;
+        let refused = proxy.untimely();
+        assert!(refused > 0, "the first call is signed with this machine's time");
+        let key = tag("timely", "v1");
+        assert_eq!(put(&store, key.clone(), Expect::Absent, "1").await.unwrap(), Outcome::Committed);
+        assert_eq!(value(&store, &key).await.as_deref(), Some("1"));
+        assert_eq!(proxy.untimely(), refused, "{ahead}: what was learnt once is not asked again");
+
+        // Somebody sets the clock: a change that is refused for its time was not made, and is made once.
+        proxy.set_clock(0);
+        let first = Expect::Version(version(&store, &key).await);
+        proxy.set_clock(ahead);
+        assert_eq!(put(&store, key.clone(), first, "2").await.unwrap(), Outcome::Committed);
+        assert_eq!(put(&store, key.clone(), first, "3").await.unwrap(), Outcome::Conflict);
+        assert!(proxy.untimely() > refused);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_secret_that_is_wrong_is_not_a_clock_that_is() {
+    let Some(server) = server("faults::a_secret_that_is_wrong_is_not_a_clock_that_is").await else { return };
+    let (store, proxy) = behind_proxy(&server.endpoint(), "GetItem").await;
+    proxy.plan(&[Fault::Refuse(400, "InvalidSignatureException")]);
+    let (made, got) = calls(&store, Operation::GetItem, store.get(&tag("secret", "v1"))).await;
+    assert_eq!(made, 1, "nothing is gained by asking again");
+    assert!(told(&got.unwrap_err()).contains("InvalidSignatureException"));
+}

@@ -3,8 +3,10 @@
 use std::{
     collections::VecDeque,
     sync::{Arc, Mutex},
+    time::SystemTime,
 };
 
+use aws_smithy_types::date_time::{DateTime, Format};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
@@ -24,7 +26,12 @@ pub(crate) enum Fault {
     LeaveUnread,
     /// It is refused with a status and a code; a cancelled transaction because another was at its row.
     Refuse(u16, &'static str),
+    /// It is refused because DynamoDB's clock shows this, in seconds since 1970.
+    Untimely(i64),
 }
+
+/// How far from its own clock's time a signature may be for DynamoDB to take it, in seconds.
+const SIGNATURE_SECONDS_MAX: i64 = 5 * 60;
 
 #[derive(Debug)]
 struct State {
@@ -32,6 +39,27 @@ struct State {
     operation: String,
     faults: VecDeque<Fault>,
     late: Vec<Vec<u8>>,
+    /// How far DynamoDB's clock is ahead of this machine's, in seconds.
+    ahead: i64,
+    /// How many calls were refused for the time that they were signed with.
+    untimely: usize,
+}
+
+impl State {
+    /// The server, and what becomes of a call that is made now.
+    fn judge(&mut self, call: &[u8]) -> (String, Fault) {
+        let there = DateTime::from(SystemTime::now()).secs() + self.ahead;
+        let head = String::from_utf8_lossy(call).to_lowercase();
+        let fault = if (signed(call) - there).abs() > SIGNATURE_SECONDS_MAX {
+            self.untimely += 1;
+            Some(Fault::Untimely(there))
+        } else if head.contains(&format!("dynamodb_20120810.{}\r\n", self.operation.to_lowercase())) {
+            self.faults.pop_front()
+        } else {
+            None
+        };
+        (self.server.clone(), fault.unwrap_or(Fault::None))
+    }
 }
 
 /// The proxy, for as long as it lives.
@@ -48,7 +76,7 @@ impl Proxy {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let server = endpoint.trim_start_matches("http://").to_owned();
-        let state = State { server, operation: operation.to_owned(), faults: faults.into(), late: Vec::new() };
+        let state = State { server, operation: operation.to_owned(), faults: faults.into(), late: Vec::new(), ahead: 0, untimely: 0 };
         let state = Arc::new(Mutex::new(state));
         let shared = state.clone();
         let accepting = tokio::spawn(async move {
@@ -68,6 +96,16 @@ impl Proxy {
     /// Adds faults for the next calls.
     pub(crate) fn plan(&self, faults: &[Fault]) {
         self.state.lock().unwrap().faults.extend(faults);
+    }
+
+    /// Puts DynamoDB's clock ahead of this machine's by so many seconds.
+    pub(crate) fn set_clock(&self, ahead: i64) {
+        self.state.lock().unwrap().ahead = ahead;
+    }
+
+    /// How many calls were refused for the time that they were signed with.
+    pub(crate) fn untimely(&self) -> usize {
+        self.state.lock().unwrap().untimely
     }
 
     /// Lets the calls arrive that were on their way, and returns the answers that nobody waits for.
@@ -93,13 +131,7 @@ impl Drop for Proxy {
 /// Serves one call of a connection, which every answer closes.
 async fn serve(mut client: TcpStream, state: Arc<Mutex<State>>) {
     let Some(call) = read_call(&mut client).await else { return };
-    let (server, fault) = {
-        let mut state = state.lock().unwrap();
-        let head = String::from_utf8_lossy(&call).to_lowercase();
-        let is_meant = head.contains(&format!("dynamodb_20120810.{}\r\n", state.operation.to_lowercase()));
-        let fault = if is_meant { state.faults.pop_front() } else { None };
-        (state.server.clone(), fault.unwrap_or(Fault::None))
-    };
+    let (server, fault) = state.lock().unwrap().judge(&call);
     let answer = match fault {
         Fault::None => forward(&server, &call).await,
         Fault::LoseAnswer => {
@@ -109,6 +141,7 @@ async fn serve(mut client: TcpStream, state: Arc<Mutex<State>>) {
         Fault::LeaveUnread => unread(&call),
         Fault::Delay => return state.lock().unwrap().late.push(call),
         Fault::Refuse(status, code) => refusal(status, code),
+        Fault::Untimely(there) => untimely(there),
     };
     // The client may have given up.
     client.write_all(&answer).await.ok();
@@ -140,6 +173,23 @@ async fn forward(server: &str, call: &[u8]) -> Vec<u8> {
     stream.write_all(call).await.unwrap();
     stream.read_to_end(&mut answer).await.unwrap();
     answer
+}
+
+/// When a call was signed, in seconds since 1970.
+fn signed(call: &[u8]) -> i64 {
+    let head = String::from_utf8_lossy(call).to_lowercase();
+    let date = head.lines().find_map(|line| line.strip_prefix("x-amz-date:")).expect("every call is signed").trim().to_uppercase();
+    let (day, time) = date.trim_end_matches('Z').split_once('T').expect("a day and a time");
+    let text = format!("{}-{}-{}T{}:{}:{}Z", &day[..4], &day[4..6], &day[6..], &time[..2], &time[2..4], &time[4..]);
+    DateTime::from_str(&text, Format::DateTime).unwrap().secs()
+}
+
+/// What DynamoDB answers when its clock shows `there` and that of whoever signed a call does not.
+fn untimely(there: i64) -> Vec<u8> {
+    let date = DateTime::from_secs(there).fmt(Format::HttpDate).unwrap();
+    let body = r#"{"__type": "com.amazon.coral.service#InvalidSignatureException", "message": "Signature expired"}"#;
+    let answer = String::from_utf8(answer(400, body)).unwrap();
+    answer.replacen("\r\n", &format!("\r\nDate: {date}\r\n"), 1).into_bytes()
 }
 
 fn refusal(status: u16, code: &str) -> Vec<u8> {

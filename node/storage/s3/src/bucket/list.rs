@@ -1,7 +1,9 @@
 //! What is in the bucket: for work in the background only, as it costs a request a thousand names.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
+use aws_sdk_s3::types::Object;
+use aws_smithy_async::time::TimeSource as _;
 use zot_storage::Result;
 
 use super::{Bucket, Multipart, failure::failed};
@@ -16,19 +18,20 @@ pub(crate) struct Listed<T> {
     pub(crate) size: u64,
 }
 
+/// Some multipart uploads, and after which one there are more, if there are.
+#[derive(Debug)]
+pub(crate) struct MultipartsPage {
+    pub(crate) listed: Vec<Listed<Multipart>>,
+    pub(crate) next: Option<Multipart>,
+}
+
 impl Bucket {
     /// Shows every object whose key begins with `prefix`, in the order of their keys.
     pub(crate) async fn visit(&self, prefix: &str, mut visit: impl FnMut(Listed<String>) + Send) -> Result<()> {
         let mut pages = self.client.list_objects_v2().bucket(&self.name).prefix(prefix).into_paginator().send();
         while let Some(page) = pages.next().await {
             let page = page.map_err(|error| failed(format!("list objects {prefix}*"), error))?;
-            for object in page.contents.unwrap_or_default() {
-                let since = object.last_modified.and_then(|time| time.try_into().ok());
-                let size = object.size.and_then(|size| size.try_into().ok()).unwrap_or_default();
-                if let Some(what) = object.key {
-                    visit(Listed { what, since, size });
-                }
-            }
+            page.contents.unwrap_or_default().into_iter().filter_map(listed).for_each(&mut visit);
         }
         Ok(())
     }
@@ -40,25 +43,64 @@ impl Bucket {
         Ok(listed)
     }
 
+    /// Whether what was listed has been there for `age`, by the clock of S3: this machine's may be anywhere.
+    pub(crate) fn is_older_than<T>(&self, listed: &Listed<T>, age: Duration) -> bool {
+        listed.since.is_some_and(|since| self.clock.now().duration_since(since).is_ok_and(|found| found >= age))
+    }
+
+    /// Up to `limit` objects whose keys begin with `prefix` and come after `after`, in the order of their keys. There are more if it is full.
+    pub(crate) async fn page(&self, prefix: &str, after: Option<&str>, limit: usize) -> Result<Vec<Listed<String>>> {
+        let mut page = Vec::new();
+        let mut after = after.map(str::to_owned);
+        loop {
+            let request = self.client.list_objects_v2().bucket(&self.name).prefix(prefix).set_start_after(after);
+            let answer = request.send().await.map_err(|error| failed(format!("list objects {prefix}*"), error))?;
+            let found = page.len();
+            page.extend(answer.contents.unwrap_or_default().into_iter().filter_map(listed));
+            page.truncate(limit);
+            // A server that promises more and gives nothing is not asked for ever.
+            if page.len() == limit || page.len() == found || answer.is_truncated != Some(true) {
+                return Ok(page);
+            }
+            after = page.last().map(|last| last.what.clone());
+        }
+    }
+
     /// The multipart uploads under way whose keys begin with `prefix`.
     pub(crate) async fn list_multiparts(&self, prefix: &str) -> Result<Vec<Listed<Multipart>>> {
-        let (mut listed, mut after) = (Vec::new(), None::<Multipart>);
+        let (mut listed, mut after) = (Vec::new(), None);
         loop {
-            let (key, id) = after.map(|after| (after.key, after.id)).unzip();
-            let request = self.client.list_multipart_uploads().bucket(&self.name).prefix(prefix);
-            let page = request.set_key_marker(key).set_upload_id_marker(id).send().await;
-            let page = page.map_err(|error| failed(format!("list multipart uploads {prefix}*"), error))?;
-            after = page.next_key_marker.zip(page.next_upload_id_marker).map(|(key, id)| Multipart { key, id });
-            let found = listed.len();
-            for upload in page.uploads.unwrap_or_default() {
-                let since = upload.initiated.and_then(|time| time.try_into().ok());
-                let what = upload.key.zip(upload.upload_id).map(|(key, id)| Multipart { key, id });
-                listed.extend(what.map(|what| Listed { what, since, size: 0 }));
-            }
-            // A server that promises more and gives nothing is not asked for ever.
-            if page.is_truncated != Some(true) || after.is_none() || listed.len() == found {
+            let page = self.multiparts_page(prefix, after).await?;
+            listed.extend(page.listed);
+            after = page.next;
+            if after.is_none() {
                 return Ok(listed);
             }
         }
     }
+
+    /// A thousand of them at most, those that come after `after`.
+    pub(crate) async fn multiparts_page(&self, prefix: &str, after: Option<Multipart>) -> Result<MultipartsPage> {
+        let (key, id) = after.map(|after| (after.key, after.id)).unzip();
+        let request = self.client.list_multipart_uploads().bucket(&self.name).prefix(prefix);
+        let answer = request.set_key_marker(key).set_upload_id_marker(id).send().await;
+        let answer = answer.map_err(|error| failed(format!("list multipart uploads {prefix}*"), error))?;
+        let next = answer.next_key_marker.zip(answer.next_upload_id_marker).map(|(key, id)| Multipart { key, id });
+        let uploads = answer.uploads.unwrap_or_default().into_iter();
+        let listed: Vec<_> = uploads
+            .filter_map(|upload| {
+                let since = upload.initiated.and_then(|time| time.try_into().ok());
+                upload.key.zip(upload.upload_id).map(|(key, id)| Listed { what: Multipart { key, id }, since, size: 0 })
+            })
+            .collect();
+        // A server that promises more and gives nothing is not asked for ever.
+        let next = next.filter(|_| answer.is_truncated == Some(true) && !listed.is_empty());
+        Ok(MultipartsPage { listed, next })
+    }
+}
+
+fn listed(object: Object) -> Option<Listed<String>> {
+    let since = object.last_modified.and_then(|time| time.try_into().ok());
+    let size = object.size.and_then(|size| size.try_into().ok()).unwrap_or_default();
+    object.key.map(|what| Listed { what, since, size })
 }

@@ -13,9 +13,11 @@ use aws_sdk_s3::{
     primitives::ByteStream,
     types::{ObjectCannedAcl, ServerSideEncryption, StorageClass},
 };
+use aws_smithy_async::time::TimeSource;
 use aws_smithy_runtime_api::client::{orchestrator::HttpResponse, result::SdkError};
 use aws_smithy_types::body::SdkBody;
 use bytes::Bytes;
+use zot_aws::Clock;
 use zot_oci::ByteRange;
 use zot_storage::{Error, Result};
 
@@ -41,6 +43,8 @@ pub(crate) struct Bucket {
     pub(crate) name: String,
     pub(crate) storing: Storing,
     pub(crate) counters: Arc<Counters>,
+    /// What requests and URLs are signed with.
+    pub(crate) clock: Clock,
 }
 
 /// An object that is being read: its size, and the bytes asked for.
@@ -105,7 +109,9 @@ impl Bucket {
     /// A URL under which anybody may read an object for a time. Nothing is sent.
     pub(crate) async fn presigned(&self, key: &str, valid_for: Duration) -> Result<String> {
         let act = || format!("sign a URL of object {key}");
-        let signing = PresigningConfig::expires_in(valid_for).map_err(|error| Error::remote(act(), error))?;
+        // The SDK asks the client's clock for requests only.
+        let signing = PresigningConfig::builder().start_time(self.clock.now()).expires_in(valid_for).build();
+        let signing = signing.map_err(|error| Error::remote(act(), error))?;
         let signed = self.client.get_object().bucket(&self.name).key(key).presigned(signing).await;
         signed.map(|request| request.uri().to_owned()).map_err(|error| failed(act(), error))
     }

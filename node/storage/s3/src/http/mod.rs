@@ -3,7 +3,6 @@
 //! The SDK's own client can neither take a certificate unchecked nor tell a slow upload from a stalled one.
 
 mod body;
-mod clock;
 mod progress;
 mod tls;
 
@@ -32,10 +31,10 @@ use hyper_util::{
     },
     rt::{TokioExecutor, TokioTimer},
 };
+use zot_aws::Clock;
 
 use crate::calls::Counters;
 use body::{Received, Sent};
-pub(crate) use clock::Clock;
 use progress::Progress;
 pub(crate) use tls::Trust;
 
@@ -44,6 +43,10 @@ const IDLE: Duration = Duration::from_secs(15);
 
 /// The most connections kept while nobody uses them.
 const IDLE_CONNECTIONS_MAX: usize = 64;
+
+/// The most that is read at a time, in bytes. Up to three of these wait where a reader does not take what it asked for: one that was handed on, one
+/// behind it, and one that the connection has read ahead.
+const BUFFER_BYTES_MAX: usize = 128 << 10;
 
 /// How many times as long S3 may be silent while it puts an object together: some servers read all parts before they answer.
 const COMPLETION_FACTOR: u32 = 12;
@@ -78,7 +81,8 @@ impl Http {
         let connector = hyper_rustls::HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1().wrap_connector(tcp);
         let mut builder = Client::builder(TokioExecutor::new());
         builder.pool_timer(TokioTimer::new()).pool_idle_timeout(IDLE).pool_max_idle_per_host(IDLE_CONNECTIONS_MAX);
-        Ok(Self { client: builder.build(connector), stall: patience.stall, user_agent, counters, clock: Clock::default() })
+        builder.http1_max_buf_size(BUFFER_BYTES_MAX);
+        Ok(Self { client: builder.build(connector), stall: patience.stall, user_agent, counters, clock: Clock::of("S3") })
     }
 
     fn prepare(&self, request: HttpRequest, progress: &Progress) -> Result<http::Request<Sent>, ConnectorError> {

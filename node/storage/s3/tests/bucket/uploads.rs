@@ -46,7 +46,7 @@ async fn an_upload_goes_on_in_another_process_after_every_chunk() {
             // What each process took over from the one before, nobody knows any more.
             store.reap(Duration::ZERO, |_| false).await.unwrap();
             assert_eq!(store.staged().await.unwrap(), []);
-            assert_eq!(store.placed(Duration::ZERO).await.unwrap()[0].place, at.place);
+            assert_eq!(store.placed(Duration::ZERO, None, 1).await.unwrap().0[0].place, at.place);
             store.delete(&at).await.unwrap();
             assert_eq!(store.size(&at).await.unwrap(), None);
             return;

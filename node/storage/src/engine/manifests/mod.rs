@@ -14,7 +14,7 @@ use crate::{
     blobs::read_whole,
     metadata::{
         Key, Outcome,
-        rows::{Location, ManifestRow, TagRow, now_unix_ms},
+        rows::{Location, ManifestRow, TagRow},
     },
 };
 pub(crate) use rows::PushRows;
@@ -88,7 +88,7 @@ impl Engine {
         Ok(ManifestRow {
             media_type: push.media_type.to_string(),
             size: push.bytes.len() as u64,
-            pushed_unix_ms: now_unix_ms(),
+            pushed_unix_ms: self.wall.unix_ms(),
             pushed_by: cx.subject.name().to_owned(),
             subject: manifest.subject.as_ref().map(|subject| (&subject.digest).into()),
             location: location.into(),

@@ -33,7 +33,7 @@ use crate::{
     engine::Engine,
     metadata::{
         Change, Expect, Key, Outcome, Transaction, Write,
-        rows::{LinkRow, ManifestRow, RepositoryRow, now_unix_ms},
+        rows::{LinkRow, ManifestRow, RepositoryRow},
     },
 };
 
@@ -90,7 +90,7 @@ impl Engine {
         for ((key, row), digest) in keys.into_iter().zip(found).zip(digests) {
             match row {
                 Some(row) => {
-                    let link = LinkRow { touched_unix_ms: now_unix_ms(), ..row.read(&key)? };
+                    let link = LinkRow { touched_unix_ms: self.wall.unix_ms(), ..row.read(&key)? };
                     rows.touch(&digest, Change { key, expect: Expect::Present, write: Write::Put(link.encode_to_vec().into()) });
                 }
                 // An artifact may have a manifest as its content.

@@ -2,8 +2,6 @@
 
 pub(crate) mod user;
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use bytes::Bytes;
 use prost::Message;
 use zot_contract::ManifestInfo;
@@ -185,17 +183,6 @@ impl Row {
     pub(crate) fn read<M: Message + Default>(&self, key: &Key) -> Result<M> {
         M::decode(self.value.clone()).map_err(|error| Error::damaged(format!("row of {key:?}"), error))
     }
-}
-
-/// A time as milliseconds since the Unix epoch.
-pub(crate) fn unix_ms(time: SystemTime) -> u64 {
-    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
-}
-
-/// The present, as milliseconds since the Unix epoch.
-pub(crate) fn now_unix_ms() -> u64 {
-    unix_ms(SystemTime::now())
 }
 
 #[cfg(test)]

@@ -2,24 +2,46 @@
 
 use std::collections::BTreeMap;
 
-use zot_tests::{Client, Reply};
+use serde_json::{Value, json};
+use zot_services::oidc::{CLIENT_ID, CLIENT_SECRET};
+
+use crate::{Client, Reply};
 
 /// The host by which the registry is known at the provider; which gateway that is, the test decides.
-pub(super) const REGISTRY: &str = "http://registry.test";
+pub const REGISTRY: &str = "http://registry.test";
+
+/// Where a login begins that ends at `/home`.
+pub const LOGIN: &str = "/zot/auth/login?provider=oidc&callback_ui=%2Fhome";
+
+const LOGOUT: &str = "/zot/auth/logout";
+
+/// Where the provider sends browsers back to.
+#[must_use]
+pub fn callback() -> String {
+    format!("{REGISTRY}/zot/auth/callback/oidc")
+}
+
+/// What of `http.auth` makes browsers log in at `issuer`.
+#[must_use]
+pub fn auth(issuer: &str) -> Value {
+    json!({"openid": {"providers": {"oidc": {
+        "clientid": CLIENT_ID, "clientsecret": CLIENT_SECRET, "issuer": issuer, "scopes": ["openid", "profile", "email", "groups"],
+    }}}})
+}
 
 /// The most steps of a login at the provider.
 const STEPS_MAX: usize = 15;
 
 /// A browser and its cookies.
 #[derive(Default, Clone)]
-pub(super) struct Browser {
+pub struct Browser {
     cookies: BTreeMap<(String, String), String>,
 }
 
 impl Browser {
     /// Sends a request to a gateway, as to the registry. `pages` says that it is the registry's own pages that send it.
-    pub(super) async fn ask(&mut self, gateway: &Client, method: &str, path: &str, pages: bool) -> Reply {
-        let mut call = gateway.request(method.parse().unwrap(), path).header("cookie", &self.sent(REGISTRY));
+    pub async fn ask(&mut self, gateway: &Client, method: &str, path: &str, pages: bool) -> Reply {
+        let mut call = gateway.request(method.parse().expect("a method"), path).header("cookie", &self.sent(REGISTRY));
         if pages {
             call = call.header("x-zot-api-client", "zot-ui");
         }
@@ -28,9 +50,30 @@ impl Browser {
         reply
     }
 
+    /// Begins a login at one gateway, and returns where it is sent.
+    pub async fn begin(&mut self, gateway: &Client) -> String {
+        let reply = self.ask(gateway, "GET", LOGIN, false).await.expect(302);
+        assert_eq!((reply.header("cache-control"), reply.header("referrer-policy")), ("no-store", "no-referrer"));
+        reply.location()
+    }
+
+    /// Logs in under a name, from one gateway by way of the provider to another.
+    pub async fn log_in(&mut self, [one, other]: [&Client; 2], name: &str) {
+        let location = self.begin(one).await;
+        let callback = self.log_in_at_provider(&location, name).await;
+        let reply = self.ask(other, "GET", &callback, false).await.expect(302);
+        assert_eq!(reply.location(), "/home");
+    }
+
+    /// Whether it has a session: ending one says where to log out at the provider.
+    pub async fn log_out(&mut self, gateway: &Client) -> bool {
+        let reply = self.ask(gateway, "POST", LOGOUT, true).await.expect(200).json();
+        reply["endSessionUrl"].as_str().inspect(|url| assert!(url.contains("post_logout_redirect_uri"), "{url}")).is_some()
+    }
+
     /// Logs in at the provider under `name`, beginning at the URL that the registry sent the browser to. Returns the path and the query of the
     /// callback it is sent back to.
-    pub(super) async fn log_in_at_provider(&mut self, url: &str, name: &str) -> String {
+    pub async fn log_in_at_provider(&mut self, url: &str, name: &str) -> String {
         let issuer = host(url);
         let provider = Client::new(&issuer);
         let mut reply = self.visit(&provider, url).await;
@@ -49,12 +92,12 @@ impl Browser {
     }
 
     /// Forgets what the provider knows the browser by, so that it asks who it is again.
-    pub(super) fn forget_provider(&mut self) {
+    pub fn forget_provider(&mut self) {
         self.cookies.retain(|(site, _), _| site == REGISTRY);
     }
 
     /// A cookie of the registry.
-    pub(super) fn cookie(&self, name: &str) -> Option<&str> {
+    pub fn cookie(&self, name: &str) -> Option<&str> {
         self.cookies.get(&(REGISTRY.to_owned(), name.to_owned())).map(String::as_str)
     }
 
@@ -83,7 +126,7 @@ impl Browser {
     fn keep(&mut self, site: &str, reply: &Reply) {
         for cookie in reply.all("set-cookie") {
             let (pair, attributes) = cookie.split_once(';').unwrap_or((cookie, ""));
-            let (name, value) = pair.split_once('=').unwrap();
+            let (name, value) = pair.split_once('=').expect("a cookie");
             let key = (site.to_owned(), name.to_owned());
             if value.is_empty() || attributes.to_ascii_lowercase().contains("expires=thu, 01 jan 1970") {
                 self.cookies.remove(&key);
