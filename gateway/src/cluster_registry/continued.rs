@@ -38,10 +38,10 @@ struct Reading {
 
 /// The same body, which goes on with another member, from the byte where it stopped, if the way to the one that sends it breaks off.
 pub(super) fn continued(registry: ClusterRegistry, wanted: Wanted, body: BlobBody, node: Arc<Remote>) -> BlobBody {
-    let BlobBody { size, stream } = body;
+    let BlobBody { size, stream, .. } = body;
     let (next, end) = wanted.range.map_or((0, size), |range| (range.first(), range.first() + range.length()));
     let reading = Reading { registry, wanted, size, next, end, stream, node, continuations: 0 };
-    BlobBody { size, stream: stream::try_unfold(reading, Reading::piece).boxed() }
+    BlobBody::new(size, stream::try_unfold(reading, Reading::piece).boxed())
 }
 
 impl Reading {

@@ -74,7 +74,7 @@ impl Blobs for Scripted {
             Fault::StuckBlobs => first.chain(stream::pending()).boxed(),
             _ => blob.stream,
         };
-        Ok(BlobBody { size: blob.size, stream })
+        Ok(BlobBody::new(blob.size, stream))
     }
 
     async fn mount_blob(&self, cx: &Context, repository: &RepositoryName, digest: &Digest, from: Option<&RepositoryName>) -> Result<bool> {

@@ -1,7 +1,10 @@
 //! The role that has blobs.
 
+use std::{fs::File, io::IoSliceMut, sync::Arc};
+
 use bytes::Bytes;
 use futures::stream::BoxStream;
+use rustix::io::{ReadWriteFlags, preadv2};
 use zot_oci::{ByteRange, Digest, RepositoryName};
 
 use crate::{BlobUrl, Context, Error, Result};
@@ -53,6 +56,40 @@ pub struct BlobBody {
     pub size: u64,
     /// The bytes asked for.
     pub stream: BlobStream,
+    /// The same bytes, if they are in a file of this machine: whoever sends them can have the system do it.
+    pub file: Option<FilePart>,
+}
+
+impl BlobBody {
+    /// Bytes that come from wherever `stream` has them.
+    pub fn new(size: u64, stream: BlobStream) -> Self {
+        Self { size, stream, file: None }
+    }
+}
+
+/// A part of a file that does not change any more.
+#[derive(Debug, Clone)]
+pub struct FilePart {
+    /// The file.
+    pub file: Arc<File>,
+    /// The offset of the first byte.
+    pub first: u64,
+    /// How many bytes there are.
+    pub length: u64,
+}
+
+impl FilePart {
+    /// Whether its first `most` bytes can be had without waiting for the disk. Files are read ahead in order, so their end tells.
+    pub fn is_cached(&self, most: u64) -> bool {
+        let Some(last) = self.length.min(most).checked_sub(1) else { return true };
+        preadv2(&self.file, &mut [IoSliceMut::new(&mut [0])], self.first + last, ReadWriteFlags::NOWAIT) == Ok(1)
+    }
+
+    /// Leaves out the first `count` bytes, of which there must be as many.
+    pub fn skip(&mut self, count: u64) {
+        self.first += count;
+        self.length -= count;
+    }
 }
 
 /// A whole blob, or where it is.

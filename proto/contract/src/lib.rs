@@ -28,7 +28,7 @@ mod users;
 use std::fmt::Debug;
 
 pub use blob_url::{BlobUrl, InvalidBlobUrl};
-pub use blobs::{BlobBody, BlobInfo, BlobStream, Blobs, Fetched};
+pub use blobs::{BlobBody, BlobInfo, BlobStream, Blobs, Fetched, FilePart};
 pub use catalog::{Catalog, PAGE_ENTRIES_MAX, Page, PageRequest, Referrers};
 pub use context::{Context, InvalidTraceParent, RequestId, Routed, SealedClaim, Subject, TraceParent};
 pub use error::{BoxError, Error, Result};

@@ -90,7 +90,7 @@ impl RemoteRegistry {
 
 /// A blob of `size` bytes, of which `missing` are to come.
 fn body(size: u64, missing: u64, parts: Parts) -> BlobBody {
-    BlobBody { size, stream: stream::try_unfold((parts, missing), piece).boxed() }
+    BlobBody::new(size, stream::try_unfold((parts, missing), piece).boxed())
 }
 
 /// The next part, or nothing at the end of the stream.

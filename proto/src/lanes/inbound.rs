@@ -4,10 +4,12 @@ use std::io;
 
 use bytes::{Bytes, BytesMut};
 use futures::FutureExt as _;
+use rustix::fs::sendfile;
 use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    io::{AsyncReadExt as _, AsyncWriteExt as _, Interest},
     time::timeout,
 };
+use zot_contract::FilePart;
 
 use super::{
     READ_BYTES, WRITE_IDLE_MAX,
@@ -77,6 +79,29 @@ impl Inbound {
             }
         }
         self.io.flush().await
+    }
+
+    /// Whether [`Self::write_file`] can be used: what is protected must pass through this process.
+    pub(super) fn takes_files(&self) -> bool {
+        self.io.plain_socket().is_some()
+    }
+
+    /// Writes the first `count` bytes of `part`, which the system takes from where it keeps files to the socket. `part` is what is left then.
+    pub(super) async fn write_file(&mut self, part: &mut FilePart, count: u64) -> io::Result<()> {
+        let socket = self.io.plain_socket().ok_or(io::ErrorKind::Unsupported)?;
+        let left = part.length - count;
+        while part.length > left {
+            timeout(WRITE_IDLE_MAX, socket.writable()).await.map_err(|_| io::ErrorKind::TimedOut)??;
+            let most = usize::try_from(part.length - left).unwrap_or(usize::MAX);
+            let mut at = part.first;
+            match socket.try_io(Interest::WRITABLE, || Ok(sendfile(socket, &part.file, Some(&mut at), most)?)) {
+                Ok(0) => return Err(io::Error::new(io::ErrorKind::InvalidData, "a file ends before its size")),
+                Ok(sent) => part.skip(sent as u64),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
     }
 
     /// Reads once, where `room` bytes are worth it to have room for.

@@ -69,7 +69,7 @@ impl Reading {
                 let v1::ReadBlobHeader { size } = decoded(header)?;
                 self.missing = range.map_or(size, ByteRange::length);
                 let rest = if self.missing == 0 { self.end().await.map(|()| None)? } else { Some(self) };
-                Ok(Fetched::Here(BlobBody { size, stream: stream::try_unfold(rest, piece).boxed() }))
+                Ok(Fetched::Here(BlobBody::new(size, stream::try_unfold(rest, piece).boxed())))
             }
             Header { kind: Kind::Elsewhere, length } => {
                 let message = within(self.lane.inbound.message(length)).await?;

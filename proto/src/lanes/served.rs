@@ -1,13 +1,13 @@
 //! The end of lanes that is asked.
 
-use std::{io, sync::Arc};
+use std::{io, os::unix::fs::FileExt as _, sync::Arc};
 
 use bytes::{Buf as _, Bytes, BytesMut};
 use futures::{FutureExt as _, StreamExt as _};
 use prost::Message as _;
 use tokio::{sync::mpsc, task::JoinSet, time::timeout};
 use tokio_util::sync::CancellationToken;
-use zot_contract::{BlobBody, BlobStream, Context, Fetched, Registry};
+use zot_contract::{BlobBody, BlobStream, Context, Error, Fetched, FilePart, Registry};
 use zot_oci::{ByteRange, Digest, RepositoryName};
 
 use super::{
@@ -24,6 +24,8 @@ use crate::{
 
 /// The most lanes of a process, from all others together. Who gets none goes by gRPC.
 const SERVED_MAX: usize = 4096;
+/// The most bytes of a file that go in one frame. Between frames it is looked whether the disk must be waited for.
+const FILE_FRAME_BYTES: u64 = 1024 * 1024;
 
 /// Serves all lanes that come in, until `stop`; then those that carry something until they have carried it. Dropped, it cuts them off.
 pub(crate) async fn serve_all(mut incoming: mpsc::Receiver<Connection>, registry: Arc<dyn Registry>, stop: CancellationToken) {
@@ -115,7 +117,7 @@ impl Served {
             }
         };
         let mut head = BytesMut::new();
-        let BlobBody { size, stream } = match self.alive_while(fetch).await? {
+        let BlobBody { size, stream, file } = match self.alive_while(fetch).await? {
             Ok(Fetched::Here(body)) => body,
             Ok(Fetched::Elsewhere(url)) => {
                 Kind::Elsewhere.put_message(&v1::BlobElsewhere { url: url.as_str().to_owned() }, &mut head);
@@ -124,7 +126,42 @@ impl Served {
             Err(error) => return self.refuse(&refusal(&error), head).await,
         };
         Kind::Header.put_message(&v1::ReadBlobHeader { size }, &mut head);
-        self.send(stream, head, range.map_or(size, ByteRange::length)).await
+        match file.filter(|_| self.inbound.takes_files()) {
+            Some(part) => self.send_file(part, stream, head).await,
+            None => self.send(stream, head, range.map_or(size, ByteRange::length)).await,
+        }
+    }
+
+    /// Sends `head`, and the bytes of `part`, the first of which `stream` may have at hand.
+    async fn send_file(&mut self, mut part: FilePart, mut stream: BlobStream, mut head: BytesMut) -> io::Result<()> {
+        if let Some(Some(Ok(first))) = stream.next().now_or_never()
+            && first.len() as u64 <= part.length
+        {
+            part.skip(first.len() as u64);
+            self.data(&mut head, first, BytesMut::new()).await?;
+        }
+        drop(stream);
+        while part.length > 0 {
+            let some = part.length.min(FILE_FRAME_BYTES);
+            if part.is_cached(some) {
+                Kind::Data.put(some as u32, &mut head);
+                self.inbound.write(head.split()).await?;
+                // Bytes were announced: whoever reads them must not take anything else for them, and asks again.
+                let sent = self.inbound.write_file(&mut part, some).await;
+                sent.inspect_err(|error| tracing::debug!(%error, "the file of a blob could not be sent to its end"))?;
+                continue;
+            }
+            let piece = some.min(PIECE_BYTES_MAX as u64) as usize;
+            match self.alive_while(read(part.clone(), piece)).await? {
+                Ok(bytes) => {
+                    part.skip(bytes.len() as u64);
+                    self.data(&mut head, bytes, BytesMut::new()).await?;
+                }
+                Err(error) => return self.refuse(&refusal(&error), head).await,
+            }
+        }
+        Kind::End.put(0, &mut head);
+        self.inbound.write(head).await
     }
 
     /// Sends `head`, and as many bytes as were announced.
@@ -196,6 +233,15 @@ impl Served {
             self.inbound.write(alive).await?;
         }
     }
+}
+
+/// Reads the first `count` bytes of `part`, which the disk must be waited for.
+async fn read(part: FilePart, count: usize) -> Result<Bytes, Error> {
+    let read = move || {
+        let mut bytes = vec![0; count];
+        part.file.read_exact_at(&mut bytes, part.first).map(|()| Bytes::from(bytes))
+    };
+    tokio::task::spawn_blocking(read).await.map_err(Error::internal)?.map_err(Error::internal)
 }
 
 fn asked(request: Bytes) -> Result<Asked, Malformed> {

@@ -110,7 +110,7 @@ impl Destination {
         let socket = TcpStream::connect(&*self.address).await?;
         socket.set_nodelay(true)?;
         let Way::Secured(tls) = &self.way else {
-            return Ok(Connection::new(socket));
+            return Ok(Connection::plain(socket));
         };
         let connector = tls.connector().ok_or_else(|| io::Error::other("tls has no authority to check the node's certificate against"))?;
         Ok(Connection::new(connector.connect(self.name.clone(), socket).await?))

@@ -40,7 +40,7 @@ async fn secured(socket: TcpStream, peer: SocketAddr, tls: Option<Arc<TlsSource>
     // A connection on which this fails is slower, and no worse.
     let _ = socket.set_nodelay(true);
     let Some(tls) = tls else {
-        return Some(Connection::new(socket));
+        return Some(Connection::plain(socket));
     };
     match timeout(HANDSHAKE_WITHIN, tls.acceptor().accept(socket)).await {
         Ok(Ok(connection)) => return Some(Connection::new(connection)),

@@ -61,7 +61,7 @@ async fn a_manifest_that_fits_no_message_is_refused_before_it_is_sent() {
 #[tokio::test]
 async fn a_server_that_stops_answers_what_it_was_asked_and_takes_no_more() {
     let (sender, pieces) = futures::channel::mpsc::unbounded();
-    let server = Server::start(Scripted::reading(BlobBody { size: 6, stream: pieces.boxed() }), 0).await;
+    let server = Server::start(Scripted::reading(BlobBody::new(6, pieces.boxed())), 0).await;
     let (remote, cx, page) = (server.remote(), Context::internal(), PageRequest::first(1));
     let body = remote.read_blob(&cx, &"a".parse().unwrap(), &Digest::sha256(b""), None).await.unwrap();
     sender.unbounded_send(Ok("abc".into())).unwrap();
@@ -132,7 +132,7 @@ fn a_server_that_comes_back_is_found_again() {
 fn a_blob_of_a_server_that_dies_is_an_error() {
     let stream = stream::iter([Ok(Bytes::from("abc"))]).chain(stream::pending()).boxed();
     run(async move {
-        let process = Process::start(Scripted::reading(BlobBody { size: 10, stream }), 0).await;
+        let process = Process::start(Scripted::reading(BlobBody::new(10, stream)), 0).await;
         let remote = process.server.remote();
         let body = remote.read_blob(&Context::internal(), &"a".parse().unwrap(), &Digest::sha256(b""), None).await.unwrap();
         let mut stream = body.stream;

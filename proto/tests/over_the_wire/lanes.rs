@@ -117,7 +117,7 @@ async fn a_node_that_waits_for_its_disk_is_waited_for() {
         sleep(Duration::from_secs(20)).await;
         piece
     });
-    let (remote, _) = piped(Scripted::reading(BlobBody { size: 6, stream: slow.boxed() }));
+    let (remote, _) = piped(Scripted::reading(BlobBody::new(6, slow.boxed())));
     let start = Instant::now();
     assert_eq!(read(&remote, &Digest::sha256(b""), None).await.unwrap(), "abcdef");
     assert_eq!(start.elapsed().as_secs(), 40);
@@ -125,7 +125,7 @@ async fn a_node_that_waits_for_its_disk_is_waited_for() {
 
 #[tokio::test(start_paused = true)]
 async fn a_node_that_waits_for_its_disk_for_ever_is_given_up() {
-    let (remote, _) = piped(Scripted::reading(BlobBody { size: 6, stream: stream::pending().boxed() }));
+    let (remote, _) = piped(Scripted::reading(BlobBody::new(6, stream::pending().boxed())));
     let start = Instant::now();
     let overdue = read(&remote, &Digest::sha256(b""), None).await;
     assert!(overdue.as_ref().is_err_and(zot_proto::Unreachable::caused), "{overdue:?}");

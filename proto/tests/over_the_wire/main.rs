@@ -4,6 +4,7 @@
 mod cluster;
 mod contract;
 mod failures;
+mod files;
 mod lanes;
 mod older;
 mod scripted;

@@ -4,7 +4,7 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use tempfile::TempDir;
-use zot_contract::{Catalog as _, Context, MemoryRegistry, PageRequest, Result, suite::Fixture, suite::registry_suite};
+use zot_contract::{Catalog as _, Context, MemoryRegistry, PageRequest, Registry, Result, suite::Fixture, suite::registry_suite};
 use zot_proto::{Dialer, RemoteRegistry, Services, Unreachable};
 use zot_runtime::tls::{TlsFiles, TlsSource};
 
@@ -14,14 +14,14 @@ use crate::wire::Server;
 const HANG: Duration = Duration::from_secs(60);
 
 /// An authority, and the files of one process, which can be exchanged.
-struct Identity {
+pub(crate) struct Identity {
     folder: TempDir,
     tls: Arc<TlsSource>,
 }
 
-type Authority = CertifiedIssuer<'static, KeyPair>;
+pub(crate) type Authority = CertifiedIssuer<'static, KeyPair>;
 
-fn authority() -> Authority {
+pub(crate) fn authority() -> Authority {
     let mut params = CertificateParams::new(Vec::new()).unwrap();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()
@@ -41,7 +41,7 @@ fn write(folder: &TempDir, issuer: &Authority, trusted: &Authority, host: &str) 
 }
 
 impl Identity {
-    fn new(issuer: &Authority, trusted: &Authority, host: &str) -> Self {
+    pub(crate) fn new(issuer: &Authority, trusted: &Authority, host: &str) -> Self {
         let folder = TempDir::new().unwrap();
         write(&folder, issuer, trusted, host);
         let files = TlsFiles {
@@ -60,11 +60,14 @@ impl Identity {
     }
 
     async fn serve(&self) -> Server {
-        let services = Services { registry: Arc::new(MemoryRegistry::default()), cluster: None };
-        Server::of(services, Some(self.tls.clone()), 0).await
+        self.serve_registry(Arc::new(MemoryRegistry::default())).await
     }
 
-    fn dial(&self, server: &Server) -> RemoteRegistry {
+    pub(crate) async fn serve_registry(&self, registry: Arc<dyn Registry>) -> Server {
+        Server::of(Services { registry, cluster: None }, Some(self.tls.clone()), 0).await
+    }
+
+    pub(crate) fn dial(&self, server: &Server) -> RemoteRegistry {
         RemoteRegistry::dial(&Dialer::secured(self.tls.clone()), &server.address).unwrap()
     }
 }

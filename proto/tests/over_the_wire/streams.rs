@@ -18,7 +18,7 @@ const HANG: Duration = Duration::from_secs(60);
 
 /// Reads a blob of ten bytes whose stream gives `pieces`.
 async fn read(pieces: Vec<Result<Bytes, Error>>) -> Result<Vec<Bytes>, Error> {
-    let body = BlobBody { size: 10, stream: stream::iter(pieces).boxed() };
+    let body = BlobBody::new(10, stream::iter(pieces).boxed());
     let wire = Wire::to(Scripted::reading(body)).await;
     let body = wire.remote.read_blob(&Context::internal(), &"a".parse().unwrap(), &Digest::sha256(b""), None).await?;
     assert_eq!(body.size, 10);
@@ -58,7 +58,7 @@ async fn an_error_within_a_blob_arrives_as_it_is() {
 #[tokio::test]
 async fn large_pieces_are_cut() {
     let bytes = blob_of(1, 3_000_000);
-    let body = BlobBody { size: 3_000_000, stream: stream::iter([Ok(bytes.clone())]).boxed() };
+    let body = BlobBody::new(3_000_000, stream::iter([Ok(bytes.clone())]).boxed());
     let wire = Wire::to(Scripted::reading(body)).await;
     let body = wire.remote.read_blob(&Context::internal(), &"a".parse().unwrap(), &Digest::sha256(b""), None).await.unwrap();
     let pieces: Vec<Bytes> = body.stream.try_collect().await.unwrap();
@@ -79,7 +79,7 @@ fn endless() -> (BlobStream, oneshot::Receiver<()>) {
 #[tokio::test]
 async fn who_stops_reading_stops_the_other_end() {
     let (stream, dropped) = endless();
-    let wire = Wire::to(Scripted::reading(BlobBody { size: u64::MAX, stream })).await;
+    let wire = Wire::to(Scripted::reading(BlobBody::new(u64::MAX, stream))).await;
     let mut body = wire.remote.read_blob(&Context::internal(), &"a".parse().unwrap(), &Digest::sha256(b""), None).await.unwrap();
     body.stream.next().await.unwrap().unwrap();
     drop(body);

@@ -16,7 +16,7 @@ use zot_contract::UploadId;
 use zot_oci::ByteRange;
 use zot_storage::{
     BlobAddress, BlobKey, Engine, Error, Result, WallClock,
-    blobs::{BlobStore, MemoryBlobs, Pieces, Staged, Staging},
+    blobs::{BlobStore, MemoryBlobs, Opened, Pieces, Staged, Staging},
     metadata::{Change, Expect, Key, Kind, MemoryMetadata, Metadata, Outcome, Row, Scan, Transaction, Write},
     sessions::{MemorySessions, SessionRecord, Sessions},
 };
@@ -259,7 +259,7 @@ impl BlobStore for Far {
         self.way.call(self.stores.blobs.put(key, bytes)).await
     }
 
-    async fn read(&self, at: &BlobAddress, size: u64, range: ByteRange) -> Result<Pieces> {
+    async fn read(&self, at: &BlobAddress, size: u64, range: ByteRange) -> Result<Opened> {
         self.way.call(self.stores.blobs.read(at, size, range)).await
     }
 

@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 use zot_contract::{BlobUrl, UploadId};
 use zot_oci::ByteRange;
 
-use super::{BlobStore, PIECE_BYTES, Pieces, Staged, Staging};
+use super::{BlobStore, Opened, PIECE_BYTES, Pieces, Staged, Staging};
 use crate::{BlobAddress, BlobKey, Error, Result};
 
 /// Bytes in memory.
@@ -78,13 +78,13 @@ impl BlobStore for MemoryBlobs {
         Ok(())
     }
 
-    async fn read(&self, at: &BlobAddress, size: u64, range: ByteRange) -> Result<Pieces> {
+    async fn read(&self, at: &BlobAddress, size: u64, range: ByteRange) -> Result<Opened> {
         let damaged = |reason| Error::damaged(format!("blob {}", at.as_str()), reason);
         let bytes = self.state.lock().committed.get(at.as_str()).cloned().ok_or_else(|| damaged("it is not there"))?;
         if bytes.len() as u64 != size {
             return Err(damaged("it has another size"));
         }
-        Ok(pieces(bytes.slice(range.first() as usize..=range.last() as usize)))
+        Ok(pieces(bytes.slice(range.first() as usize..=range.last() as usize)).into())
     }
 
     /// Nobody serves what is there; a store across the network has URLs all the same.

@@ -6,11 +6,14 @@ mod memory;
 #[cfg(any(test, feature = "testing"))]
 pub(crate) mod suite;
 
-use std::{fmt::Debug, time::Duration};
+use std::{
+    fmt::{self, Debug, Formatter},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use futures::{TryStreamExt, stream::BoxStream};
-use zot_contract::{BlobUrl, UploadId};
+use zot_contract::{BlobUrl, FilePart, UploadId};
 use zot_oci::ByteRange;
 
 use crate::{BlobAddress, BlobKey, Result};
@@ -23,6 +26,26 @@ pub const PIECE_BYTES: usize = 256 << 10;
 
 /// Pieces of stored bytes, in order.
 pub type Pieces = BoxStream<'static, Result<Bytes>>;
+
+/// Stored bytes that are being read.
+pub struct Opened {
+    /// The bytes.
+    pub pieces: Pieces,
+    /// The same bytes, if they are in a file.
+    pub file: Option<FilePart>,
+}
+
+impl From<Pieces> for Opened {
+    fn from(pieces: Pieces) -> Self {
+        Self { pieces, file: None }
+    }
+}
+
+impl Debug for Opened {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Opened").field("file", &self.file).finish_non_exhaustive()
+    }
+}
 
 /// A store of bytes.
 ///
@@ -48,7 +71,7 @@ pub trait BlobStore: Debug + Send + Sync {
     async fn put(&self, key: &BlobKey, bytes: Bytes) -> Result<()>;
 
     /// Reads a part of the `size` bytes at an address. Another size than that is damage, reported before the first byte.
-    async fn read(&self, at: &BlobAddress, size: u64, range: ByteRange) -> Result<Pieces>;
+    async fn read(&self, at: &BlobAddress, size: u64, range: ByteRange) -> Result<Opened>;
 
     /// Where anybody can read all of the `size` bytes at an address for a time, without this process; nothing if they cannot, or had better
     /// not because they are at hand. Another size than that is damage, as when reading.
@@ -105,6 +128,6 @@ pub trait Staged: Debug + Send + Sync {
 /// Reads all of the `size` bytes at an address into memory.
 pub(crate) async fn read_whole(blobs: &dyn BlobStore, at: &BlobAddress, size: u64) -> Result<Bytes> {
     let Some(range) = ByteRange::whole(size) else { return Ok(Bytes::new()) };
-    let pieces: Vec<Bytes> = blobs.read(at, size, range).await?.try_collect().await?;
+    let pieces: Vec<Bytes> = blobs.read(at, size, range).await?.pieces.try_collect().await?;
     Ok(pieces.concat().into())
 }

@@ -19,7 +19,7 @@ async fn collect(pieces: Pieces) -> Vec<u8> {
 }
 
 async fn read(store: &dyn BlobStore, at: &BlobAddress, size: u64, range: ByteRange) -> Vec<u8> {
-    collect(store.read(at, size, range).await.unwrap()).await
+    collect(store.read(at, size, range).await.unwrap().pieces).await
 }
 
 async fn commit(staged: Box<dyn Staged>, key: BlobKey) -> BlobAddress {

@@ -11,7 +11,7 @@ use zot_oci::{ByteRange, Digest, RepositoryName};
 use super::{Attempts, Engine, content::Stored};
 use crate::{
     BlobAddress, BlobKey,
-    blobs::{Pieces, Staged},
+    blobs::{Opened, Pieces, Staged},
     metadata::{
         Expect, Key, Outcome, Scan, Transaction,
         rows::{BlobRow, LinkRow, Location, ManifestRow},
@@ -32,13 +32,13 @@ impl Blobs for Engine {
 
     async fn read_blob(&self, _cx: &Context, repository: &RepositoryName, digest: &Digest, range: Option<ByteRange>) -> Result<BlobBody> {
         if let Some(link) = self.link(repository, digest).await? {
-            let pieces = self.read_linked(repository, digest, &link, range).await?;
-            return Ok(body(link.size, pieces));
+            let content = self.read_linked(repository, digest, &link, range).await?;
+            return Ok(body(link.size, content));
         }
         match self.manifest_row(repository, digest).await? {
             Some((manifest, _)) => {
                 let bytes = self.manifest_bytes(repository, digest, &manifest).await?;
-                Ok(body(manifest.size, part(bytes, range)))
+                Ok(body(manifest.size, part(bytes, range).into()))
             }
             None => Err(self.blob_unknown(repository, digest).await?),
         }
@@ -129,12 +129,12 @@ impl Engine {
         digest: &Digest,
         link: &LinkRow,
         range: Option<ByteRange>,
-    ) -> crate::Result<Pieces> {
+    ) -> crate::Result<Opened> {
         let Some(at) = link.address(repository, digest) else {
-            return Ok(part(self.inline_blob(digest).await?, range));
+            return Ok(part(self.inline_blob(digest).await?, range).into());
         };
         let Some(range) = range.or_else(|| ByteRange::whole(link.size)) else {
-            return Ok(stream::empty().boxed());
+            return Ok(stream::empty().boxed().into());
         };
         match self.blobs.read(&at, link.size, range).await {
             Err(error @ crate::Error::Damaged { .. }) => match self.repaired(digest, &at).await? {
@@ -201,7 +201,7 @@ impl Engine {
         source: &LinkRow,
     ) -> crate::Result<Box<dyn Staged>> {
         let mut staged = self.blobs.stage(upload).await?;
-        let mut pieces = self.read_linked(from, digest, source, None).await?;
+        let mut pieces = self.read_linked(from, digest, source, None).await?.pieces;
         while let Some(piece) = pieces.next().await {
             staged.write(vec![piece?]).await?;
         }
@@ -236,8 +236,8 @@ impl Engine {
     }
 }
 
-fn body(size: u64, pieces: Pieces) -> BlobBody {
-    BlobBody { size, stream: pieces.map(|piece| piece.map_err(Into::into)).boxed() }
+fn body(size: u64, Opened { pieces, file }: Opened) -> BlobBody {
+    BlobBody { size, stream: pieces.map(|piece| piece.map_err(Into::into)).boxed(), file }
 }
 
 /// A part of bytes that are at hand.

@@ -16,7 +16,7 @@ use zot_oci::{Algorithm, ByteRange, Digest, RepositoryName};
 use super::{Engine, INLINE_BYTES_MAX};
 use crate::{
     BlobAddress, BlobKey, Result,
-    blobs::{BlobStore, MemoryBlobs, Pieces, Staged, Staging},
+    blobs::{BlobStore, MemoryBlobs, Opened, Pieces, Staged, Staging},
     metadata::{MemoryMetadata, Outcome},
     sessions::{MemorySessions, SessionRecord, Sessions},
 };
@@ -112,7 +112,7 @@ impl BlobStore for FailingBlobs {
         self.blobs.put(key, bytes).await
     }
 
-    async fn read(&self, at: &BlobAddress, size: u64, range: ByteRange) -> Result<Pieces> {
+    async fn read(&self, at: &BlobAddress, size: u64, range: ByteRange) -> Result<Opened> {
         self.blobs.read(at, size, range).await
     }
 

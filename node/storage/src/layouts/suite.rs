@@ -58,7 +58,7 @@ async fn stored_content_is_shown_and_kept(layouts: &dyn Layouts, blobs: &dyn Blo
     assert_eq!(found.iter().map(|found| (found.digest, found.size)).collect::<Vec<_>>(), [(digest, size)]);
 
     let place = layouts.keep(&name, &digest, &key).await.unwrap();
-    let pieces = blobs.read(&BlobAddress { key, place }, size, ByteRange::whole(size).unwrap()).await.unwrap();
+    let pieces = blobs.read(&BlobAddress { key, place }, size, ByteRange::whole(size).unwrap()).await.unwrap().pieces;
     let read: Vec<Bytes> = futures::TryStreamExt::try_collect(pieces).await.unwrap();
     assert!(read.concat() == bytes);
 }

@@ -22,7 +22,7 @@ impl Blobs for MemoryRegistry {
         let size = bytes.len() as u64;
         let part = range.map_or(Some(bytes.clone()), |range| part(&bytes, range));
         let part = part.ok_or_else(|| Error::internal(format!("range {range:?} lies outside blob {digest} of {size} bytes")))?;
-        Ok(BlobBody { size, stream: pieces(part) })
+        Ok(BlobBody::new(size, pieces(part)))
     }
 
     async fn fetch_blob(&self, cx: &Context, repository: &RepositoryName, digest: &Digest) -> Result<Fetched> {

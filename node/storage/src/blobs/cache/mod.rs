@@ -27,7 +27,7 @@ use tokio::sync::Semaphore;
 use zot_contract::{BlobUrl, UploadId};
 use zot_oci::{ByteRange, Digest};
 
-use super::{BlobStore, Pieces, Staged, Staging, filesystem::read};
+use super::{BlobStore, Opened, Staged, Staging, filesystem::read};
 use crate::{BlobAddress, BlobKey, Result, error::chain};
 use directory::Directory;
 use fetch::Fetch;
@@ -105,14 +105,17 @@ impl BlobCache {
     }
 
     /// What is held of a blob.
-    async fn held(&self, name: Name, source: &Source, range: ByteRange) -> Option<Pieces> {
+    async fn held(&self, name: Name, source: &Source, range: ByteRange) -> Option<Opened> {
         let size = self.state.lock().shelf.touch(&name)?;
         if size != source.size {
             // Whoever is mistaken, the store behind has the answer.
             return None;
         }
         match read::read(self.directory.path(&name), size, range).await {
-            Ok(pieces) => Some(source::or_else_remote(pieces, source.clone(), range, |_| true)),
+            Ok(Opened { pieces, file }) => {
+                let pieces = source::or_else_remote(pieces, source.clone(), range, |_| true);
+                Some(Opened { pieces, file })
+            }
             Err(error) => {
                 tracing::warn!(error = chain(&error), "a cached blob cannot be read, dropping it");
                 self.forget(name).await;
@@ -198,17 +201,17 @@ impl BlobStore for CachedBlobs {
         self.remote.put(key, bytes).await
     }
 
-    async fn read(&self, at: &BlobAddress, size: u64, range: ByteRange) -> Result<Pieces> {
+    async fn read(&self, at: &BlobAddress, size: u64, range: ByteRange) -> Result<Opened> {
         let (name, source) = (self.name(at), Source { remote: self.remote.clone(), at: at.clone(), size });
-        if let Some(pieces) = self.cache.held(name, &source, range).await {
-            return Ok(pieces);
+        if let Some(held) = self.cache.held(name, &source, range).await {
+            return Ok(held);
         }
         if range.length() != size {
             return self.remote.read(at, size, range).await;
         }
         match self.cache.plan(name, size) {
-            Plan::Follow(flight) => flight.follow(source, range).await,
-            Plan::Fetch(fetch) => fetch.start(source.clone()).follow(source, range).await,
+            Plan::Follow(flight) => flight.follow(source, range).await.map(Into::into),
+            Plan::Fetch(fetch) => fetch.start(source.clone()).follow(source, range).await.map(Into::into),
             Plan::Pass => self.remote.read(at, size, range).await,
         }
     }

@@ -21,7 +21,7 @@ pub(super) struct Source {
 
 impl Source {
     pub(super) async fn read(&self, range: ByteRange) -> Result<Pieces> {
-        self.remote.read(&self.at, self.size, range).await
+        self.remote.read(&self.at, self.size, range).await.map(|content| content.pieces)
     }
 }
 

@@ -15,7 +15,7 @@ use bytes::Bytes;
 use zot_contract::UploadId;
 use zot_oci::ByteRange;
 
-use super::{BlobStore, Pieces, Staged, Staging};
+use super::{BlobStore, Opened, Staged, Staging};
 use crate::{BlobAddress, BlobKey, Error, Result, error::blocking, layout::Layout};
 pub(crate) use durable::Durability;
 use staged::FileStaged;
@@ -92,7 +92,7 @@ impl BlobStore for FilesystemBlobs {
         .await
     }
 
-    async fn read(&self, at: &BlobAddress, size: u64, range: ByteRange) -> Result<Pieces> {
+    async fn read(&self, at: &BlobAddress, size: u64, range: ByteRange) -> Result<Opened> {
         read::read(self.layout.blob(&at.key), size, range).await
     }
 

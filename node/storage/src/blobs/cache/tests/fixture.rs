@@ -58,9 +58,9 @@ impl BlobStore for Remote {
         self.blobs.put(key, bytes).await
     }
 
-    async fn read(&self, at: &BlobAddress, size: u64, range: ByteRange) -> Result<Pieces> {
+    async fn read(&self, at: &BlobAddress, size: u64, range: ByteRange) -> Result<Opened> {
         self.reads.fetch_add(1, Ordering::SeqCst);
-        let pieces = self.blobs.read(at, size, range).await?;
+        let pieces = self.blobs.read(at, size, range).await?.pieces;
         let gate = self.pieces.clone();
         let held_up = pieces.and_then(move |piece| {
             let gate = gate.clone();
@@ -124,7 +124,7 @@ impl Fixture {
     }
 
     pub(super) async fn open(&self, at: &BlobAddress, size: u64) -> Result<Pieces> {
-        self.blobs.read(at, size, ByteRange::whole(size).unwrap()).await
+        self.blobs.read(at, size, ByteRange::whole(size).unwrap()).await.map(|content| content.pieces)
     }
 
     /// Reads until it is held, and waits for the end of the fetch.
