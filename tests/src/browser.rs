@@ -13,7 +13,8 @@ pub const REGISTRY: &str = "http://registry.test";
 /// Where a login begins that ends at `/home`.
 pub const LOGIN: &str = "/zot/auth/login?provider=oidc&callback_ui=%2Fhome";
 
-const LOGOUT: &str = "/zot/auth/logout";
+/// Where sessions end.
+pub const LOGOUT: &str = "/zot/auth/logout";
 
 /// Where the provider sends browsers back to.
 #[must_use]

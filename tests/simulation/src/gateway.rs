@@ -36,7 +36,7 @@ impl Gateway {
         let acts = Acts { read: true, create: true, update: true, delete: true };
         let grants = Grants::Repository { name: repository.to_string(), acts, from: None };
         let claim = Claim::made_at(self.wall.now(), cx.subject.name(), grants);
-        cx.claimed(SealedClaim::new(ClaimKey::of_hash_key(&HashKey::new(HASH_KEY)).seal(&claim)))
+        cx.claimed(SealedClaim::new(ClaimKey::new(&HASH_KEY).seal(&claim)))
     }
 }
 

@@ -66,7 +66,7 @@ pub(crate) async fn run(options: Options, means: Means, inside: Arc<Mutex<Inside
     let nobody = View { number: 0, storage: Storage::Shared, members: Vec::new() };
     let placement = watch::Sender::new(Arc::new(Placement::new(nobody, HashKey::new(HASH_KEY))));
     let owned = Owned::new(Arc::new(engine.clone()), consensus.id(), placement.subscribe());
-    let vouched = Vouched::new(Arc::new(owned), ClaimKey::of_hash_key(&HashKey::new(HASH_KEY))).with_wall_clock(wall);
+    let vouched = Vouched::new(Arc::new(owned), ClaimKey::new(&HASH_KEY)).with_wall_clock(wall);
     tokio::spawn(place(consensus.clone(), placement));
     tokio::spawn(keep_job(consensus.clone(), inside.clone()));
     tokio::spawn(sweep(engine, stores, inside));

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use zot_services::{OpenIdProvider, Redis, oidc::CLIENT_SECRET};
 use zot_tests::{
     Client, Cluster, Sandbox,
-    browser::{Browser, LOGIN, REGISTRY, auth, callback},
+    browser::{Browser, LOGIN, LOGOUT, REGISTRY, auth, callback},
     skip::skip,
 };
 
@@ -110,12 +110,15 @@ in_each_shape!(a_login_begins_on_one_gateway_and_ends_on_another, |registry| asy
 });
 
 in_each_shape!(logging_out_everywhere_ends_the_sessions_of_all_browsers, |registry| async move {
+    // All of it: what the test does not use runs as long as it does.
+    let registry = registry;
+    let gateways = [&registry.one, &registry.other];
     let [mut one, mut other, mut bob] = [(); 3].map(|()| Browser::default());
     for browser in [&mut one, &mut other] {
-        browser.log_in(&registry, "alice").await;
+        browser.log_in(gateways, "alice").await;
     }
-    bob.log_in(&registry, "bob").await;
-    for gateway in [&registry.one, &registry.other] {
+    bob.log_in(gateways, "bob").await;
+    for gateway in gateways {
         other.ask(gateway, "GET", "/v2/", true).await.expect(200);
     }
     let everywhere = format!("{LOGOUT}?everywhere=true");
@@ -134,8 +137,8 @@ in_each_shape!(logging_out_everywhere_ends_the_sessions_of_all_browsers, |regist
     bob.ask(&registry.other, "GET", "/v2/", true).await.expect(200);
     // Whoever logs in again is in at once, at both.
     other.forget_provider();
-    other.log_in(&registry, "alice").await;
-    for gateway in [&registry.one, &registry.other] {
+    other.log_in(gateways, "alice").await;
+    for gateway in gateways {
         other.ask(gateway, "GET", "/v2/", true).await.expect(200);
     }
 });

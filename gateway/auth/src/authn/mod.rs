@@ -3,6 +3,7 @@
 pub mod bearer;
 mod certificate;
 mod credentials;
+mod entries;
 mod hashing;
 pub mod htpasswd;
 pub mod ldap;

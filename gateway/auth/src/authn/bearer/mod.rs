@@ -10,6 +10,7 @@ mod key;
 mod key_file;
 mod oidc;
 mod registry_tokens;
+mod vouched;
 
 use zot_config::{Config, KeyPath, Problem};
 use zot_runtime::telemetry::chain;

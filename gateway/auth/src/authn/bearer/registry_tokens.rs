@@ -9,9 +9,10 @@ use super::{
     aws_secret::{AwsSecret, AwsSecretError},
     claims::{Claims, now},
     granted,
-    jwt::{InvalidToken, Jwt},
+    jwt::InvalidToken,
     key::KeySet,
     key_file::{KeyFile, KeyFileError},
+    vouched::Vouched,
 };
 use crate::{
     Method, Rights,
@@ -22,6 +23,7 @@ use crate::{
 #[derive(Debug)]
 pub struct RegistryTokens {
     keys: Keys,
+    vouched: Vouched,
     /// Who tokens may be for: this registry, by its names here and at the token service that it asks for its clients.
     services: Vec<String>,
     issuer: Option<String>,
@@ -72,12 +74,11 @@ impl RegistryTokens {
         let Some(keys) = Keys::open(bearer, tasks).await? else { return Ok(None) };
         let upstream = bearer.upstream_token_endpoint.as_ref().map(|endpoint| endpoint.service.clone());
         let services = [service.clone()].into_iter().chain(upstream).collect();
-        Ok(Some(Self { keys, services, issuer: bearer.issuer.clone() }))
+        Ok(Some(Self { keys, vouched: Vouched::default(), services, issuer: bearer.issuer.clone() }))
     }
 
-    fn verify(&self, token: &str) -> Result<Claims, InvalidToken> {
-        let token = Jwt::parse(token)?;
-        let claims = token.verify(&*self.keys.current())?;
+    fn verify(&self, token: &str) -> Result<Arc<Claims>, InvalidToken> {
+        let claims = self.vouched.claims(token, &self.keys.current())?;
         claims.check_times(now())?;
         claims.check_audience(self.services.iter().map(String::as_str))?;
         if let Some(issuer) = &self.issuer {

@@ -1,7 +1,5 @@
 //! Credentials that were found good are good for a short while: hashing and directories do not rule how fast the registry is.
 
-mod entries;
-
 use std::{collections::HashMap, error::Error, sync::Arc, time::Duration};
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
@@ -10,15 +8,13 @@ use sha2::Sha256;
 use tokio::{sync::OnceCell, time::Instant};
 use zot_config::Secret;
 
-use self::entries::Entries;
-use super::{PasswordSource, Proof, Verdict};
+use super::{
+    PasswordSource, Proof, Verdict,
+    entries::{Entries, Key},
+};
 
 /// How many credentials are kept at most; a proof is some hundred bytes, more with many groups.
 const ENTRIES_MAX: usize = 10_000;
-
-/// A name and a password together, so that only this process can tell which: in its memory there is no password, nor a hash that could be guessed
-/// from elsewhere.
-type Key = [u8; 32];
 
 /// Asks another source, and remembers its good verdicts.
 ///
@@ -58,6 +54,8 @@ impl Verified {
         Self { source, life, key: rand::random(), state: Mutex::default() }
     }
 
+    /// A name and a password together, so that only this process can tell which: in its memory there is no password, nor a hash that could be
+    /// guessed from elsewhere.
     fn key(&self, user: &str, password: &Secret) -> Key {
         // The length comes first, or the end of the name could be taken for the beginning of the password.
         let parts = [&user.len().to_be_bytes()[..], user.as_bytes(), password.reveal().as_bytes()];

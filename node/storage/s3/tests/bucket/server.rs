@@ -88,6 +88,6 @@ pub(crate) fn key(bytes: &[u8]) -> BlobKey {
 
 /// Everything at an address.
 pub(crate) async fn read(store: &S3Blobs, at: &BlobAddress, size: usize) -> Vec<u8> {
-    let pieces = store.read(at, size as u64, ByteRange::whole(size as u64).unwrap()).await.unwrap();
-    pieces.try_collect::<Vec<_>>().await.unwrap().concat()
+    let opened = store.read(at, size as u64, ByteRange::whole(size as u64).unwrap()).await.unwrap();
+    opened.pieces.try_collect::<Vec<_>>().await.unwrap().concat()
 }

@@ -11,7 +11,10 @@ use tempfile::TempDir;
 use tokio::sync::Semaphore;
 
 use super::super::*;
-use crate::{Error, blobs::MemoryBlobs};
+use crate::{
+    Error,
+    blobs::{MemoryBlobs, Pieces},
+};
 
 pub(super) const MIB: u64 = 1 << 20;
 
@@ -71,9 +74,9 @@ impl BlobStore for Remote {
         });
         if self.breaks_after_a_piece.load(Ordering::SeqCst) {
             let broken = futures::stream::iter([Err(Error::remote("read", "the connection broke"))]);
-            return Ok(held_up.take(1).chain(broken).boxed());
+            return Ok(held_up.take(1).chain(broken).boxed().into());
         }
-        Ok(held_up.boxed())
+        Ok(held_up.boxed().into())
     }
 
     async fn size(&self, at: &BlobAddress) -> Result<Option<u64>> {

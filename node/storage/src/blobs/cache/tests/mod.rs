@@ -9,7 +9,7 @@ use futures::{StreamExt, future::join_all};
 use super::*;
 use crate::{
     Error,
-    blobs::{MemoryBlobs, PIECE_BYTES, suite::blob_store_suite},
+    blobs::{MemoryBlobs, PIECE_BYTES, Pieces, suite::blob_store_suite},
 };
 use fixture::{Fixture, MIB, Remote, collect, content, until};
 
@@ -31,7 +31,7 @@ async fn what_was_read_once_is_read_from_the_disk_whole_and_in_ranges() {
     fixture.warm(&at, size).await;
     assert_eq!(fixture.read(&at, size).await.unwrap(), content(1, size));
     let range = ByteRange::new(7, size - 9).unwrap();
-    let part = collect(fixture.blobs.read(&at, size, range).await.unwrap()).await.unwrap();
+    let part = collect(fixture.blobs.read(&at, size, range).await.unwrap().pieces).await.unwrap();
     assert_eq!(part, content(1, size).slice(7..size as usize - 8));
     assert_eq!(fixture.remote.reads(), 1);
 }

@@ -7,7 +7,8 @@ use std::{
 
 use tokio::time::Instant;
 
-use super::Key;
+/// What a thing is kept under: a hash that tells nobody what was hashed.
+pub(super) type Key = [u8; 32];
 
 /// Things by key; the oldest go first, whether they are in use or not.
 #[derive(Debug)]
