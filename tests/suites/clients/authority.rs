@@ -1,13 +1,26 @@
 //! A certificate authority of the test's own, and registries that serve with its certificates.
 
 use std::{
-    net::SocketAddr,
+    net::{Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
 };
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use serde_json::{Value, json};
 use zot_tests::{Client, Cluster, Sandbox, client::Trust, shapes::Shape};
+
+use crate::passwords::HTPASSWD;
+
+/// Where registries are in a network of a test's own: an address for documentation (RFC 5737).
+pub(crate) const ELSEWHERE: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
+
+/// Whom a registry lets in.
+#[derive(Clone, Copy)]
+enum Known<'a> {
+    Everybody,
+    Alice,
+    Certified(&'a Identity),
+}
 
 /// Issues certificates and writes them to files.
 pub(crate) struct Authority {
@@ -43,7 +56,7 @@ impl Authority {
     /// Issues a certificate for this machine, or for a client on it, and writes it to `directory`.
     pub(crate) fn issue(&self, directory: &Path, name: &str) -> Identity {
         let key = KeyPair::generate().expect("a key");
-        let names = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
+        let names = vec!["localhost".to_owned(), "127.0.0.1".to_owned(), ELSEWHERE.to_string()];
         let mut parameters = CertificateParams::new(names).expect("parameters");
         // Without a name of its own it would have its issuer's, and OpenSSL takes what was issued by itself for self-signed.
         parameters.distinguished_name.push(DnType::CommonName, name);
@@ -57,26 +70,32 @@ impl Authority {
 
     /// A registry that serves over TLS with a certificate of this authority.
     pub(crate) async fn registry(&self, shape: Shape) -> Served {
-        self.start(shape, None).await
+        self.start(shape, Known::Everybody).await
+    }
+
+    /// A registry that lets alice in by [`PASSWORD`](crate::passwords::PASSWORD).
+    pub(crate) async fn registry_of_alice(&self, shape: Shape) -> Served {
+        self.start(shape, Known::Alice).await
     }
 
     /// A registry that knows its clients by a certificate of this authority, like `client`, and asks everybody for one.
     pub(crate) async fn registry_for(&self, shape: Shape, client: &Identity) -> Served {
-        self.start(shape, Some(client)).await
+        self.start(shape, Known::Certified(client)).await
     }
 
-    async fn start(&self, shape: Shape, client: Option<&Identity>) -> Served {
-        let trust = Trust { authority: self.pem(), identity: client.map(|client| client.pem.clone()), http2: false };
+    async fn start(&self, shape: Shape, known: Known<'_>) -> Served {
+        let identity = if let Known::Certified(client) = known { Some(client.pem.clone()) } else { None };
+        let trust = Trust { authority: self.pem(), identity, http2: false };
         match shape {
             Shape::AllInOne => {
                 let builder = Sandbox::builder().https(trust.clone());
-                let settings = self.settings(&builder.directory(), client);
+                let settings = self.settings(&builder.directory(), known);
                 let sandbox = settings.into_iter().fold(builder, |builder, (key, value)| builder.set(key, value)).start().await;
                 Served { address: sandbox.address(), trust, _process: (Some(sandbox), None) }
             }
             Shape::Cluster => {
                 let builder = Cluster::builder().https(trust.clone());
-                let settings = self.settings(&builder.directory(), client);
+                let settings = self.settings(&builder.directory(), known);
                 let cluster = settings.into_iter().fold(builder, |builder, (key, value)| builder.set(key, value)).start().await;
                 Served { address: cluster.gateways()[0].address(), trust, _process: (None, Some(cluster)) }
             }
@@ -84,7 +103,7 @@ impl Authority {
     }
 
     /// What a registry is told; the files are written to `directory`.
-    fn settings(&self, directory: &Path, client: Option<&Identity>) -> Vec<(&'static str, Value)> {
+    fn settings(&self, directory: &Path, known: Known<'_>) -> Vec<(&'static str, Value)> {
         let server = self.issue(directory, "server");
         let path = |path: &Path| Value::from(path.to_str().expect("a readable path"));
         let mut settings = vec![
@@ -92,8 +111,14 @@ impl Authority {
             ("/http/tls/cert", path(&server.certificate)),
             ("/http/tls/key", path(&server.key)),
         ];
-        if client.is_some() {
-            settings.push(("/http/tls/cacert", path(&self.write(&directory.join("authority.cert")))));
+        match known {
+            Known::Everybody => {}
+            Known::Alice => {
+                let file = directory.join("htpasswd");
+                std::fs::write(&file, HTPASSWD).expect("the file");
+                settings.push(("/http/auth/htpasswd/path", path(&file)));
+            }
+            Known::Certified(_) => settings.push(("/http/tls/cacert", path(&self.write(&directory.join("authority.cert"))))),
         }
         settings
     }

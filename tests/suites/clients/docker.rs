@@ -1,7 +1,8 @@
 //! The docker engine: a daemon of its own for each test, whose client is the one that most people have.
 
-use std::{fs, path::Path};
+use std::{fs, net::SocketAddr, path::Path};
 
+use tokio::net::TcpListener;
 use zot_tests::{Sandbox, skip::skip};
 
 use crate::{
@@ -14,14 +15,24 @@ use crate::{
 pub(crate) struct Engine {
     docker: Program,
     socket: String,
-    _daemon: Daemon,
-    _home: Program,
+    daemon: Daemon,
+    home: Program,
 }
 
 impl Engine {
+    /// One in the network of this machine.
     pub(crate) async fn start() -> Option<Self> {
+        Self::find_and_start(None).await
+    }
+
+    /// One with a network of its own, after what the lines of shell do that `prepare` gives for its home.
+    pub(crate) async fn start_apart(prepare: fn(&Path) -> String) -> Option<Self> {
+        Self::find_and_start(Some(prepare)).await
+    }
+
+    async fn find_and_start(apart: Option<fn(&Path) -> String>) -> Option<Self> {
         let (docker, dockerd, unshare) = (Program::find("docker")?, Program::find("dockerd")?, Program::find("unshare")?);
-        match Self::try_start(docker, &dockerd, unshare).await {
+        match Self::try_start(docker, &dockerd, unshare, apart).await {
             Ok(engine) => Some(engine),
             Err(reason) => {
                 skip(&this_test("docker"), &reason);
@@ -30,18 +41,30 @@ impl Engine {
         }
     }
 
-    async fn try_start(docker: Program, dockerd: &Program, unshare: Program) -> Result<Self, String> {
-        // An engine without a bridge takes the bridge of another one away.
-        if Path::new("/sys/class/net/docker0").exists() {
-            return Err("another docker engine runs on this machine".to_owned());
-        }
+    async fn try_start(docker: Program, dockerd: &Program, unshare: Program, apart: Option<fn(&Path) -> String>) -> Result<Self, String> {
         let home = unshare.home().display().to_string();
         let socket = format!("unix://{home}/socket");
         let options = "--iptables=false --ip6tables=false --ip-masq=false --bridge=none --storage-driver vfs --log-level warn";
         let places = format!("--data-root {home}/data --exec-root {home}/exec -p {home}/pid -H {socket}");
-        let mut daemon = Daemon::start(&unshare, &format!("{} {options} {places}", dockerd.path().display())).await?;
+        let line = format!("{} {options} {places}", dockerd.path().display());
+        let mut daemon = match apart {
+            Some(prepare) => Daemon::start_apart(&unshare, &prepare(unshare.home()), &line).await?,
+            // An engine without a bridge takes the bridge of another one away.
+            None if Path::new("/sys/class/net/docker0").exists() => return Err("another docker engine runs on this machine".to_owned()),
+            None => Daemon::start(&unshare, &line).await?,
+        };
         daemon.answers(&docker, &format!("-H {socket} version")).await?;
-        Ok(Self { docker, socket, _daemon: daemon, _home: unshare })
+        Ok(Self { docker, socket, daemon, home: unshare })
+    }
+
+    /// A directory of its own.
+    pub(crate) fn home(&self) -> &Path {
+        self.home.home()
+    }
+
+    /// Listens in its network.
+    pub(crate) fn listen(&self, address: SocketAddr) -> TcpListener {
+        self.daemon.listen(address)
     }
 
     pub(crate) async fn run(&self, line: &str) -> String {

@@ -10,6 +10,7 @@ mod containerd;
 mod crane;
 mod daemon;
 mod docker;
+mod docker_tls;
 mod large;
 mod layout;
 mod layouts;

@@ -21,9 +21,9 @@ use crate::{
     program::{Program, this_test},
 };
 
-const PASSWORD: &str = "pw-alice";
+pub(crate) const PASSWORD: &str = "pw-alice";
 /// A file that lets alice in by [`PASSWORD`].
-const HTPASSWD: &str = "alice:$2y$05$eS1aorlxRnr0Eudh5V5bBORSe8v3HJEDxIIRmi7lLzOUiXYm4rO7i\n";
+pub(crate) const HTPASSWD: &str = "alice:$2y$05$eS1aorlxRnr0Eudh5V5bBORSe8v3HJEDxIIRmi7lLzOUiXYm4rO7i\n";
 
 /// A registry that lets alice in, and what knows her.
 struct Setup {

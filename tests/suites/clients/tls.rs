@@ -177,6 +177,8 @@ macro_rules! in_each_shape {
     };
 }
 
+pub(crate) use in_each_shape;
+
 in_each_shape!(skopeo_trusts_our_authority_and_shows_its_certificate, with_skopeo);
 in_each_shape!(oras_trusts_our_authority_and_shows_its_certificate, with_oras);
 in_each_shape!(crane_trusts_our_authority, with_crane);

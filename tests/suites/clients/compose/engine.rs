@@ -38,7 +38,7 @@ impl Engine {
         let home = unshare.home().display().to_string();
         let host = format!("unix://{home}/socket");
         let places = format!("--data-root {home}/data --exec-root {home}/exec -p {home}/pid -H {host}");
-        let mut daemon = Daemon::start_apart(&unshare, &format!("{} --log-level warn {places}", dockerd.path().display())).await?;
+        let mut daemon = Daemon::start_apart(&unshare, "", &format!("{} --log-level warn {places}", dockerd.path().display())).await?;
         // Old builders are understood by every engine; new ones come with plugins that may not be there.
         let docker = docker.environment("DOCKER_HOST", &host).environment("DOCKER_BUILDKIT", 0);
         daemon.answers(&docker, "version").await?;
