@@ -58,6 +58,8 @@ pub(super) async fn an_abandoned_request_lets_the_next_one_in(registry: Arc<dyn 
     let bytes = blob_of(1, 100_000);
     let upload = client.open().await;
     let (chunk, mut hold) = body::held(bytes.slice(..60_000), Bytes::new());
+    // Over a wire it may still come when the next one is done. Without an offset it would be appended to that then.
+    let chunk = chunk.at(0);
     tokio::select! {
         ended = client.append(upload, chunk) => panic!("the request ended with {ended:?}"),
         () = hold.reached() => {}
