@@ -27,17 +27,25 @@ macro_rules! in_both_shapes {
             shape.run(concat!(module_path!(), "::", stringify!($name), "::cluster"), $settings, $test).await;
         }
 
+        $crate::in_each_shape!($name, $name);
+    };
+}
+
+/// Two tests of one function, which gets a [`Shape`]: one for each.
+#[macro_export]
+macro_rules! in_each_shape {
+    ($name:ident, $test:ident) => {
         mod $name {
             use $crate::shapes::Shape;
 
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn all_in_one() {
-                super::$name(Shape::AllInOne).await;
+                super::$test(Shape::AllInOne).await;
             }
 
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn cluster() {
-                super::$name(Shape::Cluster).await;
+                super::$test(Shape::Cluster).await;
             }
         }
     };

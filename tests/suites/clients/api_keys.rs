@@ -102,14 +102,6 @@ async fn with_crane(registry: Registry) {
     layout.assert_copied_to(&back);
 }
 
-async fn with_buildah(registry: Registry) {
-    with_store(registry, buildah::buildah().await).await;
-}
-
-async fn with_podman(registry: Registry) {
-    with_store(registry, buildah::podman().await).await;
-}
-
 async fn with_store(registry: Registry, client: Option<Buildah>) {
     let Some(client) = client else { return };
     let setup = Setup::of(registry).await;
@@ -143,6 +135,10 @@ async fn with_docker(registry: Registry) {
 in_both_shapes!(skopeo_pushes_and_pulls_with_keys, settings, with_skopeo);
 in_both_shapes!(oras_pushes_and_pulls_with_keys, settings, with_oras);
 in_both_shapes!(crane_pushes_and_pulls_with_keys, settings, with_crane);
-in_both_shapes!(buildah_pushes_and_pulls_with_keys, settings, with_buildah);
-in_both_shapes!(podman_pushes_and_pulls_with_keys, settings, with_podman);
+in_both_shapes!(buildah_pushes_and_pulls_with_keys, settings, |registry| async move {
+    with_store(registry, buildah::buildah().await).await;
+});
+in_both_shapes!(podman_pushes_and_pulls_with_keys, settings, |registry| async move {
+    with_store(registry, buildah::podman().await).await;
+});
 in_both_shapes!(docker_pushes_and_pulls_with_keys, settings, with_docker);

@@ -12,13 +12,12 @@ use tokio::{
     net::{TcpListener, TcpStream},
     task::JoinSet,
 };
-use zot_tests::shapes::Shape;
+use zot_tests::{in_each_shape, shapes::Shape};
 
 use crate::{
     authority::{Authority, ELSEWHERE, Served},
     docker::Engine,
     passwords::PASSWORD,
-    tls::in_each_shape,
 };
 
 /// What it says of a registry whose authority it does not know.

@@ -4,7 +4,7 @@ use std::{fs, path::Path};
 
 use serde_json::json;
 use tempfile::TempDir;
-use zot_tests::shapes::Shape;
+use zot_tests::{in_each_shape, shapes::Shape};
 
 use crate::{
     authority::{Authority, Identity, Served},
@@ -157,27 +157,6 @@ async fn with_curl(shape: Shape) {
     let shown = format!("--cacert {ca} --cert {} --key {}", stranger.certificate.display(), stranger.key.display());
     curl.refused(&format!("-s {shown} https://{}/v2/", both.address())).await;
 }
-
-/// A test in each shape.
-macro_rules! in_each_shape {
-    ($name:ident, $test:ident) => {
-        mod $name {
-            use zot_tests::shapes::Shape;
-
-            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn all_in_one() {
-                super::$test(Shape::AllInOne).await;
-            }
-
-            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn cluster() {
-                super::$test(Shape::Cluster).await;
-            }
-        }
-    };
-}
-
-pub(crate) use in_each_shape;
 
 in_each_shape!(skopeo_trusts_our_authority_and_shows_its_certificate, with_skopeo);
 in_each_shape!(oras_trusts_our_authority_and_shows_its_certificate, with_oras);

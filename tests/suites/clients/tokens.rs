@@ -102,14 +102,6 @@ async fn with_docker(registry: Registry) {
     engine.refused(&format!("pull {image}")).await;
 }
 
-async fn with_buildah(registry: Registry) {
-    with_store(registry, buildah::buildah().await).await;
-}
-
-async fn with_podman(registry: Registry) {
-    with_store(registry, buildah::podman().await).await;
-}
-
 async fn with_store(registry: Registry, client: Option<Buildah>) {
     let Some(client) = client else { return };
     let (address, remote, built) = (registry.address(), format!("{}/team/built:v1", registry.address()), client.id("built").await);
@@ -131,8 +123,12 @@ async fn with_store(registry: Registry, client: Option<Buildah>) {
 }
 
 in_both_shapes!(docker_pushes_and_pulls_with_tokens, guarded, with_docker);
-in_both_shapes!(buildah_pushes_and_pulls_with_tokens, guarded, with_buildah);
-in_both_shapes!(podman_pushes_and_pulls_with_tokens, guarded, with_podman);
+in_both_shapes!(buildah_pushes_and_pulls_with_tokens, guarded, |registry| async move {
+    with_store(registry, buildah::buildah().await).await;
+});
+in_both_shapes!(podman_pushes_and_pulls_with_tokens, guarded, |registry| async move {
+    with_store(registry, buildah::podman().await).await;
+});
 in_both_shapes!(skopeo_pushes_and_pulls_with_tokens, guarded, with_skopeo);
 in_both_shapes!(oras_pushes_and_pulls_with_tokens, guarded, with_oras);
 in_both_shapes!(crane_logs_in_with_tokens, guarded, with_crane);

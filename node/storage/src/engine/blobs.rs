@@ -32,8 +32,8 @@ impl Blobs for Engine {
 
     async fn read_blob(&self, _cx: &Context, repository: &RepositoryName, digest: &Digest, range: Option<ByteRange>) -> Result<BlobBody> {
         if let Some(link) = self.link(repository, digest).await? {
-            let content = self.read_linked(repository, digest, &link, range).await?;
-            return Ok(body(link.size, content));
+            let opened = self.read_linked(repository, digest, &link, range).await?;
+            return Ok(body(link.size, opened));
         }
         match self.manifest_row(repository, digest).await? {
             Some((manifest, _)) => {
