@@ -5,6 +5,7 @@ pub mod cluster_registry;
 mod configuration;
 mod front;
 pub mod http;
+mod outlet;
 mod ready;
 #[cfg(test)]
 mod sandbox;

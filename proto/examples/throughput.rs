@@ -55,7 +55,7 @@ fn repository() -> Outcome<RepositoryName> {
 
 async fn read(registry: &dyn Registry, digest: &Digest) -> Outcome<()> {
     let body = registry.read_blob(&Context::internal(), &repository()?, digest, None).await?;
-    let read = body.stream.try_fold(0, |sum, piece| future::ok(sum + piece.len())).await?;
+    let read = body.in_memory().try_fold(0, |sum, piece| future::ok(sum + piece.len())).await?;
     if read == BLOB_BYTES { Ok(()) } else { Err("the blob is not whole".into()) }
 }
 

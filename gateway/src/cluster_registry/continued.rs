@@ -2,9 +2,8 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use futures::{StreamExt as _, stream};
-use zot_contract::{BlobBody, BlobStream, Context, Error, Result};
+use zot_contract::{BlobBody, BlobStream, Context, Error, Piece, Result};
 use zot_oci::{ByteRange, Digest, RepositoryName};
 use zot_proto::Unreachable;
 
@@ -38,19 +37,19 @@ struct Reading {
 
 /// The same body, which goes on with another member, from the byte where it stopped, if the way to the one that sends it breaks off.
 pub(super) fn continued(registry: ClusterRegistry, wanted: Wanted, body: BlobBody, node: Arc<Remote>) -> BlobBody {
-    let BlobBody { size, stream, .. } = body;
+    let BlobBody { size, stream } = body;
     let (next, end) = wanted.range.map_or((0, size), |range| (range.first(), range.first() + range.length()));
     let reading = Reading { registry, wanted, size, next, end, stream, node, continuations: 0 };
-    BlobBody::new(size, stream::try_unfold(reading, Reading::piece).boxed())
+    BlobBody { size, stream: stream::try_unfold(reading, Reading::piece).boxed() }
 }
 
 impl Reading {
-    async fn piece(mut self) -> Result<Option<(Bytes, Self)>> {
+    async fn piece(mut self) -> Result<Option<(Piece, Self)>> {
         loop {
             match self.stream.next().await {
-                Some(Ok(bytes)) => {
-                    self.next += bytes.len() as u64;
-                    return Ok(Some((bytes, self)));
+                Some(Ok(piece)) => {
+                    self.next += piece.length();
+                    return Ok(Some((piece, self)));
                 }
                 Some(Err(error)) if Unreachable::caused(&error) => match self.rest() {
                     Some(rest) if self.continuations < CONTINUATIONS_MAX => self.take_up(rest).await?,

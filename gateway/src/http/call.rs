@@ -6,6 +6,8 @@ use axum::http::{HeaderMap, Method, request::Parts};
 use zot_auth::Access;
 use zot_contract::{Context, Registry};
 
+use crate::outlet::Outlet;
+
 use super::{Options, error::Refusal, permit::Permit, query::Query};
 
 /// One request, without its body.
@@ -20,6 +22,8 @@ pub(crate) struct Call<'a> {
     pub(crate) permit: &'a Permit<'a>,
     /// On whose behalf.
     pub(crate) cx: &'a Context,
+    /// The way past this process's memory, if the connection has one.
+    pub(crate) outlet: Option<Outlet>,
     /// The request's head.
     pub(crate) head: &'a Parts,
 }

@@ -47,6 +47,8 @@ use zot_cluster::ClaimKey;
 use zot_contract::{Context, Registry, RequestId, Subject, TraceParent};
 use zot_runtime::telemetry::{AccessLog, AuditLog, chain};
 
+use crate::outlet::Outlet;
+
 use self::{
     call::Call,
     error::Refusal,
@@ -134,8 +136,8 @@ impl Gateway {
         self.access.store(Arc::new(access));
     }
 
-    /// Answers one request that came from `peer`. It is written down when the response's body has been sent or is dropped.
-    pub async fn respond(self: &Arc<Self>, peer: Arc<Peer>, request: Request) -> Response<Reported> {
+    /// Answers one request that came from `peer`, on a connection that may have an outlet. It is written down when the response's body has been sent or is dropped.
+    pub(crate) async fn respond(self: &Arc<Self>, peer: Arc<Peer>, outlet: Option<Outlet>, request: Request) -> Response<Reported> {
         let (head, body) = request.into_parts();
         let cx = Context::new(Subject::Anonymous, self.ids.of(&head.headers)).traced(trace_parent(&head.headers));
         let head = Arc::new(head);
@@ -144,7 +146,7 @@ impl Gateway {
         let body = RequestBody::new(&head, body, self.options.body_progress);
         let continued = body.continued();
         let request = cx.request.clone();
-        let answered = AssertUnwindSafe(self.answer(&peer, cx, &head, body, &mut report)).catch_unwind().await;
+        let answered = AssertUnwindSafe(self.answer(&peer, cx, outlet, &head, body, &mut report)).catch_unwind().await;
         let mut response = match answered {
             Ok(Ok(response)) => response,
             Ok(Err(refusal)) => refuse(refusal, &request, &head),
@@ -167,6 +169,7 @@ impl Gateway {
         &self,
         peer: &Peer,
         cx: Context,
+        outlet: Option<Outlet>,
         head: &Arc<Parts>,
         body: RequestBody,
         report: &mut Report,
@@ -197,7 +200,7 @@ impl Gateway {
         }
         let claim = self.claims.as_ref().and_then(|key| vouch::claim(key, &permit, &requirement, head));
         let cx = Context { subject: identity.subject.clone(), claim, ..cx };
-        let call = Call { registry: &self.registry, access: &access, options: &self.options, permit: &permit, cx: &cx, head };
+        let call = Call { registry: &self.registry, access: &access, options: &self.options, permit: &permit, cx: &cx, outlet, head };
         let answered = dispatch::dispatch(&call, &route, &self.health, body).await;
         auth::with_cookies(answered, cookies)
     }

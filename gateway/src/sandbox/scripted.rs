@@ -68,13 +68,13 @@ impl Blobs for Scripted {
 
     async fn read_blob(&self, cx: &Context, repository: &RepositoryName, digest: &Digest, range: Option<ByteRange>) -> Result<BlobBody> {
         let blob = self.memory.read_blob(cx, repository, digest, range).await?;
-        let first = stream::iter([Ok(Bytes::from_static(b"x"))]);
+        let first = stream::iter([Ok(Bytes::from_static(b"x").into())]);
         let stream = match self.fault {
             Fault::ShortBlobs => first.boxed(),
             Fault::StuckBlobs => first.chain(stream::pending()).boxed(),
             _ => blob.stream,
         };
-        Ok(BlobBody::new(blob.size, stream))
+        Ok(BlobBody { size: blob.size, stream })
     }
 
     async fn mount_blob(&self, cx: &Context, repository: &RepositoryName, digest: &Digest, from: Option<&RepositoryName>) -> Result<bool> {

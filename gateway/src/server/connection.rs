@@ -25,9 +25,13 @@ use super::{
     ServerOptions,
     activity::{Activity, Verdict},
     exchange::{Exchange, Watched, answer},
+    plain_io::PlainIo,
     watched_io::WatchedIo,
 };
-use crate::http::{Gateway, Health};
+use crate::{
+    http::{Gateway, Health},
+    outlet::Outlet,
+};
 
 /// The most bytes of a request's head: a path of the longest name and tags, and a token.
 const HEAD_BYTES_MAX: usize = 32 * 1024;
@@ -86,15 +90,17 @@ impl Connections {
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%peer, %error, "could not switch off Nagle's algorithm");
         }
-        let stream = ProgressIo::new(stream, self.options.write_progress);
         let Some(tls) = &self.tls else {
-            return self.serve_stream(stream, Peer::plain(peer)).await;
+            let outlet = Outlet::default();
+            let stream = ProgressIo::new(PlainIo::new(stream, outlet.clone()), self.options.write_progress);
+            return self.serve_stream(stream, Peer::plain(peer), Some(outlet)).await;
         };
+        let stream = ProgressIo::new(stream, self.options.write_progress);
         let handshake = tokio::time::timeout(self.options.header_read_timeout, tls.acceptor().accept(stream));
         match self.drain.run_until_cancelled(handshake).await {
             Some(Ok(Ok(stream))) => {
                 let peer = encrypted(peer, stream.get_ref().1);
-                self.serve_stream(stream, peer).await;
+                self.serve_stream(stream, peer, None).await;
             }
             Some(Ok(Err(error))) => tracing::debug!(%peer, %error, "tls handshake failed"),
             Some(Err(_)) => tracing::debug!(%peer, "tls handshake took too long"),
@@ -102,14 +108,15 @@ impl Connections {
         }
     }
 
-    async fn serve_stream<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(&self, stream: S, peer: Peer) {
+    async fn serve_stream<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(&self, stream: S, peer: Peer, outlet: Option<Outlet>) {
         let address = peer.address;
         let activity = Arc::new(Activity::new());
         let first = tokio::time::timeout(self.options.header_read_timeout, WatchedIo::begin(stream, Arc::clone(&activity)));
         let Some(Ok(Ok(io))) = self.drain.run_until_cancelled(first).await else {
             return;
         };
-        let service = self.service(Arc::new(peer), &activity);
+        let outlet = outlet.filter(|_| !io.speaks_http2());
+        let service = self.service(Arc::new(peer), outlet, &activity);
         if io.speaks_http2() {
             activity.share();
             let connection = self.http2.serve_connection(TokioIo::new(io), service);
@@ -123,11 +130,12 @@ impl Connections {
     fn service(
         &self,
         peer: Arc<Peer>,
+        outlet: Option<Outlet>,
         activity: &Arc<Activity>,
     ) -> impl Service<Request<Incoming>, Response = http::Response<Watched>, Error = Infallible, Future: Send> + use<> {
         let (gateway, activity) = (Arc::clone(&self.gateway), Arc::clone(activity));
         service_fn(move |request| {
-            let answer = answer(Arc::clone(&gateway), Arc::clone(&peer), Exchange::begin(&activity), request);
+            let answer = answer(Arc::clone(&gateway), Arc::clone(&peer), outlet.clone(), Exchange::begin(&activity), request);
             async move { Ok(answer.await) }
         })
     }
@@ -180,6 +188,8 @@ fn http1() -> http1::Builder {
         .header_read_timeout(None)
         // `Docker-Content-Digest`, as zot writes it: scripts look for it as it stands.
         .title_case_headers(true)
+        // An outlet wants to be given what it puts something else in the place of, and no copy.
+        .writev(true)
         .max_header_size(HEAD_BYTES_MAX)
         .max_buf_size(BUFFER_BYTES_MAX);
     builder

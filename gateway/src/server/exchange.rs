@@ -18,12 +18,21 @@ use zot_auth::Peer;
 use zot_contract::BoxError;
 
 use super::activity::Activity;
-use crate::http::{Gateway, Reported};
+use crate::{
+    http::{Gateway, Reported},
+    outlet::Outlet,
+};
 
-/// Answers one request.
-pub(super) async fn answer(gateway: Arc<Gateway>, peer: Arc<Peer>, exchange: Exchange, request: Request<Incoming>) -> Response<Watched> {
+/// Answers one request, on a connection that may have an outlet.
+pub(super) async fn answer(
+    gateway: Arc<Gateway>,
+    peer: Arc<Peer>,
+    outlet: Option<Outlet>,
+    exchange: Exchange,
+    request: Request<Incoming>,
+) -> Response<Watched> {
     let request = request.map(|body| if body.is_end_stream() { Body::empty() } else { Body::new(body) });
-    let response = gateway.respond(peer, request).await;
+    let response = gateway.respond(peer, outlet, request).await;
     response.map(|body| Watched { body, waiting: None, exchange })
 }
 

@@ -4,6 +4,7 @@ mod activity;
 mod connection;
 mod exchange;
 mod options;
+mod plain_io;
 mod watched_io;
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};

@@ -1,13 +1,13 @@
 //! The role that has blobs.
 
-use std::{fs::File, io::IoSliceMut, sync::Arc};
-
 use bytes::Bytes;
-use futures::stream::BoxStream;
-use rustix::io::{ReadWriteFlags, preadv2};
+use futures::{Stream, StreamExt as _, TryStreamExt as _, stream::BoxStream};
 use zot_oci::{ByteRange, Digest, RepositoryName};
 
-use crate::{BlobUrl, Context, Error, Result};
+use crate::{
+    BlobUrl, Context, Error, Result,
+    piece::{Piece, in_memory},
+};
 
 /// Reads, mounts and deletes blobs.
 ///
@@ -47,8 +47,8 @@ pub struct BlobInfo {
     pub size: u64,
 }
 
-/// The bytes of a blob, in order, in pieces of at most a few hundred KiB.
-pub type BlobStream = BoxStream<'static, std::result::Result<Bytes, Error>>;
+/// The bytes of a blob, in order, in pieces of at most a few hundred KiB of memory.
+pub type BlobStream = BoxStream<'static, std::result::Result<Piece, Error>>;
 
 /// A blob that is being read.
 pub struct BlobBody {
@@ -56,39 +56,17 @@ pub struct BlobBody {
     pub size: u64,
     /// The bytes asked for.
     pub stream: BlobStream,
-    /// The same bytes, if they are in a file of this machine: whoever sends them can have the system do it.
-    pub file: Option<FilePart>,
 }
 
 impl BlobBody {
-    /// Bytes that come from wherever `stream` has them.
-    pub fn new(size: u64, stream: BlobStream) -> Self {
-        Self { size, stream, file: None }
-    }
-}
-
-/// A part of a file that does not change any more.
-#[derive(Debug, Clone)]
-pub struct FilePart {
-    /// The file.
-    pub file: Arc<File>,
-    /// The offset of the first byte.
-    pub first: u64,
-    /// How many bytes there are.
-    pub length: u64,
-}
-
-impl FilePart {
-    /// Whether its first `most` bytes can be had without waiting for the disk. Files are read ahead in order, so their end tells.
-    pub fn is_cached(&self, most: u64) -> bool {
-        let Some(last) = self.length.min(most).checked_sub(1) else { return true };
-        preadv2(&self.file, &mut [IoSliceMut::new(&mut [0])], self.first + last, ReadWriteFlags::NOWAIT) == Ok(1)
+    /// A blob of `size` bytes, of which `bytes` are those asked for.
+    pub fn new(size: u64, bytes: impl Stream<Item = Result<Bytes>> + Send + 'static) -> Self {
+        Self { size, stream: bytes.map_ok(Piece::Bytes).boxed() }
     }
 
-    /// Leaves out the first `count` bytes, of which there must be as many.
-    pub fn skip(&mut self, count: u64) {
-        self.first += count;
-        self.length -= count;
+    /// The bytes asked for, in memory.
+    pub fn in_memory(self) -> BoxStream<'static, std::result::Result<Bytes, Error>> {
+        in_memory(self.stream, Error::internal).boxed()
     }
 }
 

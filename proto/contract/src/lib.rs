@@ -20,6 +20,7 @@ mod error;
 mod manifests;
 #[cfg(any(test, feature = "testing"))]
 mod memory;
+mod piece;
 #[cfg(any(test, feature = "testing"))]
 pub mod suite;
 mod uploads;
@@ -28,13 +29,14 @@ mod users;
 use std::fmt::Debug;
 
 pub use blob_url::{BlobUrl, InvalidBlobUrl};
-pub use blobs::{BlobBody, BlobInfo, BlobStream, Blobs, Fetched, FilePart};
+pub use blobs::{BlobBody, BlobInfo, BlobStream, Blobs, Fetched};
 pub use catalog::{Catalog, PAGE_ENTRIES_MAX, Page, PageRequest, Referrers};
 pub use context::{Context, InvalidTraceParent, RequestId, Routed, SealedClaim, Subject, TraceParent};
 pub use error::{BoxError, Error, Result};
 pub use manifests::{Collisions, ManifestInfo, ManifestPush, Manifests, PushedManifest, StoredManifest, TagPush, TagRule};
 #[cfg(any(test, feature = "testing"))]
 pub use memory::MemoryRegistry;
+pub use piece::{FilePart, HELD_BYTES_MAX, Held, Piece, PipePart, Pipes, in_memory};
 pub use uploads::{Chunk, UploadId, UploadStatus, Uploads};
 pub use users::{ApiKey, FoundUser, InvalidUserName, Revision, USER_NAME_BYTES_MAX, USER_RECORD_BYTES_MAX, UserName, UserRecord, Users};
 

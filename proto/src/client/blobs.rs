@@ -1,7 +1,7 @@
 //! Blobs of another process. What is read is counted: less than was asked for is an error, however the stream ended.
 
 use bytes::Bytes;
-use futures::{StreamExt as _, stream};
+use futures::stream;
 use tokio::time::timeout;
 use tonic::Streaming;
 use zot_contract::{BlobBody, BlobInfo, Blobs, Context, Error, Fetched, Result};
@@ -90,7 +90,7 @@ impl RemoteRegistry {
 
 /// A blob of `size` bytes, of which `missing` are to come.
 fn body(size: u64, missing: u64, parts: Parts) -> BlobBody {
-    BlobBody::new(size, stream::try_unfold((parts, missing), piece).boxed())
+    BlobBody::new(size, stream::try_unfold((parts, missing), piece))
 }
 
 /// The next part, or nothing at the end of the stream.

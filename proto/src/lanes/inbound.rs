@@ -1,24 +1,25 @@
-//! What comes in on a lane: read in large pieces, handed out without a copy.
+//! What comes in on a lane: read in large pieces and handed out without a copy, or not read at all.
 
 use std::io;
 
-use bytes::{Bytes, BytesMut};
+use bytes::{BufMut as _, Bytes, BytesMut};
 use futures::FutureExt as _;
-use rustix::fs::sendfile;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _, Interest},
     time::timeout,
 };
-use zot_contract::FilePart;
+use zot_contract::{HELD_BYTES_MAX, Held, Piece, Pipes};
 
 use super::{
     READ_BYTES, WRITE_IDLE_MAX,
-    frame::{Header, NoFrame},
+    frame::{HEADER_BYTES, Header, NoFrame},
 };
 use crate::Connection;
 
 /// Room for whatever is not data, and for all of a small blob.
 const MESSAGE_ROOM_BYTES: usize = 16 * 1024;
+/// Fewer bytes than this are sooner read than moved into a pipe and out of it.
+const PIPED_BYTES_MIN: usize = 64 * 1024;
 /// Less room than this is not worth a read if more is to come.
 const ROOM_BYTES_MIN: usize = 64 * 1024;
 
@@ -33,11 +34,18 @@ impl Inbound {
         Self { io, bytes: BytesMut::new() }
     }
 
-    /// The next header.
-    pub(super) async fn header(&mut self) -> io::Result<Header> {
+    /// The next header. What comes after it is left to the system where that may hold it: `missing` says how many bytes will come.
+    pub(super) async fn header(&mut self, missing: u64) -> io::Result<Header> {
         loop {
             if let Some(header) = Header::take(&mut self.bytes).map_err(invalid)? {
                 return Ok(header);
+            }
+            if self.is_plain() && missing >= PIPED_BYTES_MIN as u64 {
+                let rest = HEADER_BYTES - self.bytes.len();
+                match self.io.read_buf(&mut (&mut self.bytes).limit(rest)).await? {
+                    0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+                    _ => continue,
+                }
             }
             self.fill(MESSAGE_ROOM_BYTES).await?;
         }
@@ -51,13 +59,31 @@ impl Inbound {
         Ok(self.bytes.split_to(length).freeze())
     }
 
-    /// Some of `most` bytes: those that are there, or those that come next. `missing` says how many will come in all.
-    pub(super) async fn some(&mut self, most: usize, missing: u64) -> io::Result<Bytes> {
+    /// Some of `most` bytes: those that are there, or those that come next. `missing` says how many will come in all. Many of them stay with
+    /// the system, in `pipes`.
+    pub(super) async fn some(&mut self, most: usize, missing: u64, pipes: &Pipes) -> io::Result<Piece> {
         if self.bytes.is_empty() {
+            if most >= PIPED_BYTES_MIN
+                && let Some(held) = self.piped(most, pipes).await?
+            {
+                return Ok(Piece::Held(held));
+            }
             let missing = usize::try_from(missing).unwrap_or(READ_BYTES);
             self.fill(missing.clamp(MESSAGE_ROOM_BYTES, READ_BYTES)).await?;
         }
-        Ok(self.bytes.split_to(self.bytes.len().min(most)).freeze())
+        Ok(self.bytes.split_to(self.bytes.len().min(most)).freeze().into())
+    }
+
+    /// Bytes that come next, at most `most`, in a pipe, if they can be had there.
+    async fn piped(&mut self, most: usize, pipes: &Pipes) -> io::Result<Option<Held>> {
+        let Some(socket) = self.io.plain_socket() else { return Ok(None) };
+        loop {
+            socket.readable().await?;
+            match socket.try_io(Interest::READABLE, || pipes.fill(socket, most)) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                filled => return Ok(filled?.map(Held::Pipe)),
+            }
+        }
     }
 
     /// Whether nothing came that was not looked at, and the other end has not closed.
@@ -81,24 +107,19 @@ impl Inbound {
         self.io.flush().await
     }
 
-    /// Whether [`Self::write_file`] can be used: what is protected must pass through this process.
-    pub(super) fn takes_files(&self) -> bool {
+    /// Whether nothing protects what goes over the lane, so that bytes need not pass through this process.
+    pub(super) fn is_plain(&self) -> bool {
         self.io.plain_socket().is_some()
     }
 
-    /// Writes the first `count` bytes of `part`, which the system takes from where it keeps files to the socket. `part` is what is left then.
-    pub(super) async fn write_file(&mut self, part: &mut FilePart, count: u64) -> io::Result<()> {
+    /// Writes all of `held` from where the system has it. For plain lanes only.
+    pub(super) async fn write_held(&mut self, mut held: Held) -> io::Result<()> {
         let socket = self.io.plain_socket().ok_or(io::ErrorKind::Unsupported)?;
-        let left = part.length - count;
-        while part.length > left {
+        while held.length() > 0 {
             timeout(WRITE_IDLE_MAX, socket.writable()).await.map_err(|_| io::ErrorKind::TimedOut)??;
-            let most = usize::try_from(part.length - left).unwrap_or(usize::MAX);
-            let mut at = part.first;
-            match socket.try_io(Interest::WRITABLE, || Ok(sendfile(socket, &part.file, Some(&mut at), most)?)) {
-                Ok(0) => return Err(io::Error::new(io::ErrorKind::InvalidData, "a file ends before its size")),
-                Ok(sent) => part.skip(sent as u64),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Err(error) => return Err(error),
+            match socket.try_io(Interest::WRITABLE, || held.send(socket, HELD_BYTES_MAX)) {
+                Err(error) if error.kind() != io::ErrorKind::WouldBlock => return Err(error),
+                _ => {}
             }
         }
         Ok(())

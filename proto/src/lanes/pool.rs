@@ -9,7 +9,7 @@ use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
     time::{Instant, timeout},
 };
-use zot_contract::{Error, Fetched, Result};
+use zot_contract::{Error, Fetched, Pipes, Result};
 
 use super::{
     RESTS_MAX, SILENCE_MAX,
@@ -35,6 +35,7 @@ struct Inner {
     free: Arc<Semaphore>,
     resting: Mutex<Vec<Resting>>,
     avoided: Mutex<Option<Instant>>,
+    pipes: Pipes,
 }
 
 struct Resting {
@@ -53,7 +54,7 @@ impl Lanes {
     /// No lane yet, to `destination`.
     pub(crate) fn new(destination: Destination) -> Self {
         let free = Arc::new(Semaphore::new(LANES_MAX));
-        Self(Arc::new(Inner { destination, free, resting: Mutex::default(), avoided: Mutex::default() }))
+        Self(Arc::new(Inner { destination, free, resting: Mutex::default(), avoided: Mutex::default(), pipes: Pipes::default() }))
     }
 
     /// The blob, or where it is, by a lane; nothing if there is none to be had, and gRPC is to be asked.
@@ -95,6 +96,11 @@ impl Lanes {
             Attempt::Answered(answer) => Some(answer),
             Attempt::Closed(error) => Some(Err(status::lost(&error))),
         }
+    }
+
+    /// Where the system holds what comes on plain lanes.
+    pub(super) fn pipes(&self) -> &Pipes {
+        &self.0.pipes
     }
 
     /// Takes back a lane after a transfer.

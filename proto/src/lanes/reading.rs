@@ -5,7 +5,7 @@ use std::io;
 use bytes::Bytes;
 use futures::{StreamExt as _, stream};
 use tokio::time::timeout;
-use zot_contract::{BlobBody, Error, Fetched, Result};
+use zot_contract::{BlobBody, Error, Fetched, Piece, Result};
 use zot_oci::ByteRange;
 
 use super::{
@@ -69,7 +69,7 @@ impl Reading {
                 let v1::ReadBlobHeader { size } = decoded(header)?;
                 self.missing = range.map_or(size, ByteRange::length);
                 let rest = if self.missing == 0 { self.end().await.map(|()| None)? } else { Some(self) };
-                Ok(Fetched::Here(BlobBody::new(size, stream::try_unfold(rest, piece).boxed())))
+                Ok(Fetched::Here(BlobBody { size, stream: stream::try_unfold(rest, piece).boxed() }))
             }
             Header { kind: Kind::Elsewhere, length } => {
                 let message = within(self.lane.inbound.message(length)).await?;
@@ -82,7 +82,7 @@ impl Reading {
     }
 
     /// The next bytes, and what comes after them: nothing when the blob is whole.
-    async fn next(mut self) -> Result<(Bytes, Option<Self>)> {
+    async fn next(mut self) -> Result<(Piece, Option<Self>)> {
         while self.left == 0 {
             match self.header().await? {
                 Header { kind: Kind::Data, length } if length as u64 <= self.missing => self.left = length,
@@ -91,15 +91,16 @@ impl Reading {
                 header => return Err(self.refused(header, "data").await),
             }
         }
-        let bytes = within(self.lane.inbound.some(self.left, self.missing)).await?;
-        self.left -= bytes.len();
-        self.missing -= bytes.len() as u64;
+        let piece = within(self.lane.inbound.some(self.left, self.missing, self.lanes.pipes())).await?;
+        // It is a part of what is left.
+        self.left -= piece.length() as usize;
+        self.missing -= piece.length();
         if self.missing > 0 {
-            return Ok((bytes, Some(self)));
+            return Ok((piece, Some(self)));
         }
         // Whoever asked may not ask on after the last byte, and would never learn of an error, nor give back the lane.
         self.end().await?;
-        Ok((bytes, None))
+        Ok((piece, None))
     }
 
     /// The end, after which the lane is free.
@@ -117,7 +118,7 @@ impl Reading {
     /// The next header that says something.
     async fn header(&mut self) -> Result<Header> {
         loop {
-            match within(self.lane.inbound.header()).await? {
+            match within(self.lane.inbound.header(self.missing)).await? {
                 Header { kind: Kind::Alive, .. } => {}
                 header => return Ok(header),
             }
@@ -144,7 +145,7 @@ impl Reading {
 }
 
 /// The next piece of a blob that is not whole yet.
-async fn piece(reading: Option<Reading>) -> Result<Option<(Bytes, Option<Reading>)>> {
+async fn piece(reading: Option<Reading>) -> Result<Option<(Piece, Option<Reading>)>> {
     let Some(reading) = reading else {
         return Ok(None);
     };

@@ -1,13 +1,13 @@
 //! The end of lanes that is asked.
 
-use std::{io, os::unix::fs::FileExt as _, sync::Arc};
+use std::{io, sync::Arc};
 
 use bytes::{Buf as _, Bytes, BytesMut};
 use futures::{FutureExt as _, StreamExt as _};
 use prost::Message as _;
 use tokio::{sync::mpsc, task::JoinSet, time::timeout};
 use tokio_util::sync::CancellationToken;
-use zot_contract::{BlobBody, BlobStream, Context, Error, Fetched, FilePart, Registry};
+use zot_contract::{BlobBody, BlobStream, Context, Fetched, Held, Piece, Registry};
 use zot_oci::{ByteRange, Digest, RepositoryName};
 
 use super::{
@@ -24,8 +24,6 @@ use crate::{
 
 /// The most lanes of a process, from all others together. Who gets none goes by gRPC.
 const SERVED_MAX: usize = 4096;
-/// The most bytes of a file that go in one frame. Between frames it is looked whether the disk must be waited for.
-const FILE_FRAME_BYTES: u64 = 1024 * 1024;
 
 /// Serves all lanes that come in, until `stop`; then those that carry something until they have carried it. Dropped, it cuts them off.
 pub(crate) async fn serve_all(mut incoming: mpsc::Receiver<Connection>, registry: Arc<dyn Registry>, stop: CancellationToken) {
@@ -98,7 +96,7 @@ impl Served {
             Ok(began) => began?,
         }
         let request = async {
-            match self.inbound.header().await? {
+            match self.inbound.header(0).await? {
                 Header { kind: Kind::Request, length } => self.inbound.message(length).await,
                 Header { kind, .. } => Err(io::Error::new(io::ErrorKind::InvalidData, format!("expected a request, found {kind:?}"))),
             }
@@ -117,7 +115,7 @@ impl Served {
             }
         };
         let mut head = BytesMut::new();
-        let BlobBody { size, stream, file } = match self.alive_while(fetch).await? {
+        let BlobBody { size, stream } = match self.alive_while(fetch).await? {
             Ok(Fetched::Here(body)) => body,
             Ok(Fetched::Elsewhere(url)) => {
                 Kind::Elsewhere.put_message(&v1::BlobElsewhere { url: url.as_str().to_owned() }, &mut head);
@@ -126,42 +124,7 @@ impl Served {
             Err(error) => return self.refuse(&refusal(&error), head).await,
         };
         Kind::Header.put_message(&v1::ReadBlobHeader { size }, &mut head);
-        match file.filter(|_| self.inbound.takes_files()) {
-            Some(part) => self.send_file(part, stream, head).await,
-            None => self.send(stream, head, range.map_or(size, ByteRange::length)).await,
-        }
-    }
-
-    /// Sends `head`, and the bytes of `part`, the first of which `stream` may have at hand.
-    async fn send_file(&mut self, mut part: FilePart, mut stream: BlobStream, mut head: BytesMut) -> io::Result<()> {
-        if let Some(Some(Ok(first))) = stream.next().now_or_never()
-            && first.len() as u64 <= part.length
-        {
-            part.skip(first.len() as u64);
-            self.data(&mut head, first, BytesMut::new()).await?;
-        }
-        drop(stream);
-        while part.length > 0 {
-            let some = part.length.min(FILE_FRAME_BYTES);
-            if part.is_cached(some) {
-                Kind::Data.put(some as u32, &mut head);
-                self.inbound.write(head.split()).await?;
-                // Bytes were announced: whoever reads them must not take anything else for them, and asks again.
-                let sent = self.inbound.write_file(&mut part, some).await;
-                sent.inspect_err(|error| tracing::debug!(%error, "the file of a blob could not be sent to its end"))?;
-                continue;
-            }
-            let piece = some.min(PIECE_BYTES_MAX as u64) as usize;
-            match self.alive_while(read(part.clone(), piece)).await? {
-                Ok(bytes) => {
-                    part.skip(bytes.len() as u64);
-                    self.data(&mut head, bytes, BytesMut::new()).await?;
-                }
-                Err(error) => return self.refuse(&refusal(&error), head).await,
-            }
-        }
-        Kind::End.put(0, &mut head);
-        self.inbound.write(head).await
+        self.send(stream, head, range.map_or(size, ByteRange::length)).await
     }
 
     /// Sends `head`, and as many bytes as were announced.
@@ -176,30 +139,52 @@ impl Served {
                 Some(piece) => piece,
                 None => self.alive_while(stream.next()).await?,
             };
-            match piece {
-                Some(Ok(bytes)) => {
-                    missing = missing.saturating_sub(bytes.len() as u64);
-                    let mut tail = BytesMut::new();
-                    if missing == 0 {
-                        // The end goes with the last bytes: both wake the other end once.
-                        next = Some(self.alive_while(stream.next()).await?);
-                        if matches!(next, Some(None)) {
-                            Kind::End.put(0, &mut tail);
-                        }
-                    }
-                    let is_over = !tail.is_empty();
-                    self.data(&mut head, bytes, tail).await?;
-                    if is_over {
-                        return Ok(());
-                    }
-                }
+            let piece = match piece {
+                Some(Ok(piece)) => piece,
                 Some(Err(error)) => return self.refuse(&refusal(&error), head).await,
                 None => {
                     Kind::End.put(0, &mut head);
                     return self.inbound.write(head).await;
                 }
+            };
+            missing = missing.saturating_sub(piece.length());
+            let bytes = match piece {
+                Piece::Bytes(bytes) => bytes,
+                Piece::Held(held) if self.inbound.is_plain() => {
+                    self.held(&mut head, held).await?;
+                    continue;
+                }
+                Piece::Held(mut held) => loop {
+                    let bytes = held.take()?;
+                    if held.length() == 0 {
+                        break bytes;
+                    }
+                    self.data(&mut head, bytes, BytesMut::new()).await?;
+                },
+            };
+            let mut tail = BytesMut::new();
+            if missing == 0 {
+                // The end goes with the last bytes: both wake the other end once.
+                next = Some(self.alive_while(stream.next()).await?);
+                if matches!(next, Some(None)) {
+                    Kind::End.put(0, &mut tail);
+                }
+            }
+            let is_over = !tail.is_empty();
+            self.data(&mut head, bytes, tail).await?;
+            if is_over {
+                return Ok(());
             }
         }
+    }
+
+    /// Sends `head`, and a frame of bytes that the system sends from where it holds them.
+    async fn held(&mut self, head: &mut BytesMut, held: Held) -> io::Result<()> {
+        Kind::Data.put(held.length() as u32, head);
+        self.inbound.write(head.split()).await?;
+        // Bytes were announced: whoever reads them must not take anything else for them, and asks again.
+        let sent = self.inbound.write_held(held).await;
+        sent.inspect_err(|error| tracing::debug!(%error, "the bytes that the system holds of a blob could not be sent to their end"))
     }
 
     /// Sends `head`, `bytes` in frames that fit one read, and `tail`.
@@ -233,15 +218,6 @@ impl Served {
             self.inbound.write(alive).await?;
         }
     }
-}
-
-/// Reads the first `count` bytes of `part`, which the disk must be waited for.
-async fn read(part: FilePart, count: usize) -> Result<Bytes, Error> {
-    let read = move || {
-        let mut bytes = vec![0; count];
-        part.file.read_exact_at(&mut bytes, part.first).map(|()| Bytes::from(bytes))
-    };
-    tokio::task::spawn_blocking(read).await.map_err(Error::internal)?.map_err(Error::internal)
 }
 
 fn asked(request: Bytes) -> Result<Asked, Malformed> {

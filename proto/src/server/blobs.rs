@@ -62,7 +62,7 @@ impl BlobService for Served {
 /// The header of a blob, then its bytes in pieces that fit a message.
 fn messages(body: BlobBody) -> Answers<v1::ReadBlobResponse> {
     let header = Part::Header(v1::ReadBlobHeader { size: body.size });
-    let data = body.stream.flat_map(|bytes| stream::iter(pieces(bytes)));
+    let data = body.in_memory().flat_map(|bytes| stream::iter(pieces(bytes)));
     let parts = stream::once(future::ready(Ok(header))).chain(data);
     parts.map(|part| part.map(|part| v1::ReadBlobResponse { part: Some(part) })).boxed()
 }

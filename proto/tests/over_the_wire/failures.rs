@@ -69,7 +69,7 @@ async fn a_server_that_stops_answers_what_it_was_asked_and_takes_no_more() {
     while !matches!(remote.list_repositories(&cx, &page).await, Err(Error::Unavailable { .. })) {}
     sender.unbounded_send(Ok("def".into())).unwrap();
     drop(sender);
-    assert_eq!(timeout(HANG, body.stream.try_collect::<Vec<Bytes>>()).await.unwrap().unwrap().concat(), b"abcdef");
+    assert_eq!(timeout(HANG, body.in_memory().try_collect::<Vec<Bytes>>()).await.unwrap().unwrap().concat(), b"abcdef");
     assert_eq!(timeout(HANG, server.stopped()).await.unwrap(), Stopped::Drained);
 }
 
@@ -135,7 +135,7 @@ fn a_blob_of_a_server_that_dies_is_an_error() {
         let process = Process::start(Scripted::reading(BlobBody::new(10, stream)), 0).await;
         let remote = process.server.remote();
         let body = remote.read_blob(&Context::internal(), &"a".parse().unwrap(), &Digest::sha256(b""), None).await.unwrap();
-        let mut stream = body.stream;
+        let mut stream = body.in_memory();
         assert_eq!(stream.next().await.unwrap().unwrap(), "abc");
         process.kill();
         assert_unavailable(stream.try_collect::<Vec<Bytes>>().await);

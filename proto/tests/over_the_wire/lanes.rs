@@ -63,7 +63,7 @@ fn piped(registry: Arc<dyn Registry>) -> (RemoteRegistry, Arc<Pipes>) {
 
 async fn read(remote: &RemoteRegistry, digest: &Digest, range: Option<ByteRange>) -> Result<Bytes, Error> {
     let body = remote.read_blob(&Context::internal(), &"a".parse().unwrap(), digest, range).await?;
-    Ok(body.stream.try_collect::<Vec<Bytes>>().await?.concat().into())
+    Ok(body.in_memory().try_collect::<Vec<Bytes>>().await?.concat().into())
 }
 
 async fn memory_with(blob: &Bytes) -> (Arc<dyn Registry>, Digest) {

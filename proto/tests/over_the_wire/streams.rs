@@ -6,7 +6,7 @@ use bytes::Bytes;
 use futures::{FutureExt as _, StreamExt as _, TryStreamExt as _, stream};
 use tokio::{sync::oneshot, time::timeout};
 use zot_contract::{
-    BlobBody, BlobStream, Blobs as _, BoxError, Catalog as _, Chunk, Context, Error, MemoryRegistry, Registry, UploadId, Uploads as _,
+    BlobBody, Blobs as _, BoxError, Catalog as _, Chunk, Context, Error, MemoryRegistry, Registry, UploadId, Uploads as _,
     suite::{Client, body, content::blob_of},
 };
 use zot_oci::Digest;
@@ -22,7 +22,7 @@ async fn read(pieces: Vec<Result<Bytes, Error>>) -> Result<Vec<Bytes>, Error> {
     let wire = Wire::to(Scripted::reading(body)).await;
     let body = wire.remote.read_blob(&Context::internal(), &"a".parse().unwrap(), &Digest::sha256(b""), None).await?;
     assert_eq!(body.size, 10);
-    timeout(HANG, body.stream.try_collect()).await.unwrap()
+    timeout(HANG, body.in_memory().try_collect()).await.unwrap()
 }
 
 #[tokio::test]
@@ -61,25 +61,25 @@ async fn large_pieces_are_cut() {
     let body = BlobBody::new(3_000_000, stream::iter([Ok(bytes.clone())]).boxed());
     let wire = Wire::to(Scripted::reading(body)).await;
     let body = wire.remote.read_blob(&Context::internal(), &"a".parse().unwrap(), &Digest::sha256(b""), None).await.unwrap();
-    let pieces: Vec<Bytes> = body.stream.try_collect().await.unwrap();
+    let pieces: Vec<Bytes> = body.in_memory().try_collect().await.unwrap();
     assert!(pieces.iter().all(|piece| piece.len() <= zot_proto::PIECE_BYTES_MAX));
     assert!(pieces.concat() == bytes);
 }
 
 /// A stream that never ends, and a signal that comes when it is dropped.
-fn endless() -> (BlobStream, oneshot::Receiver<()>) {
+fn endless() -> (BlobBody, oneshot::Receiver<()>) {
     let (sender, dropped) = oneshot::channel::<()>();
     let stream = stream::unfold(sender, async |sender| {
         tokio::task::yield_now().await;
         Some((Ok(Bytes::from_static(&[0; 65536])), sender))
     });
-    (stream.boxed(), dropped)
+    (BlobBody::new(u64::MAX, stream), dropped)
 }
 
 #[tokio::test]
 async fn who_stops_reading_stops_the_other_end() {
-    let (stream, dropped) = endless();
-    let wire = Wire::to(Scripted::reading(BlobBody::new(u64::MAX, stream))).await;
+    let (body, dropped) = endless();
+    let wire = Wire::to(Scripted::reading(body)).await;
     let mut body = wire.remote.read_blob(&Context::internal(), &"a".parse().unwrap(), &Digest::sha256(b""), None).await.unwrap();
     body.stream.next().await.unwrap().unwrap();
     drop(body);
@@ -100,7 +100,7 @@ async fn readers_that_wait_do_not_stop_others() {
         waiting.push(body);
     }
     let body = wire.remote.read_blob(&cx, &repository, &digest, None).await.unwrap();
-    let pieces: Vec<Bytes> = timeout(HANG, body.stream.try_collect()).await.unwrap().unwrap();
+    let pieces: Vec<Bytes> = timeout(HANG, body.in_memory().try_collect()).await.unwrap().unwrap();
     assert!(pieces.concat() == blob);
 }
 

@@ -152,7 +152,7 @@ impl Client {
         let of = repository.clone();
         let read = async move |registry: ClusterRegistry, cx: Context| {
             let body = registry.read_blob(&cx, &of, &layer, None).await?;
-            body.stream.try_collect::<Vec<Bytes>>().await
+            body.in_memory().try_collect::<Vec<Bytes>>().await
         };
         match self.gateways.ask(gateway, repository, read).await {
             Ok(pieces) if Digest::sha256(&pieces.concat()) == layer => Ok(()),

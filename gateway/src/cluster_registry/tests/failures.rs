@@ -56,13 +56,13 @@ async fn a_blob_goes_on_where_it_stopped() {
     let (mut cluster, client, owner) = owned(Storage::Shared).await;
     let content = blob_of(5, 30_000_000);
     let digest = client.push_blob(content.clone()).await;
-    let mut whole = client.open_blob(&digest, None).await.unwrap();
-    let mut part = client.open_blob(&digest, ByteRange::new(7, 29_000_000)).await.unwrap();
-    let first = [whole.stream.next().await.unwrap().unwrap(), part.stream.next().await.unwrap().unwrap()];
+    let mut whole = client.open_blob(&digest, None).await.unwrap().in_memory();
+    let mut part = client.open_blob(&digest, ByteRange::new(7, 29_000_000)).await.unwrap().in_memory();
+    let first = [whole.next().await.unwrap().unwrap(), part.next().await.unwrap().unwrap()];
     cluster.nodes[owner].kill();
-    let rest: Vec<Bytes> = timeout(HANG, whole.stream.try_collect()).await.unwrap().unwrap();
+    let rest: Vec<Bytes> = timeout(HANG, whole.try_collect()).await.unwrap().unwrap();
     assert!([first[0].clone(), rest.concat().into()].concat() == content);
-    let rest: Vec<Bytes> = timeout(HANG, part.stream.try_collect()).await.unwrap().unwrap();
+    let rest: Vec<Bytes> = timeout(HANG, part.try_collect()).await.unwrap().unwrap();
     assert!([first[1].clone(), rest.concat().into()].concat() == content[7..=29_000_000]);
 }
 
@@ -72,7 +72,7 @@ async fn a_blob_does_not_go_on_for_ever() {
     let digest = client.push_blob(blob_of(5, 30_000_000)).await;
     let body = client.open_blob(&digest, None).await.unwrap();
     cluster.nodes.iter_mut().for_each(super::cluster::Node::kill);
-    assert_unavailable(timeout(HANG, body.stream.try_collect::<Vec<Bytes>>()).await.unwrap());
+    assert_unavailable(timeout(HANG, body.in_memory().try_collect::<Vec<Bytes>>()).await.unwrap());
 }
 
 #[tokio::test]

@@ -31,7 +31,7 @@ pub(crate) async fn get(call: &Call<'_>, repository: &RepositoryName, digest: &D
         Fetched::Here(blob) => blob,
         Fetched::Elsewhere(url) => return Ok(elsewhere(&url, digest)),
     };
-    let mut response = response(StatusCode::OK, ExactBody::of(blob.stream, blob.size));
+    let mut response = response(StatusCode::OK, ExactBody::of(blob.stream, blob.size, call.outlet.clone()));
     describe(response.headers_mut(), digest, OCTET_STREAM);
     // The server would add it, but over HTTP/2 not for an empty blob.
     response.headers_mut().insert(header::CONTENT_LENGTH, blob.size.into());
@@ -91,7 +91,7 @@ fn wanted(headers: &HeaderMap, size: u64) -> Result<Vec<ByteRange>, RangeError> 
 
 async fn one_part(call: &Call<'_>, repository: &RepositoryName, digest: &Digest, range: ByteRange) -> Result<Response, Refusal> {
     let blob = call.registry.read_blob(call.cx, repository, digest, Some(range)).await?;
-    let mut response = response(StatusCode::PARTIAL_CONTENT, ExactBody::of(blob.stream, range.length()));
+    let mut response = response(StatusCode::PARTIAL_CONTENT, ExactBody::of(blob.stream, range.length(), call.outlet.clone()));
     describe(response.headers_mut(), digest, OCTET_STREAM);
     let content_range = format!("bytes {}-{}/{}", range.first(), range.last(), blob.size);
     response.headers_mut().insert(header::CONTENT_RANGE, value(content_range));

@@ -30,7 +30,7 @@ pub(super) fn multipart(call: &Call<'_>, repository: &RepositoryName, digest: &D
     let end = Bytes::from(format!("\r\n--{boundary}--\r\n"));
     let length = parts.iter().map(|(heading, range)| heading.len() as u64 + range.length()).sum::<u64>() + end.len() as u64;
     let source = Source { registry: Arc::clone(call.registry), cx: call.cx.clone(), repository: repository.clone(), digest: *digest };
-    let mut response = response(StatusCode::PARTIAL_CONTENT, ExactBody::of(source.read(parts, end), length));
+    let mut response = response(StatusCode::PARTIAL_CONTENT, ExactBody::of(source.read(parts, end), length, call.outlet.clone()));
     describe(response.headers_mut(), digest, value(format!("multipart/byteranges; boundary={boundary}")));
     response
 }
@@ -48,9 +48,9 @@ impl Source {
             async move {
                 let (cx, repository, digest) = (&source.cx, &source.repository, &source.digest);
                 let blob = source.registry.read_blob(cx, repository, digest, Some(range)).await?;
-                Ok::<_, Error>(stream::iter([Ok(heading)]).chain(blob.stream))
+                Ok::<_, Error>(stream::iter([Ok(heading.into())]).chain(blob.stream))
             }
         };
-        stream::iter(parts).then(part).try_flatten().chain(stream::iter([Ok(end)])).boxed()
+        stream::iter(parts).then(part).try_flatten().chain(stream::iter([Ok(end.into())])).boxed()
     }
 }

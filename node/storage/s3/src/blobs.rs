@@ -12,7 +12,7 @@ use zot_contract::{BlobUrl, UploadId};
 use zot_oci::ByteRange;
 use zot_storage::{
     BlobAddress, BlobKey, Error, Result,
-    blobs::{BlobStore, Opened, Staged, Staging},
+    blobs::{self, BlobStore, Opened, Staged, Staging},
 };
 
 use crate::{
@@ -167,9 +167,9 @@ impl BlobStore for S3Blobs {
     }
 
     async fn read(&self, at: &BlobAddress, size: u64, range: ByteRange) -> Result<Opened> {
-        let opened = read::open(&self.store, self.store.keys.at(at), range).await?;
-        let (found, pieces) = opened.ok_or_else(|| damaged(at, format!("it is not there, or has less than {size} bytes")))?;
-        if found == size { Ok(pieces.into()) } else { Err(damaged(at, format!("it has {found} bytes, {size} were stored"))) }
+        let object = read::open(&self.store, self.store.keys.at(at), range).await?;
+        let (found, pieces) = object.ok_or_else(|| damaged(at, format!("it is not there, or has less than {size} bytes")))?;
+        if found == size { Ok(blobs::opened(pieces)) } else { Err(damaged(at, format!("it has {found} bytes, {size} were stored"))) }
     }
 
     async fn url(&self, at: &BlobAddress, size: u64, valid_for: Duration) -> Result<Option<BlobUrl>> {

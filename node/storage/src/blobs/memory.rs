@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 use zot_contract::{BlobUrl, UploadId};
 use zot_oci::ByteRange;
 
-use super::{BlobStore, Opened, PIECE_BYTES, Pieces, Staged, Staging};
+use super::{BlobStore, Opened, PIECE_BYTES, Pieces, Staged, Staging, opened};
 use crate::{BlobAddress, BlobKey, Error, Result};
 
 /// Bytes in memory.
@@ -84,7 +84,7 @@ impl BlobStore for MemoryBlobs {
         if bytes.len() as u64 != size {
             return Err(damaged("it has another size"));
         }
-        Ok(pieces(bytes.slice(range.first() as usize..=range.last() as usize)).into())
+        Ok(opened(pieces(bytes.slice(range.first() as usize..=range.last() as usize))))
     }
 
     /// Nobody serves what is there; a store across the network has URLs all the same.

@@ -6,17 +6,14 @@ mod memory;
 #[cfg(any(test, feature = "testing"))]
 pub(crate) mod suite;
 
-use std::{
-    fmt::{self, Debug, Formatter},
-    time::Duration,
-};
+use std::{fmt::Debug, time::Duration};
 
 use bytes::Bytes;
-use futures::{TryStreamExt, stream::BoxStream};
-use zot_contract::{BlobUrl, FilePart, UploadId};
+use futures::{Stream, StreamExt, TryStreamExt, stream::BoxStream};
+use zot_contract::{BlobUrl, Piece, UploadId};
 use zot_oci::ByteRange;
 
-use crate::{BlobAddress, BlobKey, Result};
+use crate::{BlobAddress, BlobKey, Error, Result};
 pub use cache::{BlobCache, CachedBlobs};
 pub use filesystem::FilesystemBlobs;
 pub use memory::MemoryBlobs;
@@ -27,24 +24,17 @@ pub const PIECE_BYTES: usize = 256 << 10;
 /// Pieces of stored bytes, in order.
 pub type Pieces = BoxStream<'static, Result<Bytes>>;
 
-/// Stored bytes that are being read.
-pub struct Opened {
-    /// The bytes.
-    pub pieces: Pieces,
-    /// The same bytes, if they are in a file.
-    pub file: Option<FilePart>,
+/// Stored bytes that are being read, in order, some of them perhaps not in memory.
+pub type Opened = BoxStream<'static, Result<Piece>>;
+
+/// Bytes in memory, as a store that has nothing else opens them.
+pub fn opened(pieces: impl Stream<Item = Result<Bytes>> + Send + 'static) -> Opened {
+    pieces.map_ok(Piece::Bytes).boxed()
 }
 
-impl From<Pieces> for Opened {
-    fn from(pieces: Pieces) -> Self {
-        Self { pieces, file: None }
-    }
-}
-
-impl Debug for Opened {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Opened").field("file", &self.file).finish_non_exhaustive()
-    }
+/// What was opened, in memory.
+pub fn in_memory(opened: Opened) -> Pieces {
+    zot_contract::in_memory(opened, |error| Error::file("read", "a blob")(error)).boxed()
 }
 
 /// A store of bytes.
@@ -128,6 +118,6 @@ pub trait Staged: Debug + Send + Sync {
 /// Reads all of the `size` bytes at an address into memory.
 pub(crate) async fn read_whole(blobs: &dyn BlobStore, at: &BlobAddress, size: u64) -> Result<Bytes> {
     let Some(range) = ByteRange::whole(size) else { return Ok(Bytes::new()) };
-    let pieces: Vec<Bytes> = blobs.read(at, size, range).await?.pieces.try_collect().await?;
+    let pieces: Vec<Bytes> = in_memory(blobs.read(at, size, range).await?).try_collect().await?;
     Ok(pieces.concat().into())
 }

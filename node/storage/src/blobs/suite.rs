@@ -6,7 +6,7 @@ use futures::TryStreamExt;
 use zot_contract::UploadId;
 use zot_oci::{ByteRange, Digest};
 
-use super::{BlobStore, PIECE_BYTES, Pieces, Staged};
+use super::{BlobStore, PIECE_BYTES, Pieces, Staged, in_memory};
 use crate::{BlobAddress, BlobKey};
 
 /// The key of content, by its digest as everywhere: a store may rely on that.
@@ -19,7 +19,7 @@ async fn collect(pieces: Pieces) -> Vec<u8> {
 }
 
 async fn read(store: &dyn BlobStore, at: &BlobAddress, size: u64, range: ByteRange) -> Vec<u8> {
-    collect(store.read(at, size, range).await.unwrap().pieces).await
+    collect(in_memory(store.read(at, size, range).await.unwrap())).await
 }
 
 async fn commit(staged: Box<dyn Staged>, key: BlobKey) -> BlobAddress {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures::{StreamExt, stream};
+use futures::{StreamExt, TryStreamExt, stream};
 use prost::Message;
 use zot_contract::{BlobBody, BlobInfo, BlobUrl, Blobs, Context, Error, Fetched, Result, UploadId};
 use zot_oci::{ByteRange, Digest, RepositoryName};
@@ -11,7 +11,7 @@ use zot_oci::{ByteRange, Digest, RepositoryName};
 use super::{Attempts, Engine, content::Stored};
 use crate::{
     BlobAddress, BlobKey,
-    blobs::{Opened, Pieces, Staged},
+    blobs::{Opened, Staged, in_memory},
     metadata::{
         Expect, Key, Outcome, Scan, Transaction,
         rows::{BlobRow, LinkRow, Location, ManifestRow},
@@ -38,7 +38,7 @@ impl Blobs for Engine {
         match self.manifest_row(repository, digest).await? {
             Some((manifest, _)) => {
                 let bytes = self.manifest_bytes(repository, digest, &manifest).await?;
-                Ok(body(manifest.size, part(bytes, range).into()))
+                Ok(body(manifest.size, part(bytes, range)))
             }
             None => Err(self.blob_unknown(repository, digest).await?),
         }
@@ -131,10 +131,10 @@ impl Engine {
         range: Option<ByteRange>,
     ) -> crate::Result<Opened> {
         let Some(at) = link.address(repository, digest) else {
-            return Ok(part(self.inline_blob(digest).await?, range).into());
+            return Ok(part(self.inline_blob(digest).await?, range));
         };
         let Some(range) = range.or_else(|| ByteRange::whole(link.size)) else {
-            return Ok(stream::empty().boxed().into());
+            return Ok(stream::empty().boxed());
         };
         match self.blobs.read(&at, link.size, range).await {
             Err(error @ crate::Error::Damaged { .. }) => match self.repaired(digest, &at).await? {
@@ -201,7 +201,7 @@ impl Engine {
         source: &LinkRow,
     ) -> crate::Result<Box<dyn Staged>> {
         let mut staged = self.blobs.stage(upload).await?;
-        let mut pieces = self.read_linked(from, digest, source, None).await?.pieces;
+        let mut pieces = in_memory(self.read_linked(from, digest, source, None).await?);
         while let Some(piece) = pieces.next().await {
             staged.write(vec![piece?]).await?;
         }
@@ -236,12 +236,12 @@ impl Engine {
     }
 }
 
-fn body(size: u64, Opened { pieces, file }: Opened) -> BlobBody {
-    BlobBody { size, stream: pieces.map(|piece| piece.map_err(Into::into)).boxed(), file }
+fn body(size: u64, opened: Opened) -> BlobBody {
+    BlobBody { size, stream: opened.map_err(Into::into).boxed() }
 }
 
 /// A part of bytes that are at hand.
-fn part(bytes: Bytes, range: Option<ByteRange>) -> Pieces {
+fn part(bytes: Bytes, range: Option<ByteRange>) -> Opened {
     let part = match range {
         Some(range) => {
             let end = bytes.len().min(usize::try_from(range.last()).unwrap_or(usize::MAX).saturating_add(1));
@@ -249,5 +249,5 @@ fn part(bytes: Bytes, range: Option<ByteRange>) -> Pieces {
         }
         None => bytes,
     };
-    stream::iter((!part.is_empty()).then_some(Ok(part))).boxed()
+    stream::iter((!part.is_empty()).then_some(Ok(part.into()))).boxed()
 }

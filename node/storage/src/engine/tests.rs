@@ -195,7 +195,7 @@ async fn an_upload_goes_on(engine: &Engine, fails: &Switch, [first, second, last
     engine.append_upload(&cx, &name, upload, chunk(first, failing)).await.unwrap();
     let digest = Digest::sha256(&content);
     engine.finish_upload(&cx, &name, upload, chunk(first + second, &content[first + second..]), &digest).await.unwrap();
-    let pieces: Vec<Bytes> = engine.read_blob(&cx, &name, &digest, None).await.unwrap().stream.try_collect().await.unwrap();
+    let pieces: Vec<Bytes> = engine.read_blob(&cx, &name, &digest, None).await.unwrap().in_memory().try_collect().await.unwrap();
     assert!(pieces.concat() == content, "the blob is not what was sent");
 }
 

@@ -5,7 +5,10 @@ use bytes::Bytes;
 use zot_oci::{ByteRange, Digest, RepositoryName};
 
 use super::{Change, Content, Layouts};
-use crate::{BlobAddress, BlobKey, blobs::BlobStore};
+use crate::{
+    BlobAddress, BlobKey,
+    blobs::{BlobStore, in_memory},
+};
 
 fn name(text: &str) -> RepositoryName {
     text.parse().unwrap()
@@ -58,7 +61,7 @@ async fn stored_content_is_shown_and_kept(layouts: &dyn Layouts, blobs: &dyn Blo
     assert_eq!(found.iter().map(|found| (found.digest, found.size)).collect::<Vec<_>>(), [(digest, size)]);
 
     let place = layouts.keep(&name, &digest, &key).await.unwrap();
-    let pieces = blobs.read(&BlobAddress { key, place }, size, ByteRange::whole(size).unwrap()).await.unwrap().pieces;
-    let read: Vec<Bytes> = futures::TryStreamExt::try_collect(pieces).await.unwrap();
+    let pieces = blobs.read(&BlobAddress { key, place }, size, ByteRange::whole(size).unwrap()).await.unwrap();
+    let read: Vec<Bytes> = futures::TryStreamExt::try_collect(in_memory(pieces)).await.unwrap();
     assert!(read.concat() == bytes);
 }

@@ -1,11 +1,11 @@
 //! Blobs in memory.
 
 use bytes::Bytes;
-use futures::{StreamExt as _, stream};
+use futures::{Stream, stream};
 use zot_oci::{ByteRange, Digest, RepositoryName};
 
 use super::{MemoryRegistry, Repository};
-use crate::{BlobBody, BlobInfo, BlobStream, Blobs, Context, Error, Fetched, Result};
+use crate::{BlobBody, BlobInfo, Blobs, Context, Error, Fetched, Result};
 
 /// The size of the pieces in which a blob is read, in bytes.
 const PIECE_BYTES: usize = 64 * 1024;
@@ -86,7 +86,6 @@ fn part(bytes: &Bytes, range: ByteRange) -> Option<Bytes> {
     Some(bytes.slice(first..=last))
 }
 
-fn pieces(mut bytes: Bytes) -> BlobStream {
-    let next = move || (!bytes.is_empty()).then(|| Ok(bytes.split_to(bytes.len().min(PIECE_BYTES))));
-    stream::iter(std::iter::from_fn(next)).boxed()
+fn pieces(mut bytes: Bytes) -> impl Stream<Item = Result<Bytes>> {
+    stream::iter(std::iter::from_fn(move || (!bytes.is_empty()).then(|| Ok(bytes.split_to(bytes.len().min(PIECE_BYTES))))))
 }

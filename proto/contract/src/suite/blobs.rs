@@ -24,7 +24,7 @@ pub(super) async fn a_blob_is_read_as_it_was_pushed(registry: Arc<dyn Registry>)
 pub(super) async fn a_blob_is_read_in_pieces(registry: Arc<dyn Registry>) {
     let client = Client::new(&registry, "a");
     let digest = client.push_blob(blob_of(1, 3_000_000)).await;
-    let mut stream = client.open_blob(&digest, None).await.unwrap().stream;
+    let mut stream = client.open_blob(&digest, None).await.unwrap().in_memory();
     while let Some(piece) = stream.try_next().await.unwrap() {
         assert!(piece.len() <= PIECE_BYTES_MAX, "a piece has {} bytes", piece.len());
     }

@@ -230,7 +230,7 @@ impl Client {
 }
 
 async fn collect(body: BlobBody) -> Result<Bytes> {
-    let pieces: Vec<Bytes> = body.stream.try_collect().await?;
+    let pieces: Vec<Bytes> = body.in_memory().try_collect().await?;
     Ok(pieces.concat().into())
 }
 

@@ -12,7 +12,7 @@ use zot_oci::ByteRange;
 use zot_services::wait;
 use zot_storage::{
     BlobAddress, Error,
-    blobs::{BlobStore, PIECE_BYTES},
+    blobs::{BlobStore, PIECE_BYTES, in_memory},
 };
 
 use crate::{
@@ -32,14 +32,14 @@ async fn a_body_that_breaks_off_is_taken_up() {
     let before = store.calls();
     proxy.cuts.cut(5, 300_000);
     let pieces: Vec<Bytes> =
-        store.read(&at, bytes.len() as u64, ByteRange::whole(2 << 20).unwrap()).await.unwrap().pieces.try_collect().await.unwrap();
+        in_memory(store.read(&at, bytes.len() as u64, ByteRange::whole(2 << 20).unwrap()).await.unwrap()).try_collect().await.unwrap();
     assert!(pieces.iter().all(|piece| piece.len() <= PIECE_BYTES));
     assert!(pieces.concat() == bytes);
     assert_eq!(store.calls().since(&before).get, 6);
 
     proxy.cuts.cut(1, 100_000);
     let part = ByteRange::new(1_000, 1_000_000).unwrap();
-    let pieces: Vec<Bytes> = store.read(&at, bytes.len() as u64, part).await.unwrap().pieces.try_collect().await.unwrap();
+    let pieces: Vec<Bytes> = in_memory(store.read(&at, bytes.len() as u64, part).await.unwrap()).try_collect().await.unwrap();
     assert!(pieces.concat() == bytes[1_000..=1_000_000]);
 }
 
@@ -53,7 +53,7 @@ async fn a_body_that_never_gets_on_is_given_up() {
     let at = BlobAddress::from(key(&bytes));
     store.put(&at.key, bytes.clone()).await.unwrap();
     proxy.cuts.cut(usize::MAX, 10_000);
-    let read = async { store.read(&at, 1 << 20, ByteRange::whole(1 << 20).unwrap()).await?.pieces.try_collect::<Vec<Bytes>>().await };
+    let read = async { in_memory(store.read(&at, 1 << 20, ByteRange::whole(1 << 20).unwrap()).await?).try_collect::<Vec<Bytes>>().await };
     let failed = read.await;
     assert!(matches!(failed, Err(Error::Unavailable { .. })), "{failed:?}");
 }

@@ -14,7 +14,10 @@ use zot_contract::UploadId;
 use zot_oci::{ByteRange, Digest};
 use zot_s3::{Limits, S3Blobs};
 use zot_services::s3::{ACCESS_KEY, REGION, S3, SECRET_KEY};
-use zot_storage::{BlobAddress, BlobKey, blobs::BlobStore};
+use zot_storage::{
+    BlobAddress, BlobKey,
+    blobs::{BlobStore, in_memory},
+};
 
 /// The bucket of all tests.
 pub(crate) const BUCKET: &str = "registry";
@@ -89,5 +92,5 @@ pub(crate) fn key(bytes: &[u8]) -> BlobKey {
 /// Everything at an address.
 pub(crate) async fn read(store: &S3Blobs, at: &BlobAddress, size: usize) -> Vec<u8> {
     let opened = store.read(at, size as u64, ByteRange::whole(size as u64).unwrap()).await.unwrap();
-    opened.pieces.try_collect::<Vec<_>>().await.unwrap().concat()
+    in_memory(opened).try_collect::<Vec<_>>().await.unwrap().concat()
 }

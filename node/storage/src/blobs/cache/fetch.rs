@@ -14,7 +14,10 @@ use super::{
 };
 use crate::{
     Error, Result,
-    blobs::filesystem::{create, remove},
+    blobs::{
+        filesystem::{create, remove},
+        in_memory,
+    },
     error::{blocking, chain},
 };
 
@@ -79,7 +82,7 @@ impl Fetch {
         let mut spool = self.make_room(source, path).await.map_err(Failure::Cache)?;
         // A blob without bytes is never read.
         let Some(range) = ByteRange::whole(self.size) else { return Ok(()) };
-        let mut pieces = source.read(range).await.map_err(Failure::Remote)?;
+        let mut pieces = in_memory(source.read(range).await.map_err(Failure::Remote)?);
         self.report.send_modify(|progress| progress.file = Some(spool.file.clone()));
         while let Some(piece) = pieces.next().await {
             let before = spool.written;

@@ -3,7 +3,7 @@
 use std::{collections::HashMap, fs::File, os::unix::fs::FileExt, sync::Arc};
 
 use bytes::Bytes;
-use futures::{StreamExt, stream};
+use futures::{Stream, stream};
 use tokio::sync::watch;
 use zot_oci::ByteRange;
 
@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     Error, Result,
-    blobs::{PIECE_BYTES, Pieces},
+    blobs::{Opened, PIECE_BYTES, opened},
     error::{blocking, chain},
 };
 
@@ -79,16 +79,16 @@ impl Flights {
 
 impl Flight {
     /// Reads along with who fetches the blob; where the cache fails, from the store behind.
-    pub(super) async fn follow(mut self, source: Source, range: ByteRange) -> Result<Pieces> {
+    pub(super) async fn follow(mut self, source: Source, range: ByteRange) -> Result<Opened> {
         let begun = self.0.wait_for(|progress| progress.file.is_some() || progress.failure.is_some()).await;
         match begun.map(|progress| progress.failure.clone()) {
             Ok(Some(failure)) => Err(again(&failure)),
-            Ok(None) => Ok(or_else_remote(self.pieces(range.length()), source, range, is_own)),
+            Ok(None) => Ok(or_else_remote(opened(self.pieces(range.length())), source, range, is_own)),
             Err(_gave_up) => source.read(range).await,
         }
     }
 
-    fn pieces(self, size: u64) -> Pieces {
+    fn pieces(self, size: u64) -> impl Stream<Item = Result<Bytes>> {
         stream::try_unfold((self, 0), move |(mut flight, position)| async move {
             if position == size {
                 return Ok(None);
@@ -97,7 +97,6 @@ impl Flight {
             let next = position + piece.len() as u64;
             Ok(Some((piece, (flight, next))))
         })
-        .boxed()
     }
 
     /// The next piece, waited for.

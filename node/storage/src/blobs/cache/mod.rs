@@ -112,10 +112,7 @@ impl BlobCache {
             return None;
         }
         match read::read(self.directory.path(&name), size, range).await {
-            Ok(Opened { pieces, file }) => {
-                let pieces = source::or_else_remote(pieces, source.clone(), range, |_| true);
-                Some(Opened { pieces, file })
-            }
+            Ok(opened) => Some(source::or_else_remote(opened, source.clone(), range, |_| true)),
             Err(error) => {
                 tracing::warn!(error = chain(&error), "a cached blob cannot be read, dropping it");
                 self.forget(name).await;
@@ -210,8 +207,8 @@ impl BlobStore for CachedBlobs {
             return self.remote.read(at, size, range).await;
         }
         match self.cache.plan(name, size) {
-            Plan::Follow(flight) => flight.follow(source, range).await.map(Into::into),
-            Plan::Fetch(fetch) => fetch.start(source.clone()).follow(source, range).await.map(Into::into),
+            Plan::Follow(flight) => flight.follow(source, range).await,
+            Plan::Fetch(fetch) => fetch.start(source.clone()).follow(source, range).await,
             Plan::Pass => self.remote.read(at, size, range).await,
         }
     }

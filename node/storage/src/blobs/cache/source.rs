@@ -7,7 +7,7 @@ use zot_oci::ByteRange;
 
 use crate::{
     BlobAddress, Error, Result,
-    blobs::{BlobStore, Pieces},
+    blobs::{BlobStore, Opened},
     error::chain,
 };
 
@@ -20,14 +20,14 @@ pub(super) struct Source {
 }
 
 impl Source {
-    pub(super) async fn read(&self, range: ByteRange) -> Result<Pieces> {
-        self.remote.read(&self.at, self.size, range).await.map(|content| content.pieces)
+    pub(super) async fn read(&self, range: ByteRange) -> Result<Opened> {
+        self.remote.read(&self.at, self.size, range).await
     }
 }
 
 /// A read that may still go on from elsewhere.
 struct Reading {
-    pieces: Pieces,
+    pieces: Opened,
     /// Taken when the read goes on from there.
     source: Option<Source>,
     next: u64,
@@ -35,14 +35,14 @@ struct Reading {
 }
 
 /// Pieces of the cache; after an error of its own, the rest comes from the store behind.
-pub(super) fn or_else_remote(pieces: Pieces, source: Source, range: ByteRange, is_own: fn(&Error) -> bool) -> Pieces {
+pub(super) fn or_else_remote(pieces: Opened, source: Source, range: ByteRange, is_own: fn(&Error) -> bool) -> Opened {
     let reading = Reading { pieces, source: Some(source), next: range.first(), last: range.last() };
     stream::try_unfold(reading, move |mut reading| async move {
         loop {
             match reading.pieces.next().await.transpose() {
                 Ok(None) => return Ok(None),
                 Ok(Some(piece)) => {
-                    reading.next += piece.len() as u64;
+                    reading.next += piece.length();
                     return Ok(Some((piece, reading)));
                 }
                 Err(error) if is_own(&error) => reading.turn_to_remote(error).await?,

@@ -1,62 +1,66 @@
-//! Reading files in pieces: at once where the page cache has them, off the asynchronous threads where the disk must be waited for.
+//! Reading files in pieces: they stay where they are while the page cache has them, and are read into memory off the asynchronous threads where
+//! the disk must be waited for.
 
 use std::{
     fs::File,
-    io::{Read, Seek, SeekFrom},
+    io,
     path::{Path, PathBuf},
     sync::Arc,
 };
 
-use bytes::Bytes;
 use futures::{StreamExt, stream};
-use zot_contract::FilePart;
+use zot_contract::{FilePart, HELD_BYTES_MAX, Held, Piece};
 use zot_oci::ByteRange;
 
 use crate::{
     Error, Result,
-    blobs::{Opened, PIECE_BYTES, Pieces},
+    blobs::{Opened, PIECE_BYTES, Pieces, in_memory},
     error::blocking,
 };
 
-/// A file that is being read from its position on.
+/// Fewer bytes than this are sooner read than sent in a call of their own.
+const HELD_BYTES_MIN: u64 = 32 * 1024;
+
+/// A file that is being read.
 struct Reading {
     left: FilePart,
     path: PathBuf,
 }
 
-/// Reads `range` of the file at `path`, which must have `size` bytes. The first piece is read before this returns.
+/// Reads `range` of the file at `path`, which must have `size` bytes. The first piece is at hand when this returns.
 pub(in crate::blobs) async fn read(path: PathBuf, size: u64, range: ByteRange) -> Result<Opened> {
-    let room = room(range.length());
-    let (first, rest, file) = blocking(move || {
+    let memory = memory(range.length());
+    let (first, rest) = blocking(move || {
         let mut reading = Reading::open(path, size, range)?;
-        let file = reading.left.clone();
-        let first = reading.piece(room)?;
-        Ok((first, reading, file))
+        let first = if reading.is_held() { reading.held() } else { reading.piece(memory)? };
+        Ok((first, reading))
     })
     .await?;
     let first = stream::iter([Ok(first)]);
-    Ok(if rest.left.length == 0 { first.boxed().into() } else { Opened { pieces: first.chain(pieces(rest)).boxed(), file: Some(file) } })
+    Ok(if rest.left.length == 0 { first.boxed() } else { first.chain(pieces(rest)).boxed() })
 }
 
 /// Reads everything in `file`, from its start.
 pub(super) fn whole(file: File, path: &Path) -> Result<Pieces> {
     let length = file.metadata().map_err(Error::file("stat", path))?.len();
-    (&file).rewind().map_err(Error::file("seek in", path))?;
     let left = FilePart { file: Arc::new(file), first: 0, length };
-    Ok(pieces(Reading { left, path: path.to_owned() }).boxed())
+    Ok(in_memory(pieces(Reading { left, path: path.to_owned() }).boxed()))
 }
 
-fn pieces(reading: Reading) -> impl futures::Stream<Item = Result<Bytes>> + Send {
+fn pieces(reading: Reading) -> impl futures::Stream<Item = Result<Piece>> + Send {
     stream::try_unfold(reading, |mut reading| async {
         if reading.left.length == 0 {
             return Ok(None);
         }
-        let room = room(reading.left.length);
-        if reading.left.is_cached(room.capacity() as u64) {
-            return reading.piece(room).map(|piece| Some((piece, reading)));
+        if reading.is_held() {
+            return Ok(Some((reading.held(), reading)));
+        }
+        let memory = memory(reading.left.length);
+        if reading.left.is_cached(memory.capacity() as u64) {
+            return reading.piece(memory).map(|piece| Some((piece, reading)));
         }
         let next = blocking(move || {
-            let piece = reading.piece(room)?;
+            let piece = reading.piece(memory)?;
             Ok((piece, reading))
         });
         next.await.map(Some)
@@ -65,31 +69,36 @@ fn pieces(reading: Reading) -> impl futures::Stream<Item = Result<Bytes>> + Send
 
 /// Memory for the next piece, taken where it will be given back: on the asynchronous threads. There are few of them; the many threads that
 /// block would each keep some of it.
-fn room(left: u64) -> Vec<u8> {
+fn memory(left: u64) -> Vec<u8> {
     Vec::with_capacity(left.min(PIECE_BYTES as u64) as usize)
 }
 
 impl Reading {
     fn open(path: PathBuf, size: u64, range: ByteRange) -> Result<Self> {
-        let mut file = File::open(&path).map_err(Error::file("open", &path))?;
+        let file = File::open(&path).map_err(Error::file("open", &path))?;
         let found = file.metadata().map_err(Error::file("stat", &path))?.len();
         if found != size {
             return Err(Error::damaged(format!("file `{}`", path.display()), format!("it has {found} bytes, {size} were stored")));
         }
-        if range.first() > 0 {
-            file.seek(SeekFrom::Start(range.first())).map_err(Error::file("seek in", &path))?;
-        }
         Ok(Self { left: FilePart { file: Arc::new(file), first: range.first(), length: range.length() }, path })
     }
 
-    /// The next piece, as much as there is `room` for: a file that ends early is an error.
-    fn piece(&mut self, mut piece: Vec<u8>) -> Result<Bytes> {
-        let length = self.left.length.min(piece.capacity() as u64);
-        let read = (&*self.left.file).take(length).read_to_end(&mut piece).map_err(Error::file("read", &self.path))?;
-        if read as u64 != length {
-            return Err(Error::damaged(format!("file `{}`", self.path.display()), "it ends before its size"));
-        }
-        self.left.skip(length);
-        Ok(piece.into())
+    /// Whether the next piece need not be read: it is worth a call of its own, and no disk must be waited for.
+    fn is_held(&self) -> bool {
+        self.left.length >= HELD_BYTES_MIN && self.left.is_cached(HELD_BYTES_MAX as u64)
+    }
+
+    /// The next piece, where it is.
+    fn held(&mut self) -> Piece {
+        Piece::Held(Held::File(self.left.split_to(HELD_BYTES_MAX as u64)))
+    }
+
+    /// The next piece, as much as `memory` has room for: a file that ends early is an error.
+    fn piece(&mut self, memory: Vec<u8>) -> Result<Piece> {
+        let read = self.left.take(memory);
+        read.map(Piece::from).map_err(|error| match error.kind() {
+            io::ErrorKind::UnexpectedEof => Error::damaged(format!("file `{}`", self.path.display()), "it ends before its size"),
+            _ => Error::file("read", &self.path)(error),
+        })
     }
 }

@@ -13,7 +13,7 @@ use tokio::sync::Semaphore;
 use super::super::*;
 use crate::{
     Error,
-    blobs::{MemoryBlobs, Pieces},
+    blobs::{MemoryBlobs, Pieces, in_memory},
 };
 
 pub(super) const MIB: u64 = 1 << 20;
@@ -63,7 +63,7 @@ impl BlobStore for Remote {
 
     async fn read(&self, at: &BlobAddress, size: u64, range: ByteRange) -> Result<Opened> {
         self.reads.fetch_add(1, Ordering::SeqCst);
-        let pieces = self.blobs.read(at, size, range).await?.pieces;
+        let pieces = self.blobs.read(at, size, range).await?;
         let gate = self.pieces.clone();
         let held_up = pieces.and_then(move |piece| {
             let gate = gate.clone();
@@ -74,9 +74,9 @@ impl BlobStore for Remote {
         });
         if self.breaks_after_a_piece.load(Ordering::SeqCst) {
             let broken = futures::stream::iter([Err(Error::remote("read", "the connection broke"))]);
-            return Ok(held_up.take(1).chain(broken).boxed().into());
+            return Ok(held_up.take(1).chain(broken).boxed());
         }
-        Ok(held_up.boxed().into())
+        Ok(held_up.boxed())
     }
 
     async fn size(&self, at: &BlobAddress) -> Result<Option<u64>> {
@@ -127,7 +127,7 @@ impl Fixture {
     }
 
     pub(super) async fn open(&self, at: &BlobAddress, size: u64) -> Result<Pieces> {
-        self.blobs.read(at, size, ByteRange::whole(size).unwrap()).await.map(|content| content.pieces)
+        self.blobs.read(at, size, ByteRange::whole(size).unwrap()).await.map(in_memory)
     }
 
     /// Reads until it is held, and waits for the end of the fetch.
