@@ -1,6 +1,7 @@
 //! The file under redb: plain positioned reads and writes, with `fsync` where durability is asked for.
 
 use std::{
+    fmt::Debug,
     fs::{File, OpenOptions},
     io,
     os::unix::fs::{FileExt, OpenOptionsExt},
@@ -11,6 +12,11 @@ use ::redb::{Database, StorageBackend};
 
 use super::CACHE_BYTES;
 use crate::{Error, Result, blobs::filesystem::Durability};
+
+/// How a database is opened, and opened again.
+pub(super) trait Source: Debug + Send + Sync {
+    fn open(&self) -> Result<Database>;
+}
 
 /// Where the database lies, and whether its commits reach the disk.
 #[derive(Debug, Clone)]
@@ -24,22 +30,33 @@ impl MetadataFile {
         Self { path: path.to_owned(), durable }
     }
 
-    /// Opens the database, creating it when absent; repairs it after a crash.
-    pub(super) fn open(&self) -> Result<Database> {
+    /// The file, created when absent.
+    pub(super) fn backend(&self) -> Result<Backend> {
         let opened = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(&self.path);
         let file = opened.map_err(Error::file("open", &self.path))?;
         if let Some(directory) = self.path.parent() {
             // A file that is new has to be found again.
             Durability::new(self.durable).sync_directory(directory)?;
         }
-        let backend = Backend { file, durable: self.durable };
+        Ok(Backend { file, durable: self.durable })
+    }
+
+    /// The database in the file.
+    pub(super) fn database(&self, backend: impl StorageBackend) -> Result<Database> {
         let database = Database::builder().set_cache_size(CACHE_BYTES).create_with_backend(backend);
         database.map_err(|error| Error::OpenMetadata { path: self.path.clone(), source: error.into() })
     }
 }
 
+impl Source for MetadataFile {
+    /// Opens the database, creating it when absent; repairs it after a crash.
+    fn open(&self) -> Result<Database> {
+        self.database(self.backend()?)
+    }
+}
+
 #[derive(Debug)]
-struct Backend {
+pub(super) struct Backend {
     file: File,
     durable: bool,
 }

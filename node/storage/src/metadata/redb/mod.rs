@@ -15,7 +15,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::{Key, Kind, Metadata, Outcome, Row, Scan, Transaction, WALKED_ROWS, walked};
 use crate::{Error, Result, error::blocking};
-use file::MetadataFile;
+use file::{MetadataFile, Source};
 pub use keep::keep_users;
 use writer::{Job, Writer};
 
@@ -38,19 +38,22 @@ pub struct RedbMetadata {
     queue: mpsc::Sender<Job>,
 }
 
-/// The database, absent while it is opened again after an I/O error: redb refuses everything from then on until it is.
+/// The database, absent while it is opened again after an I/O error or a panic: redb refuses everything from then on until it is.
 #[derive(Debug)]
 struct Shared {
-    file: MetadataFile,
+    source: Box<dyn Source>,
     database: RwLock<Option<Arc<Database>>>,
 }
 
 impl RedbMetadata {
     /// Opens the file at `path`, creating it when absent. With `durable`, a commit returns when it is on the disk.
     pub fn open(path: &Path, durable: bool) -> Result<Self> {
-        let file = MetadataFile::new(path, durable);
-        let database = file.open()?;
-        let shared = Arc::new(Shared { file, database: RwLock::new(Some(Arc::new(database))) });
+        Self::of(Box::new(MetadataFile::new(path, durable)), path)
+    }
+
+    fn of(source: Box<dyn Source>, path: &Path) -> Result<Self> {
+        let database = source.open()?;
+        let shared = Arc::new(Shared { source, database: RwLock::new(Some(Arc::new(database))) });
         let (queue, jobs) = mpsc::channel(QUEUE_LENGTH);
         let writer = Writer::new(shared.clone(), jobs);
         std::thread::Builder::new()

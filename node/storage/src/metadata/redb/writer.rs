@@ -1,6 +1,10 @@
 //! The one thread that writes: it commits together what waits together.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+    time::Duration,
+};
 
 use ::redb::{Database, ReadableTable, Table, WriteTransaction};
 use tokio::sync::{mpsc, oneshot};
@@ -22,6 +26,11 @@ const REOPEN_PAUSE: Duration = Duration::from_millis(200);
 pub(super) enum Job {
     Commit { transaction: Transaction, reply: oneshot::Sender<Result<Outcome>> },
     Close(oneshot::Sender<()>),
+}
+
+/// Runs what uses the database. A panic in there is an error like another: nobody could write any more if this thread ended.
+fn caught<T>(act: &'static str, work: impl FnOnce() -> Result<T>) -> Result<T> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| Err(Error::metadata(act)("the database panicked")))
 }
 
 type Waiting = (Transaction, oneshot::Sender<Result<Outcome>>);
@@ -54,7 +63,7 @@ impl Writer {
                 closing = self.reopen();
             }
             if let Some(reply) = closing {
-                self.shared.take();
+                self.close();
                 // Whoever asked may have gone; the store is closed all the same.
                 reply.send(()).ok();
                 return;
@@ -67,7 +76,7 @@ impl Writer {
         if group.is_empty() {
             return true;
         }
-        let outcomes = self.shared.get().and_then(|database| self.apply(&database, &group));
+        let outcomes = caught("commit", || self.shared.get().and_then(|database| self.apply(&database, &group)));
         match outcomes {
             Ok(outcomes) => {
                 for ((_, reply), outcome) in group.into_iter().zip(outcomes) {
@@ -80,7 +89,7 @@ impl Writer {
                 let reason = crate::error::chain(&error);
                 tracing::error!(error = %reason, transactions = group.len(), "could not commit metadata, opening the store again");
                 // Closed before the first refusal is told: who tries again at once must not pass the reads and then wait here.
-                self.shared.take();
+                self.close();
                 for (_, reply) in group {
                     reply.send(Err(Error::metadata("commit")(reason.clone()))).ok();
                 }
@@ -89,10 +98,17 @@ impl Writer {
         }
     }
 
+    fn close(&self) {
+        let closed = caught("close", || Ok(drop(self.shared.take())));
+        if let Err(error) = closed {
+            tracing::warn!(error = %crate::error::chain(&error), "could not close the metadata store in good order");
+        }
+    }
+
     /// Opens the store again until that succeeds: after an I/O error redb refuses to go on. Who waits meanwhile is refused; whoever wants the
     /// store closed is returned.
     fn reopen(&mut self) -> Option<oneshot::Sender<()>> {
-        while let Err(error) = self.shared.open() {
+        while let Err(error) = caught("open", || self.shared.open()) {
             tracing::error!(error = %crate::error::chain(&error), "could not open the metadata store again");
             if let Some(closing) = self.refuse_waiting() {
                 return Some(closing);
@@ -196,7 +212,7 @@ impl Shared {
 
     /// Opens the database for everybody.
     fn open(&self) -> Result<()> {
-        let database = self.file.open()?;
+        let database = self.source.open()?;
         *self.database.write() = Some(Arc::new(database));
         Ok(())
     }
