@@ -24,10 +24,31 @@ pub(crate) fn start(node: &Arc<Node>, upload_expiry: Duration, tasks: &Tasks, ro
         });
     }
     let every = Every { period: upload_expiry / REAPS_PER_EXPIRY, run_max: REAP_MAX };
-    Scheduler::new(tasks.clone(), roles).start(ReapUploads { node: Arc::clone(node), expiry: upload_expiry }, every);
+    let scheduler = Scheduler::new(tasks.clone(), roles);
+    scheduler.start(ReapOpenUploads { node: Arc::clone(node), expiry: upload_expiry }, every);
+    scheduler.start(ReapUploads { node: Arc::clone(node), expiry: upload_expiry }, every);
 }
 
-/// Gives up uploads that nobody continued. Stores that several nodes share are looked at by one of them.
+/// Lets go of uploads in the memory of this node that nobody continued, and keeps those that are being written to here.
+struct ReapOpenUploads {
+    node: Arc<Node>,
+    expiry: Duration,
+}
+
+impl Job for ReapOpenUploads {
+    const NAME: &'static str = "reap-open-uploads";
+    const SCOPE: Scope = Scope::EveryNode;
+
+    async fn run(&self, _: &JobContext) -> Result<Report, BoxError> {
+        let mut given_up = Vec::new();
+        for store in self.node.stores() {
+            given_up.push(store.engine.reap_open_uploads(self.expiry).await);
+        }
+        report(given_up)
+    }
+}
+
+/// Gives up saved uploads that nobody continued. Stores that several nodes share are looked at by one of them.
 struct ReapUploads {
     node: Arc<Node>,
     expiry: Duration,
@@ -36,7 +57,7 @@ struct ReapUploads {
 impl ReapUploads {
     /// Gives up what nobody continued, and what nobody knows of.
     async fn reap(&self, store: &Opened) -> zot_storage::Result<usize> {
-        let given_up = store.engine.reap_uploads(self.expiry).await?;
+        let given_up = store.engine.reap_saved_uploads(self.expiry).await?;
         let orphaned = match &store.orphans {
             Some(orphans) => orphans.remove(&store.engine, self.expiry).await?,
             None => 0,
@@ -50,18 +71,18 @@ impl Job for ReapUploads {
     const SCOPE: Scope = Scope::Leader;
 
     async fn run(&self, _: &JobContext) -> Result<Report, BoxError> {
-        let (mut uploads, mut failed) = (0, None);
+        let mut given_up = Vec::new();
         for store in self.node.stores() {
-            match self.reap(store).await {
-                Ok(given_up) => uploads += given_up,
-                // The other stores can still be looked at.
-                Err(error) => failed = Some(error),
-            }
+            given_up.push(self.reap(store).await);
         }
-        match (failed, uploads) {
-            (Some(error), _) => Err(error.into()),
-            (None, 0) => Ok(Report::nothing()),
-            (None, uploads) => Ok(Report::did(format!("gave up {uploads} uploads that nobody continued"))),
-        }
+        report(given_up)
+    }
+}
+
+/// What became of the stores, each of which was looked at even if another could not be.
+fn report(given_up: Vec<zot_storage::Result<usize>>) -> Result<Report, BoxError> {
+    match given_up.into_iter().sum::<zot_storage::Result<usize>>()? {
+        0 => Ok(Report::nothing()),
+        uploads => Ok(Report::did(format!("gave up {uploads} uploads that nobody continued"))),
     }
 }

@@ -82,6 +82,11 @@ impl Content {
         self.offset
     }
 
+    /// Whether there is nothing of it, here or in the blob store.
+    pub(super) fn is_empty(&self) -> bool {
+        matches!(&self.bytes, Stored::Inline(bytes) if bytes.is_empty())
+    }
+
     /// Whether it must not be used any more; what was saved of it is as good as it was.
     pub(super) fn is_damaged(&self) -> bool {
         self.damaged

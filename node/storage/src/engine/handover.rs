@@ -198,9 +198,6 @@ pub(super) async fn save_all(engine: &Engine) -> crate::Result<()> {
 
 /// Saves the sessions of uploads that are being written to as they are, so that no process takes them for abandoned.
 async fn keep_busy(engine: &Engine) -> crate::Result<()> {
-    if !engine.sessions.shared() {
-        return Ok(());
-    }
     for upload in engine.uploads.all().into_iter().filter(|upload| upload.content().is_none()) {
         let saved = engine.sessions.load(upload.id).await?;
         if let Some(saved) = saved.filter(|saved| Some(saved.revision) == upload.stored().revision) {
@@ -211,21 +208,30 @@ async fn keep_busy(engine: &Engine) -> crate::Result<()> {
     Ok(())
 }
 
-/// Ends uploads that are idle for too long, in this process, in others that share the sessions, or left by an earlier one.
-pub(super) async fn reap(engine: &Engine, idle: Duration) -> crate::Result<usize> {
+/// Lets go of uploads in this process that are idle for too long, and keeps others from doing so with those that it writes to.
+pub(super) async fn reap_open(engine: &Engine, idle: Duration) -> crate::Result<usize> {
     let mut reaped = 0;
-    keep_busy(engine).await?;
+    if engine.sessions.shared() {
+        let kept = keep_busy(engine).await;
+        engine.uploads.sessions_reached(kept.as_ref().err());
+    }
     for upload in engine.uploads.idle(idle) {
         // A busy upload is not idle, whatever its last acknowledgement.
         let Some(mut content) = upload.content() else { continue };
         let Some(content) = content.take() else { continue };
         if engine.sessions.shared() && upload.stored().revision.is_some() {
-            // Another process may have gone on with it: its session tells, below.
+            // Another process may have gone on with it: its session tells.
             engine.uploads.remove(&upload);
         } else if engine.end(&upload, Some(content.stage_state())).await? == Outcome::Committed {
             reaped += 1;
         }
     }
+    Ok(reaped)
+}
+
+/// Ends saved uploads that are idle for too long and that no process writes to.
+pub(super) async fn reap_saved(engine: &Engine, idle: Duration) -> crate::Result<usize> {
+    let mut reaped = 0;
     for (id, saved) in engine.sessions.list().await? {
         let expired = engine.wall.now().duration_since(saved).is_ok_and(|age| age >= idle);
         // Whoever writes to an upload for long sees to it that it was saved not long ago.

@@ -86,9 +86,16 @@ impl Engine {
         Self { projector: Some(projector), ..self }
     }
 
-    /// Ends uploads that nobody has written to for `idle`, and drops their bytes. Returns how many.
-    pub async fn reap_uploads(&self, idle: Duration) -> Result<usize> {
-        handover::reap(self, idle).await
+    /// Lets go of uploads that this process has in memory and nobody has written to for `idle`. Returns how many are over. To be called in every
+    /// process, several times within `idle`: it also tells the others which uploads are being written to here.
+    pub async fn reap_open_uploads(&self, idle: Duration) -> Result<usize> {
+        handover::reap_open(self, idle).await
+    }
+
+    /// Ends saved uploads that nobody has written to for `idle`, in any process, and drops their bytes. Returns how many. One of the processes
+    /// that share the stores is enough.
+    pub async fn reap_saved_uploads(&self, idle: Duration) -> Result<usize> {
+        handover::reap_saved(self, idle).await
     }
 
     /// Brings image layouts up to date with all acknowledged changes.

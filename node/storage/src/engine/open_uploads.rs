@@ -20,6 +20,9 @@ use super::content::Content;
 /// The most uploads open at a time; each costs some hundred bytes of memory until it ends or expires, and up to 16 KiB of content.
 pub(super) const UPLOADS_OPEN_MAX: usize = 65_536;
 
+/// The share of them that leaves at a time when there is no room, so that the oldest are not looked for at each opening.
+const LEAVING_SHARE: usize = 16;
+
 /// The most uploads that are taken up at a time.
 const RESUMING_MAX: usize = 64;
 
@@ -27,6 +30,7 @@ const RESUMING_MAX: usize = 64;
 #[derive(Debug)]
 pub(super) struct OpenUploads {
     open: Mutex<HashMap<UploadId, Arc<Upload>>>,
+    open_max: usize,
     /// Each held while one of some saved uploads is taken up, so that this happens once.
     resuming: [AsyncMutex<()>; RESUMING_MAX],
     /// Whether the sessions store was out of reach the last time.
@@ -35,8 +39,17 @@ pub(super) struct OpenUploads {
 
 impl Default for OpenUploads {
     fn default() -> Self {
-        Self { open: Mutex::default(), resuming: std::array::from_fn(|_| AsyncMutex::default()), sessions_lost: AtomicBool::default() }
+        Self::limited(UPLOADS_OPEN_MAX)
     }
+}
+
+/// Uploads that need not stay in memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Leaving {
+    /// It has no bytes: its client has to open another.
+    Empty,
+    /// Its session has all of it, from which it is taken up again.
+    Saved,
 }
 
 /// An open upload.
@@ -108,6 +121,15 @@ impl Upload {
         self.touched.lock().elapsed()
     }
 
+    /// Whether nothing that was acknowledged is lost if it leaves the memory.
+    fn leaving(&self) -> Option<Leaving> {
+        let content = self.content()?;
+        match content.as_ref() {
+            Some(content) if content.is_empty() => Some(Leaving::Empty),
+            _ => (!self.stored().is_behind()).then_some(Leaving::Saved),
+        }
+    }
+
     /// The content, unless somebody else has it.
     pub(super) fn content(&self) -> Option<MutexGuard<'_, Option<Content>>> {
         self.content.try_lock().ok()
@@ -115,10 +137,20 @@ impl Upload {
 }
 
 impl OpenUploads {
-    /// Adds an upload, unless there are too many.
+    /// Room for so many uploads.
+    pub(super) fn limited(open_max: usize) -> Self {
+        Self {
+            open: Mutex::default(),
+            open_max,
+            resuming: std::array::from_fn(|_| AsyncMutex::default()),
+            sessions_lost: AtomicBool::default(),
+        }
+    }
+
+    /// Adds an upload. Where there are too many, others leave that nobody works on; nothing if all must stay.
     pub(super) fn add(&self, upload: Upload) -> Option<Arc<Upload>> {
         let mut open = self.open.lock();
-        if open.len() >= UPLOADS_OPEN_MAX {
+        if open.len() >= self.open_max && !make_room(&mut open, self.open_max) {
             return None;
         }
         let upload = Arc::new(upload);
@@ -166,4 +198,22 @@ impl OpenUploads {
     pub(super) fn idle(&self, idle: Duration) -> Vec<Arc<Upload>> {
         self.open.lock().values().filter(|upload| upload.idle() >= idle).cloned().collect()
     }
+}
+
+/// Lets a share of the uploads go that nobody works on: those without bytes first, and of each kind those that have been idle for longest. Says
+/// whether there is room now.
+fn make_room(open: &mut HashMap<UploadId, Arc<Upload>>, open_max: usize) -> bool {
+    // Whoever works on one holds it, and got it under the lock that is held here.
+    let unused = open.values().filter(|upload| Arc::strong_count(upload) == 1);
+    let mut leaving: Vec<(Leaving, Instant, UploadId)> =
+        unused.filter_map(|upload| Some((upload.leaving()?, *upload.touched.lock(), upload.id))).collect();
+    leaving.sort_unstable_by_key(|(kind, touched, _)| (*kind, *touched));
+    leaving.truncate(open_max.div_ceil(LEAVING_SHARE));
+    let empty = leaving.iter().filter(|(kind, ..)| *kind == Leaving::Empty).count();
+    let saved = leaving.len() - empty;
+    for (.., id) in &leaving {
+        open.remove(id);
+    }
+    tracing::warn!(empty, saved, "too many uploads are open, the oldest without bytes are over and others leave the memory");
+    !leaving.is_empty()
 }

@@ -197,9 +197,9 @@ async fn an_upload_that_is_being_written_to_is_not_given_up() {
         async move { client.append(upload, chunk).await }
     });
     hold.reached().await;
-    one.reap_uploads(Duration::from_secs(3600)).await.unwrap();
+    one.reap_open_uploads(Duration::from_secs(3600)).await.unwrap();
     assert!(stores.sessions.list().await.unwrap()[0].1 > opened[0].1);
-    assert_eq!(two.reap_uploads(Duration::from_secs(3600)).await.unwrap(), 0);
+    assert_eq!(two.reap_saved_uploads(Duration::from_secs(3600)).await.unwrap(), 0);
     hold.release();
     assert_eq!(writer.await.unwrap().unwrap(), 2 * LARGE as u64);
 }
@@ -210,9 +210,9 @@ async fn one_process_gives_up_what_nobody_continues() {
     let [one, two] = [stores.engine(), stores.engine()];
     let upload = zot_contract::Uploads::open_upload(&one, &context("alice"), &repository("a"), Algorithm::Sha256).await.unwrap();
     append(&one, upload).await.unwrap();
-    assert_eq!(two.reap_uploads(Duration::from_secs(3600)).await.unwrap(), 0);
+    assert_eq!(two.reap_saved_uploads(Duration::from_secs(3600)).await.unwrap(), 0);
     append(&one, upload).await.unwrap();
-    assert_eq!(two.reap_uploads(Duration::ZERO).await.unwrap(), 1);
+    assert_eq!(two.reap_saved_uploads(Duration::ZERO).await.unwrap(), 1);
     assert_eq!(stores.blobs.staged().await.unwrap(), []);
     assert!(matches!(append(&one, upload).await, Err(Error::UploadUnknown { .. })));
 }

@@ -1,5 +1,7 @@
 //! What becomes of an upload when its stores fail in the middle of a request.
 
+mod crowded;
+
 use std::{
     sync::{
         Arc,
@@ -51,6 +53,10 @@ impl Sessions for FailingSessions {
 
     async fn list(&self) -> Result<Vec<(UploadId, SystemTime)>> {
         self.sessions.list().await
+    }
+
+    fn shared(&self) -> bool {
+        self.sessions.shared()
     }
 }
 
