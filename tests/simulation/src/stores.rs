@@ -309,8 +309,7 @@ impl Staged for FarStaged {
         self.inner.state()
     }
 
-    async fn commit(self: Box<Self>, key: &BlobKey) -> Result<String> {
-        let Self { inner, way } = *self;
-        way.call(inner.commit(key)).await
+    async fn commit(&mut self, key: &BlobKey) -> Result<String> {
+        self.way.call(self.inner.commit(key)).await
     }
 }

@@ -127,19 +127,21 @@ fn sync<T: Send + 'static>(pieces: impl futures::Stream<Item = T> + Send + 'stat
 }
 
 #[tokio::test]
-async fn a_blob_that_cannot_get_its_name_is_refused_and_leaves_nothing() {
-    let Some(it) = Setting::new("a_blob_that_cannot_get_its_name_is_refused_and_leaves_nothing").await else { return };
+async fn a_blob_that_cannot_get_its_name_is_refused_and_can_be_finished_later() {
+    let Some(it) = Setting::new("a_blob_that_cannot_get_its_name_is_refused_and_can_be_finished_later").await else { return };
     it.client.push_blob("a", &bytes(4, 100_000)).await;
     let content = bytes(5, 200_000);
     let hex = digest_of(&content)["sha256:".len()..].to_owned();
     let frozen = it.freeze("_blobs/sha256");
     let upload = it.client.start_upload("a").await;
-    expect_unavailable(it.client.finish_upload(&upload, &digest_of(&content), &content).await);
-    it.client.get_blob("a", &digest_of(&content)).await.expect(404);
-    assert!(staged(it.sandbox.root()).is_empty());
+    for _ in 0..2 {
+        expect_unavailable(it.client.finish_upload(&upload, &digest_of(&content), &content).await);
+        it.client.get_blob("a", &digest_of(&content)).await.expect(404);
+    }
     drop(frozen);
-    it.client.push_blob("a", &content).await;
+    it.client.finish_upload(&upload, &digest_of(&content), &content).await.expect(201);
     it.expect_blob(&content).await;
+    assert!(staged(it.sandbox.root()).is_empty());
     assert!(it.sandbox.root().join("_blobs/sha256").join(&hex[..2]).join(&hex).is_file());
 }
 
@@ -164,6 +166,31 @@ async fn metadata_that_cannot_be_written_refuses_pushes_until_it_can() {
     it.client.put_manifest("a", "v", &new.manifest).await.expect(201);
     it.sandbox.restart().await;
     assert_eq!(digest_of(&it.sandbox.client().get_manifest("a", "v").await.expect(200).body), new.digest());
+}
+
+#[tokio::test]
+async fn an_upload_whose_rows_cannot_be_written_can_be_finished_later() {
+    let Some(it) = Setting::new("an_upload_whose_rows_cannot_be_written_can_be_finished_later").await else { return };
+    let (small, large) = (bytes(6, 1_000), bytes(7, 200_000));
+    let mut uploads = Vec::new();
+    for content in [&small, &large] {
+        let upload = it.client.start_upload("a").await;
+        it.client.append(&upload, 0, &content[..500]).await.expect(202);
+        uploads.push((upload, content));
+    }
+    let frozen = it.freeze("_zot/metadata.redb");
+    for (upload, content) in &uploads {
+        for _ in 0..2 {
+            expect_unavailable(it.client.finish_upload(upload, &digest_of(content), &content[500..]).await);
+        }
+    }
+    drop(frozen);
+    until_pushes_work(&it.client).await;
+    for (upload, content) in &uploads {
+        it.client.finish_upload(upload, &digest_of(content), &content[500..]).await.expect(201);
+        it.expect_blob(content).await;
+    }
+    assert!(staged(it.sandbox.root()).is_empty());
 }
 
 #[tokio::test]

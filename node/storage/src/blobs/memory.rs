@@ -155,7 +155,7 @@ impl Staged for MemoryStaged {
         Bytes::copy_from_slice(&self.id.1.to_le_bytes())
     }
 
-    async fn commit(self: Box<Self>, key: &BlobKey) -> Result<String> {
+    async fn commit(&mut self, key: &BlobKey) -> Result<String> {
         let (upload, handle) = self.id;
         let place = if self.remote { format!("{upload}/{handle}") } else { String::new() };
         let mut state = self.state.lock();

@@ -111,8 +111,9 @@ pub trait Staged: Debug + Send + Sync {
     /// What [`BlobStore::resume`] needs to take the bytes up, apart from the bytes; empty if that is nothing. Asked for after a flush only.
     fn state(&self) -> Bytes;
 
-    /// Makes the bytes a blob. Returns the place of its [`BlobAddress`]: empty if they are under the key now.
-    async fn commit(self: Box<Self>, key: &BlobKey) -> Result<String>;
+    /// Makes the bytes a blob. Returns the place of its [`BlobAddress`]: empty if they are under the key now. Nothing may be done with them
+    /// afterwards. If it fails, [`Staged::truncate`] tells whether they are good for another try.
+    async fn commit(&mut self, key: &BlobKey) -> Result<String>;
 }
 
 /// Reads all of the `size` bytes at an address into memory.

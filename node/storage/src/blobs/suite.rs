@@ -22,7 +22,7 @@ async fn read(store: &dyn BlobStore, at: &BlobAddress, size: u64, range: ByteRan
     collect(in_memory(store.read(at, size, range).await.unwrap())).await
 }
 
-async fn commit(staged: Box<dyn Staged>, key: BlobKey) -> BlobAddress {
+async fn commit(mut staged: Box<dyn Staged>, key: BlobKey) -> BlobAddress {
     let place = staged.commit(&key).await.unwrap();
     BlobAddress { key, place }
 }

@@ -181,13 +181,15 @@ impl Engine {
     /// Gives the repository bytes of its own, where bytes are not shared.
     async fn copy_blob(&self, repository: &RepositoryName, digest: &Digest, from: &RepositoryName, source: &LinkRow) -> crate::Result<()> {
         let upload = UploadId::random();
-        let mut bytes = None;
+        let mut placed = false;
         let copied = async {
-            bytes = Some(Stored::Staged(self.stage_copy(upload, digest, from, source).await?));
-            self.publish_blob(repository, digest, source.size, &mut bytes).await
+            let mut bytes = Stored::Staged(self.stage_copy(upload, digest, from, source).await?);
+            let published = self.publish_blob(repository, digest, source.size, &mut bytes).await;
+            placed = !matches!(bytes, Stored::Staged(_));
+            published
         }
         .await;
-        if copied.is_err() || bytes.is_some() {
+        if copied.is_err() || !placed {
             self.blobs.discard(upload, &[]).await?;
         }
         copied

@@ -7,8 +7,9 @@ use zot_oci::{Algorithm, Digest, Hasher};
 
 use super::INLINE_BYTES_MAX;
 use crate::{
-    Error, Result,
+    BlobKey, Error, Result,
     blobs::{BlobStore, Staged},
+    metadata::rows::BlobRow,
     sessions::SessionRecord,
 };
 
@@ -27,6 +28,14 @@ pub(super) struct Content {
 pub(super) enum Stored {
     Inline(BytesMut),
     Staged(Box<dyn Staged>),
+    /// A blob's under this key, of which the rows could not be committed yet. Bytes that are sent once more are hashed only: they make the
+    /// same blob, or none.
+    Placed {
+        key: BlobKey,
+        row: BlobRow,
+    },
+    /// Of no use any more, to this upload.
+    Lost,
 }
 
 struct HasherState(Hasher);
@@ -87,9 +96,14 @@ impl Content {
         matches!(&self.bytes, Stored::Inline(bytes) if bytes.is_empty())
     }
 
+    /// Whether its bytes are a blob already of which the rows are missing.
+    pub(super) fn is_placed(&self) -> bool {
+        matches!(self.bytes, Stored::Placed { .. })
+    }
+
     /// Whether it must not be used any more; what was saved of it is as good as it was.
     pub(super) fn is_damaged(&self) -> bool {
-        self.damaged
+        self.damaged || matches!(self.bytes, Stored::Lost)
     }
 
     /// The present state, to go back to.
@@ -101,7 +115,7 @@ impl Content {
     pub(super) fn record(&self) -> SessionRecord {
         let (inline, staged) = match &self.bytes {
             Stored::Inline(bytes) => (Bytes::copy_from_slice(bytes), false),
-            Stored::Staged(_) => (Bytes::new(), true),
+            Stored::Staged(_) | Stored::Placed { .. } | Stored::Lost => (Bytes::new(), true),
         };
         let stage_state = self.stage_state();
         let algorithm = self.hasher.0.algorithm().to_string();
@@ -119,8 +133,8 @@ impl Content {
     /// What the blob store needs to find the staged bytes again.
     pub(super) fn stage_state(&self) -> Bytes {
         match &self.bytes {
-            Stored::Inline(_) => Bytes::new(),
             Stored::Staged(staged) => staged.state(),
+            Stored::Inline(_) | Stored::Placed { .. } | Stored::Lost => Bytes::new(),
         }
     }
 
@@ -141,6 +155,9 @@ impl Content {
                 while let Some(piece) = pieces.next().await {
                     hasher.update(&piece?);
                 }
+            }
+            Stored::Placed { .. } | Stored::Lost => {
+                return Err(Error::damaged("an upload", "its bytes are a blob of another digest already"));
             }
         }
         self.hasher = HasherState(hasher);
@@ -222,6 +239,7 @@ impl Content {
                 written
             }
             Stored::Staged(staged) => staged.write(gathered.pieces).await,
+            Stored::Placed { .. } | Stored::Lost => Ok(()),
         }
     }
 
@@ -237,6 +255,7 @@ impl Content {
                     tracing::warn!(error = %crate::error::chain(&error), "could not undo a failed write to an upload");
                 }
             }
+            Stored::Placed { .. } | Stored::Lost => {}
         }
     }
 }

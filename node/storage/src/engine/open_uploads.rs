@@ -126,6 +126,8 @@ impl Upload {
         let content = self.content()?;
         match content.as_ref() {
             Some(content) if content.is_empty() => Some(Leaving::Empty),
+            // No session tells where its bytes are.
+            Some(content) if content.is_placed() => None,
             _ => (!self.stored().is_behind()).then_some(Leaving::Saved),
         }
     }

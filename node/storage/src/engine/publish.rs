@@ -19,23 +19,16 @@ use crate::{
 const AGAIN_AFTER: Duration = Duration::from_secs(1);
 
 impl Engine {
-    /// Stores content that hashes to `digest` and links it into the repository. Takes `bytes` only if they are not there yet.
-    pub(super) async fn publish_blob(
-        &self,
-        repository: &RepositoryName,
-        digest: &Digest,
-        size: u64,
-        bytes: &mut Option<Stored>,
-    ) -> Result<()> {
-        let mut placed: Option<BlobRow> = None;
+    /// Stores content that hashes to `digest` and links it into the repository. Places `bytes` only if they are not there yet; if it fails
+    /// afterwards, they stay placed for another try.
+    pub(super) async fn publish_blob(&self, repository: &RepositoryName, digest: &Digest, size: u64, bytes: &mut Stored) -> Result<()> {
         let mut attempts = Attempts::default();
         loop {
             let shared = if self.dedupe { self.shared_blob(digest).await? } else { None };
             let known = shared.is_some();
-            let blob = match (shared, &placed) {
-                (Some(blob), _) => blob,
-                (None, Some(blob)) => Clone::clone(blob),
-                (None, None) => self.place(repository, digest, size, bytes.take()).await?,
+            let blob = match shared {
+                Some(blob) => blob,
+                None => self.place(repository, digest, size, bytes).await?,
             };
             let mut transaction = Transaction::new();
             let link = LinkRow { size, location: blob.location, touched_unix_ms: self.wall.unix_ms(), place: blob.place.clone() };
@@ -48,22 +41,23 @@ impl Engine {
                 transaction.delete(Key::Condemned(blob.place.clone()), Expect::Absent);
             }
             if self.metadata.commit(transaction).await? == Outcome::Committed {
-                self.drop_superfluous(digest, placed, &blob).await;
+                self.drop_superfluous(digest, bytes, &blob).await;
                 return Ok(());
             }
             if !known && self.is_condemned(&blob.place).await? {
+                *bytes = Stored::Lost;
                 return Err(Error::unavailable("the bytes of an upload that took too long", AGAIN_AFTER, "they were taken for left over"));
             }
             // Somebody else stored the same blob at the same time: use theirs.
-            placed = placed.or(Some(blob).filter(|_| !known));
             attempts.again().await?;
         }
     }
 
     /// Removes bytes that were placed where nobody else's are, if those that `used` speaks of are others.
-    async fn drop_superfluous(&self, digest: &Digest, placed: Option<BlobRow>, used: &BlobRow) {
-        let placed = placed.filter(|placed| !placed.place.is_empty() && placed.place != used.place);
-        let Some(at) = placed.and_then(|placed| placed.address(digest)) else { return };
+    async fn drop_superfluous(&self, digest: &Digest, bytes: &Stored, used: &BlobRow) {
+        let Stored::Placed { row: placed, .. } = bytes else { return };
+        let superfluous = !placed.place.is_empty() && placed.place != used.place;
+        let Some(at) = placed.address(digest).filter(|_| superfluous) else { return };
         if let Err(error) = self.blobs.delete(&at).await {
             tracing::warn!(%digest, error = %chain(&error), "could not remove bytes that were stored twice");
         }
@@ -89,19 +83,24 @@ impl Engine {
         Ok(None)
     }
 
-    async fn place(&self, repository: &RepositoryName, digest: &Digest, size: u64, bytes: Option<Stored>) -> Result<BlobRow> {
+    async fn place(&self, repository: &RepositoryName, digest: &Digest, size: u64, bytes: &mut Stored) -> Result<BlobRow> {
         let (key, location) =
             if self.dedupe { (BlobKey::shared(digest), Location::Shared) } else { (BlobKey::own(repository, digest), Location::Own) };
         let mut row = BlobRow { size, location: location.into(), ..Default::default() };
         match bytes {
-            Some(Stored::Inline(bytes)) if self.dedupe => {
-                return Ok(BlobRow { location: Location::Inline.into(), inline: bytes.freeze(), ..row });
+            Stored::Inline(bytes) if self.dedupe => {
+                return Ok(BlobRow { location: Location::Inline.into(), inline: bytes.clone().freeze(), ..row });
             }
-            Some(Stored::Inline(bytes)) => self.blobs.put(&key, bytes.freeze()).await?,
-            Some(Stored::Staged(staged)) => row.place = staged.commit(&key).await?,
-            // They were placed in an earlier round of the caller.
-            None => {}
+            Stored::Inline(bytes) => self.blobs.put(&key, bytes.clone().freeze()).await?,
+            Stored::Staged(staged) => row.place = staged.commit(&key).await?,
+            // In an earlier round, or by an earlier request.
+            Stored::Placed { key: placed, row } if *placed == key => return Ok(row.clone()),
+            Stored::Placed { .. } | Stored::Lost => {
+                *bytes = Stored::Lost;
+                return Err(Error::damaged(format!("upload of blob {digest}"), "its bytes are a blob of another digest already"));
+            }
         }
+        *bytes = Stored::Placed { key, row: row.clone() };
         Ok(row)
     }
 }

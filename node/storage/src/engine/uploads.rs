@@ -170,28 +170,37 @@ impl Engine {
             self.drop_damaged(upload, &mut guard).await;
             return Err(kept.err().unwrap_or(error));
         }
-        // From here on the upload ends, whatever happens: bytes that could not be made durable must not be tried again.
-        let Some(content) = guard.take() else {
-            return Err(Error::UploadUnknown { upload: upload.id });
-        };
-        if self.sessions.shared() && self.save(upload, &content, Next::Finishing).await? == Outcome::Conflict {
+        if self.sessions.shared() && self.save(upload, content, Next::Finishing).await? == Outcome::Conflict {
             return Err(self.let_go(upload, &mut guard).await);
         }
-        self.make_blob(upload, content, digest).await
-    }
-
-    async fn make_blob(&self, upload: &Upload, content: Content, digest: &Digest) -> Result<()> {
+        let state = content.stage_state();
         let found = content.digest();
-        let (size, state) = (content.offset(), content.stage_state());
-        let mut bytes = Some(content.bytes);
         let published = if found == *digest {
-            self.publish_blob(&upload.repository, digest, size, &mut bytes).await.map_err(Error::from)
+            let (size, bytes) = (content.offset(), &mut content.bytes);
+            self.publish_blob(&upload.repository, digest, size, bytes).await.map_err(Error::from)
         } else {
             Err(Error::DigestMismatch { expected: *digest, found })
         };
-        let left_over = published.is_err() || matches!(bytes, Some(Stored::Staged(_)));
+        if published.is_err() && found == *digest {
+            content.go_back(mark).await;
+            if !content.is_damaged() {
+                return self.go_on(upload, &mut guard).await.and(published);
+            }
+        }
+        let left_over = published.is_err() || matches!(content.bytes, Stored::Staged(_));
+        guard.take();
         let ended = self.end(upload, left_over.then_some(state)).await;
         // If another process went on with what is a blob by now, that is no concern of the client's.
         published.and(ended.map(drop).map_err(Error::from))
+    }
+
+    /// Keeps an upload that could not be made a blob as it was before, so that its client can try again here or elsewhere.
+    async fn go_on(&self, upload: &Upload, guard: &mut Option<Content>) -> Result<()> {
+        let Some(content) = guard else { return Ok(()) };
+        if self.sessions.shared() && self.save(upload, content, Next::Going).await? == Outcome::Conflict {
+            return Err(self.let_go(upload, guard).await);
+        }
+        upload.acknowledge(content.offset());
+        Ok(())
     }
 }

@@ -261,7 +261,7 @@ impl Staged for S3Staged {
         self.now().write()
     }
 
-    async fn commit(mut self: Box<Self>, key: &BlobKey) -> Result<String> {
+    async fn commit(&mut self, key: &BlobKey) -> Result<String> {
         self.whole()?;
         let place = if self.completed > 0 {
             self.multipart.take().map(|(place, _)| place).unwrap_or_default()
@@ -269,7 +269,12 @@ impl Staged for S3Staged {
             self.store_small(key).await?;
             String::new()
         } else {
-            self.complete().await?
+            let completed = self.complete().await;
+            if completed.is_err() {
+                // It may be complete all the same: then nobody can complete it again.
+                self.marks.clear();
+            }
+            self.note(completed)?
         };
         let fragments = self.now().fragments.into_iter().chain(self.marks.drain(..).flat_map(|mark| mark.fragments));
         let names: std::collections::BTreeSet<String> = fragments.map(|fragment| fragment.name).collect();

@@ -15,7 +15,7 @@ use crate::server::{config, content, key, needs_server, open, read, shared};
 
 const MIB: usize = 1 << 20;
 
-async fn commit(staged: Box<dyn Staged>, bytes: &[u8]) -> BlobAddress {
+async fn commit(mut staged: Box<dyn Staged>, bytes: &[u8]) -> BlobAddress {
     let place = staged.commit(&key(bytes)).await.unwrap();
     BlobAddress { key: key(bytes), place }
 }

@@ -23,15 +23,23 @@ impl Durability {
     /// Gives a written file its final name, replacing what has it. The order matters: bytes, name, directory.
     pub(crate) fn publish(self, file: &File, from: &Path, to: &Path) -> Result<()> {
         self.sync_file(file, from)?;
+        self.rename(from, to)?;
+        self.sync_name(to)
+    }
+
+    /// Gives a file another name, in a directory that is created if need be.
+    pub(crate) fn rename(self, from: &Path, to: &Path) -> Result<()> {
         match fs::rename(from, to) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                let parent = parent(to);
-                self.create_directory(parent)?;
-                fs::rename(from, to).map_err(Error::file("rename to", to))?;
+                self.create_directory(parent(to))?;
+                fs::rename(from, to).map_err(Error::file("rename to", to))
             }
-            renamed => renamed.map_err(Error::file("rename to", to))?,
+            renamed => renamed.map_err(Error::file("rename to", to)),
         }
-        self.sync_directory(parent(to))
+    }
+
+    pub(crate) fn sync_name(self, path: &Path) -> Result<()> {
+        self.sync_directory(parent(path))
     }
 
     pub(crate) fn sync_file(self, file: &File, path: &Path) -> Result<()> {

@@ -80,6 +80,10 @@ impl FileStaged {
         Ok(())
     }
 
+    fn synced(&self) -> Result<()> {
+        if self.sync_failed { Err(Error::file("sync", self.path())(io::Error::other("an earlier sync of it failed"))) } else { Ok(()) }
+    }
+
     /// Waits for the sync in the background, if there is one.
     async fn settle_sync(&mut self) -> Result<()> {
         let Some(syncing) = self.syncing.take() else { return Ok(()) };
@@ -126,6 +130,7 @@ impl Staged for FileStaged {
     }
 
     async fn truncate(&mut self, size: u64) -> Result<()> {
+        self.synced()?;
         // A write that failed is what the caller wants to get rid of.
         self.settle().await.ok();
         let (file, path) = (self.file.clone(), self.path());
@@ -152,14 +157,17 @@ impl Staged for FileStaged {
         Bytes::new()
     }
 
-    async fn commit(mut self: Box<Self>, key: &BlobKey) -> Result<String> {
+    async fn commit(&mut self, key: &BlobKey) -> Result<String> {
         self.settle().await?;
         self.settle_sync().await?;
-        if self.sync_failed {
-            return Err(Error::file("sync", self.path())(io::Error::other("an earlier sync of it failed")));
-        }
-        let target = self.store.layout.blob(key);
-        blocking(move || self.store.durability.publish(&self.file, &self.path(), &target)).await?;
+        self.synced()?;
+        let (durability, file, path, target) = (self.store.durability, self.file.clone(), self.path(), self.store.layout.blob(key));
+        self.syncing = Some(tokio::task::spawn_blocking(move || durability.sync_file(&file, &path)));
+        self.settle_sync().await?;
+        let (path, name) = (self.path(), target.clone());
+        blocking(move || durability.rename(&path, &name)).await?;
+        self.syncing = Some(tokio::task::spawn_blocking(move || durability.sync_name(&target)));
+        self.settle_sync().await?;
         Ok(String::new())
     }
 }
@@ -184,7 +192,8 @@ mod tests {
 
         // The kernel would let the next sync succeed.
         let key = BlobKey::shared(&zot_oci::Digest::sha256(b"abc"));
-        assert!(Box::new(staged).commit(&key).await.is_err());
+        assert!(staged.commit(&key).await.is_err());
+        assert!(staged.truncate(0).await.is_err());
         assert!(store.resume(upload, 3, &[]).await.unwrap().is_none());
         assert_eq!(store.size(&key.into()).await.unwrap(), None);
     }

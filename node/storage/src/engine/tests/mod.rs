@@ -1,6 +1,7 @@
 //! What becomes of an upload when its stores fail in the middle of a request.
 
 mod crowded;
+mod finishing;
 
 use std::{
     sync::{
@@ -76,6 +77,8 @@ struct FailingBlobs {
     failure: Failure,
     fails: Switch,
     unreadable: Switch,
+    /// Whether bytes cannot become a blob.
+    refuses_commits: Switch,
 }
 
 #[derive(Debug)]
@@ -84,6 +87,7 @@ struct FailingStaged {
     failure: Failure,
     fails: Switch,
     unreadable: Switch,
+    refuses_commits: Switch,
     /// What a write in the background came to.
     written: Result<()>,
 }
@@ -95,6 +99,7 @@ impl FailingBlobs {
             failure: self.failure,
             fails: self.fails.clone(),
             unreadable: self.unreadable.clone(),
+            refuses_commits: self.refuses_commits.clone(),
             written: Ok(()),
         })
     }
@@ -172,7 +177,8 @@ impl Staged for FailingStaged {
         self.staged.state()
     }
 
-    async fn commit(self: Box<Self>, key: &BlobKey) -> Result<String> {
+    async fn commit(&mut self, key: &BlobKey) -> Result<String> {
+        refuse(&self.refuses_commits)?;
         self.staged.commit(key).await
     }
 }
