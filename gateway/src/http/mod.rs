@@ -149,7 +149,10 @@ impl Gateway {
         let answered = AssertUnwindSafe(self.answer(&peer, cx, outlet, &head, body, &mut report)).catch_unwind().await;
         let mut response = match answered {
             Ok(Ok(response)) => response,
-            Ok(Err(refusal)) => refuse(refusal, &request, &head),
+            Ok(Err(refusal)) => {
+                report.refused(&refusal);
+                refuse(refusal, &request, &head)
+            }
             Err(panic) => refuse(self.panicked(&*panic, &request, &head), &request, &head),
         };
         if head.method == Method::HEAD {

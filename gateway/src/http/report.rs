@@ -5,7 +5,7 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use axum::{
@@ -17,7 +17,10 @@ use http_body::{Frame, SizeHint};
 use zot_contract::{BoxError, RequestId, Subject};
 use zot_runtime::telemetry::{AccessLine, AuditLine, chain};
 
-use super::Gateway;
+use super::{Gateway, error::Refusal};
+
+/// What stands for what is not known of a request.
+const UNKNOWN: &str = "-";
 
 /// A request that is being answered. Dropped, it is over.
 pub(super) struct Report {
@@ -29,12 +32,13 @@ pub(super) struct Report {
     began: Instant,
     /// 0 for a request that was given up before it was answered.
     status: u16,
+    denied: bool,
     body_bytes: u64,
 }
 
 impl Report {
     pub(super) fn begin(gateway: Arc<Gateway>, peer: SocketAddr, request: RequestId, head: Arc<Parts>) -> Self {
-        Self { gateway, peer, subject: Subject::Anonymous, request, head, began: Instant::now(), status: 0, body_bytes: 0 }
+        Self { gateway, peer, subject: Subject::Anonymous, request, head, began: Instant::now(), status: 0, denied: false, body_bytes: 0 }
     }
 
     pub(super) fn asked_by(&mut self, subject: &Subject) {
@@ -44,6 +48,10 @@ impl Report {
     /// The user's name, once it is known.
     fn user(&self) -> Option<&str> {
         Some(self.subject.name()).filter(|name| !name.is_empty())
+    }
+
+    pub(super) fn refused(&mut self, refusal: &Refusal) {
+        self.denied = refusal.is_denial();
     }
 
     pub(super) fn answered(&mut self, status: StatusCode) {
@@ -89,19 +97,30 @@ impl Drop for Report {
         if logs.access.is_enabled() {
             self.write_access(&self.request.to_string());
         }
-        if logs.audit.is_some() && is_audited(&self.head.method, self.status) {
+        if logs.audit.is_some() && (self.denied || is_audited(&self.head.method, self.status)) {
             self.write_audit(&self.request.to_string());
         }
     }
 }
 
-/// What changes something and was done, or was given up half-way and may have been; and what was denied.
+/// What changes something and was done, or was given up half-way and may have been; and what was denied, also by a page for browsers.
 fn is_audited(method: &Method, status: u16) -> bool {
     let changes = [Method::POST, Method::PUT, Method::PATCH, Method::DELETE].contains(method);
     match status {
         401 | 403 => true,
         0 | 200..300 | 405 => changes,
         _ => false,
+    }
+}
+
+impl Gateway {
+    /// Writes down a request that could not be read, and was answered all the same. Nothing is known of it but who sent it.
+    pub(crate) fn unreadable(&self, peer: SocketAddr, status: StatusCode) {
+        let (latency, body_size) = (Duration::ZERO, 0);
+        let status = status.as_u16();
+        let line =
+            AccessLine { username: None, client_ip: &peer, method: UNKNOWN, path: UNKNOWN, status, latency, body_size, request_id: None };
+        self.logs.access.record(&line, []);
     }
 }
 

@@ -19,7 +19,8 @@ use hyper_util::{
 };
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
-use zot_auth::Access;
+use zot_auth::{Access, rate::RateLimits};
+use zot_config::http::RateLimit;
 use zot_contract::{MemoryRegistry, Registry};
 use zot_oci::Digest;
 use zot_runtime::telemetry::AccessLog;
@@ -44,6 +45,7 @@ pub(crate) struct Setup {
     pub(crate) options: Options,
     pub(crate) server: ServerOptions,
     pub(crate) logs: Logs,
+    pub(crate) rate: Option<RateLimit>,
 }
 
 impl Default for Setup {
@@ -54,6 +56,7 @@ impl Default for Setup {
             options: Options::default(),
             server: ServerOptions::default(),
             logs: Logs { access: AccessLog::disabled(), audit: None },
+            rate: None,
         }
     }
 }
@@ -77,7 +80,11 @@ impl Sandbox {
     }
 
     pub(crate) async fn with(setup: Setup) -> Self {
-        let gateway = Arc::new(Gateway::new(setup.registry, setup.access, setup.options, Health::new(), setup.logs));
+        let gateway = Gateway::new(setup.registry, setup.access, setup.options, Health::new(), setup.logs);
+        let gateway = Arc::new(match setup.rate {
+            Some(rate) => gateway.limited(Arc::new(RateLimits::new(&rate, None))),
+            None => gateway,
+        });
         let server = Server::bind("127.0.0.1:0", None, Arc::clone(&gateway), &setup.server).await.unwrap();
         let stop = CancellationToken::new();
         Self {

@@ -18,6 +18,11 @@ impl Wire {
         Self(TcpStream::connect(address).await.unwrap())
     }
 
+    /// Its own end, as the server sees it.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.0.local_addr().unwrap()
+    }
+
     /// Sends bytes; the other end may have gone already.
     pub(crate) async fn send(&mut self, bytes: impl AsRef<[u8]>) {
         let _ = timeout(PATIENCE, self.0.write_all(bytes.as_ref())).await.unwrap();

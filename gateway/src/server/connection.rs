@@ -2,7 +2,7 @@
 
 use std::{convert::Infallible, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
-use http::Request;
+use http::{Request, StatusCode};
 use hyper::{
     body::Incoming,
     server::conn::{http1, http2},
@@ -148,6 +148,9 @@ impl Connections {
             tokio::select! {
                 ended = connection.as_mut() => {
                     if let Err(error) = ended {
+                        if let Some(status) = refused_with(&error) {
+                            self.gateway.unreadable(peer, status);
+                        }
                         tracing::debug!(%peer, %error, "connection broke");
                     }
                     return;
@@ -167,6 +170,15 @@ impl Connections {
                 }
             }
         }
+    }
+}
+
+/// What hyper has answered by itself, if that is why the connection ended; for HTTP/2 it does not tell.
+fn refused_with(error: &hyper::Error) -> Option<StatusCode> {
+    if error.is_parse_too_large() {
+        Some(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE)
+    } else {
+        error.is_parse().then_some(StatusCode::BAD_REQUEST)
     }
 }
 

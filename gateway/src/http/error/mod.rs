@@ -33,6 +33,7 @@ struct Reason {
     code: Code,
     detail: Vec<(&'static str, String)>,
     headers: Vec<(HeaderName, HeaderValue)>,
+    denial: bool,
     /// What only the log is told.
     fault: Option<Error>,
 }
@@ -75,7 +76,8 @@ impl Refusal {
     }
 
     fn of(status: StatusCode, code: Code) -> Self {
-        Self(Box::new(Reason { status, code, detail: Vec::new(), headers: Vec::new(), fault: None }))
+        let denial = [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN].contains(&status);
+        Self(Box::new(Reason { status, code, detail: Vec::new(), headers: Vec::new(), denial, fault: None }))
     }
 
     /// Says more.
@@ -88,6 +90,17 @@ impl Refusal {
     pub(crate) fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.0.headers.push((name, value));
         self
+    }
+
+    /// The same as a denial, whatever its status: the client may not do it, and that is to be written down.
+    pub(crate) fn denied(mut self) -> Self {
+        self.0.denial = true;
+        self
+    }
+
+    /// Whether something was denied that could have been done.
+    pub(crate) fn is_denial(&self) -> bool {
+        self.0.denial
     }
 
     /// The same for somebody who has yet to say who they are.
@@ -136,7 +149,8 @@ impl From<Error> for Refusal {
             // zot's answer.
             Error::ManifestTagged { digest, tags, .. } => Self::new(S::CONFLICT, C::ManifestInvalid)
                 .detail("digest", digest)
-                .detail("reason", format_args!("{tags} tags point to the manifest, and all of them would go with it")),
+                .detail("reason", format_args!("{tags} tags point to the manifest, and all of them would go with it"))
+                .denied(),
             Error::DigestMismatch { expected, found } => {
                 Self::new(S::BAD_REQUEST, C::DigestInvalid).detail("digest", expected).detail("found", found)
             }

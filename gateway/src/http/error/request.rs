@@ -107,6 +107,7 @@ impl From<TooManyRequests> for Refusal {
             .detail("limit", too_many.per_second)
             .detail("reason", too_many)
             .header(header::RETRY_AFTER, seconds(too_many.retry_after))
+            .denied()
     }
 }
 

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use zot_auth::Access;
+use zot_config::http::RateLimit;
 use zot_runtime::telemetry::{AuditLog, LogGuard, LogLevel, LogOptions, subscriber};
 
 use crate::{
@@ -20,21 +21,21 @@ pub(super) struct Logged {
 
 impl Logged {
     async fn start(level: LogLevel) -> Self {
-        Self::of(level, Access::default()).await
+        Self::of(level, Setup::default()).await
     }
 
     /// A sandbox for those whom `access` lets in.
     pub(super) async fn with(access: Access) -> Self {
-        Self::of(LogLevel::Info, access).await
+        Self::of(LogLevel::Info, Setup { access, ..Setup::default() }).await
     }
 
-    async fn of(level: LogLevel, access: Access) -> Self {
+    async fn of(level: LogLevel, setup: Setup) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let output = Some(directory.path().join("log"));
         let (_, guard) = subscriber(&LogOptions { level, output }).unwrap();
         let audit = AuditLog::open(directory.path().join("audit")).unwrap();
         let logs = Logs { access: guard.handle().access_log(), audit: Some(audit.clone()) };
-        let sandbox = Sandbox::with(Setup { logs, access, ..Setup::default() }).await;
+        let sandbox = Sandbox::with(Setup { logs, ..setup }).await;
         Self { sandbox, audit, guard, directory }
     }
 
@@ -105,4 +106,35 @@ async fn a_client_that_goes_away_leaves_a_line_too() {
     let (access, _) = logged.lines().await;
     let patch = access.iter().find(|line| line["method"] == "PATCH").unwrap();
     assert_eq!(patch["statusCode"], 400);
+}
+
+#[tokio::test]
+async fn requests_that_cannot_be_read_leave_a_line_too() {
+    let logged = Logged::start(LogLevel::Info).await;
+    let long = format!("GET / HTTP/1.1\r\nX-Long: {}\r\n\r\n", "x".repeat(64 * 1024));
+    let mut peers = Vec::new();
+    for request in ["no request\r\n\r\n", &long] {
+        let mut wire = Wire::connect(logged.sandbox.address).await;
+        peers.push(wire.address().to_string());
+        wire.send(request).await;
+        wire.read_to_end().await;
+    }
+    let (access, audit) = logged.lines().await;
+    let seen: Vec<_> = access.iter().map(|line| (line["clientIP"].as_str().unwrap(), line["statusCode"].as_u64().unwrap())).collect();
+    assert_eq!(seen, [(peers[0].as_str(), 400), (peers[1].as_str(), 431)]);
+    assert_eq!(access[0]["path"], "-");
+    assert!(audit.is_empty());
+}
+
+#[tokio::test]
+async fn clients_that_ask_too_often_are_audited() {
+    let rate = Some(RateLimit { rate: Some(1), ..RateLimit::default() });
+    let logged = Logged::of(LogLevel::Error, Setup { rate, ..Setup::default() }).await;
+    let mut refused = 0;
+    while refused == 0 {
+        refused += usize::from(logged.sandbox.get("/v2/").await.status == 429);
+    }
+    let (_, audit) = logged.lines().await;
+    let seen: Vec<_> = audit.iter().map(|line| (line["action"].as_str().unwrap(), line["status"].as_u64().unwrap())).collect();
+    assert_eq!(seen, [("GET", 429)]);
 }

@@ -114,3 +114,20 @@ async fn denials_are_written_down_with_who_was_denied() {
     assert_eq!(seen(&audit, "subject", "status"), named(&[("bob", 403), ("anonymous", 401), ("anonymous", 401)]));
     assert_eq!(seen(&access, "username", "statusCode"), named(&[("bob", 403), ("", 401), ("", 401), ("alice", 404)]));
 }
+
+#[tokio::test]
+async fn a_deletion_that_would_take_several_tags_is_a_denial() {
+    let rules = json!({ "repositories": { "**": { "policies": [
+        { "users": ["alice"], "actions": ["read", "create", "delete", "detectManifestCollision"] },
+    ] } } });
+    let logged = Logged::with(access(&rules)).await;
+    let alice = Who::User("alice");
+    for tag in ["v1", "v2"] {
+        assert_eq!(logged.sandbox.push_manifest_as(alice, "a", tag, &super::index(1)).await.status, 201);
+    }
+    let digest = zot_oci::Digest::sha256(super::index(1).as_bytes());
+    assert_eq!(logged.sandbox.call_as(alice, "DELETE", &format!("/v2/a/manifests/{digest}")).await.status, 409);
+    let (_, audit) = logged.lines().await;
+    let last = audit.last().unwrap();
+    assert_eq!((last["subject"].as_str(), last["action"].as_str(), last["status"].as_u64()), (Some("alice"), Some("DELETE"), Some(409)));
+}
