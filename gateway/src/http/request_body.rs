@@ -20,7 +20,7 @@ use http_body::Body as _;
 use tokio::runtime::Handle;
 use zot_contract::{BoxError, Chunk, Error};
 use zot_oci::ByteRange;
-use zot_runtime::progress::ProgressTimeout;
+use zot_runtime::progress::{MinimumPace, ProgressTimeout};
 
 use super::error::Refusal;
 
@@ -30,9 +30,13 @@ const UNWANTED_BYTES_MAX: u64 = 8 * 1024 * 1024;
 /// How long that may take.
 const UNWANTED_TIME_MAX: Duration = Duration::from_secs(5);
 
+/// The bytes a second, on the average of the longest wait for progress, below which a connection is not worth its place: the slowest lines that
+/// anybody pushes over have ten times as much.
+const BYTES_PER_SECOND_MIN: f64 = 100.0;
+
 /// The body of a request.
 pub(crate) struct RequestBody {
-    pieces: ProgressTimeout<Pieces>,
+    pieces: Timed,
     /// How many bytes must still come, where a header says so.
     expected: Option<u64>,
     continued: Continued,
@@ -40,6 +44,9 @@ pub(crate) struct RequestBody {
     linger: Option<Handle>,
     ended: bool,
 }
+
+/// A body that may take as long as it likes, but must come.
+type Timed = ProgressTimeout<MinimumPace<Pieces>>;
 
 /// The data of a body; trailers are of no use here.
 struct Pieces(Body);
@@ -68,12 +75,12 @@ impl Continued {
 }
 
 impl RequestBody {
-    /// The body that came with `head`. `progress` is the longest wait for its next bytes.
+    /// The body that came with `head`. `progress` is the longest wait for its next bytes, and the time over which their pace is judged.
     pub(crate) fn new(head: &Parts, body: Body, progress: Duration) -> Self {
         let ended = body.is_end_stream();
         Self {
             expected: body.size_hint().exact(),
-            pieces: ProgressTimeout::new(Pieces(body), progress),
+            pieces: timed(body, progress),
             continued: Continued::of(head),
             linger: (!ended).then(Handle::current),
             ended,
@@ -184,14 +191,19 @@ impl Drop for RequestBody {
             return;
         }
         if let Some(runtime) = self.linger.take() {
-            let nothing = ProgressTimeout::new(Pieces(Body::empty()), UNWANTED_TIME_MAX);
+            let nothing = timed(Body::empty(), UNWANTED_TIME_MAX);
             let rest = std::mem::replace(&mut self.pieces, nothing);
             runtime.spawn(tokio::time::timeout(UNWANTED_TIME_MAX, read_and_drop(rest)));
         }
     }
 }
 
-async fn read_and_drop(mut rest: ProgressTimeout<Pieces>) {
+fn timed(body: Body, progress: Duration) -> Timed {
+    let bytes_min = (BYTES_PER_SECOND_MIN * progress.as_secs_f64()) as u64;
+    ProgressTimeout::new(MinimumPace::new(Pieces(body), bytes_min, progress), progress)
+}
+
+async fn read_and_drop(mut rest: Timed) {
     let mut read = 0;
     while let Some(Ok(bytes)) = rest.next().await {
         read += bytes.len() as u64;

@@ -1,6 +1,6 @@
 //! A client that sends what it is told byte by byte, well-formed or not.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, time::Duration};
 
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -26,6 +26,11 @@ impl Wire {
     /// Sends bytes; the other end may have gone already.
     pub(crate) async fn send(&mut self, bytes: impl AsRef<[u8]>) {
         let _ = timeout(PATIENCE, self.0.write_all(bytes.as_ref())).await.unwrap();
+    }
+
+    /// Whether the server says something, or closes, within a time.
+    pub(crate) async fn answers_within(&self, time: Duration) -> bool {
+        timeout(time, self.0.readable()).await.is_ok()
     }
 
     /// Reads until `end` has come.

@@ -87,3 +87,40 @@ async fn a_slow_peer_is_served_to_the_end_and_silence_is_no_failure() {
     let (text, answer) = tokio::join!(read, write);
     assert_eq!((text.as_slice(), answer), (b"slow!".as_slice(), 1));
 }
+
+/// So many bytes after each pause, in seconds.
+fn bytes(pieces: &'static [(u64, usize)]) -> impl Stream<Item = Result<Vec<u8>, Box<dyn std::error::Error>>> + Unpin {
+    let pieces = stream::iter(pieces).then(|&(pause, length)| async move {
+        sleep(Duration::from_secs(pause)).await;
+        Ok(vec![0; length])
+    });
+    Box::pin(pieces)
+}
+
+#[tokio::test(start_paused = true)]
+async fn bytes_may_come_in_any_order_within_a_window() {
+    // A long pause at first, then all at once; a few now and then; an end that is short of the minimum.
+    let pieces = &[(9, 1), (1, 99), (2, 20), (2, 20), (2, 20), (2, 20), (2, 20), (0, 1000), (9, 1)];
+    let passed: Vec<usize> = MinimumPace::new(bytes(pieces), 100, LIMIT).map(|piece| piece.unwrap().len()).collect().await;
+    assert_eq!(passed, [1, 99, 20, 20, 20, 20, 20, 1000, 1]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn bytes_that_trickle_fail_after_a_window() {
+    let mut paced = MinimumPace::new(bytes(&[(5, 100), (5, 1), (5, 1), (5, 1), (5, 1)]), 100, LIMIT);
+    for expected in [100, 1, 1] {
+        assert_eq!(paced.next().await.unwrap().unwrap().len(), expected);
+    }
+    let error = paced.next().await.unwrap().unwrap_err();
+    assert_eq!(error.to_string(), "2 bytes in 10 s, at least 100 are expected");
+    assert!(paced.next().await.is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn bytes_that_nobody_asks_for_are_not_too_slow() {
+    let mut paced = MinimumPace::new(bytes(&[(1, 1), (1, 1), (1, 1)]), 100, LIMIT);
+    for _ in 0..3 {
+        sleep(LIMIT * 3).await;
+        assert_eq!(paced.next().await.unwrap().unwrap().len(), 1);
+    }
+}

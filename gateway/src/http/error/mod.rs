@@ -11,7 +11,7 @@ use std::time::Duration;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use zot_contract::Error;
 use zot_oci::{Digest, ErrorCode};
-use zot_runtime::progress::Stalled;
+use zot_runtime::progress::{Stalled, TooSlow};
 
 use super::header::value;
 
@@ -169,7 +169,7 @@ impl From<Error> for Refusal {
                 .fault_of(error),
             Error::UserTooLarge { .. } => Self::new(S::PAYLOAD_TOO_LARGE, C::SizeInvalid)
                 .detail("reason", "what is kept for the user would be too large: remove something first"),
-            Error::BodyBroken(source) if source.is::<Stalled>() => Self::new(S::REQUEST_TIMEOUT, C::SizeInvalid)
+            Error::BodyBroken(source) if source.is::<Stalled>() || source.is::<TooSlow>() => Self::new(S::REQUEST_TIMEOUT, C::SizeInvalid)
                 .detail("reason", source)
                 .header(header::CONNECTION, HeaderValue::from_static("close")),
             Error::BodyBroken(source) => Self::new(S::BAD_REQUEST, C::SizeInvalid).detail("reason", source),

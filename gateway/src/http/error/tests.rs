@@ -28,6 +28,7 @@ fn every_error() -> Vec<(Error, u16, &'static str)> {
         (Error::UploadBusy { upload }, 409, "BLOB_UPLOAD_INVALID"),
         (Error::BodyBroken("connection reset".into()), 400, "SIZE_INVALID"),
         (Error::BodyBroken(Box::new(Stalled { limit: Duration::from_secs(60) })), 408, "SIZE_INVALID"),
+        (Error::BodyBroken(Box::new(TooSlow { bytes: 1, bytes_min: 6000, waited: Duration::from_secs(60) })), 408, "SIZE_INVALID"),
         (Error::Unavailable { what: "storage", retry_after: Duration::from_millis(1500), source: gone().into() }, 503, "UNAVAILABLE"),
         (Error::Moved { view: 3 }, 503, "UNAVAILABLE"),
         (Error::UserChanged { user: "alice".parse().unwrap() }, 503, "UNAVAILABLE"),

@@ -75,14 +75,31 @@ async fn a_slow_body_may_take_as_long_as_it_moves() {
     let sandbox = Sandbox::with(setup).await;
     let upload = sandbox.open_upload("a").await;
     let mut wire = Wire::connect(sandbox.address).await;
-    wire.send(format!("PATCH {upload} HTTP/1.1\r\nHost: x\r\nContent-Length: 6\r\n\r\n")).await;
+    wire.send(format!("PATCH {upload} HTTP/1.1\r\nHost: x\r\nContent-Length: 600\r\n\r\n")).await;
     // In all longer than one wait may last.
     for _ in 0..6 {
         tokio::time::sleep(SHORT).await;
-        wire.send("x").await;
+        wire.send("x".repeat(100)).await;
     }
     let head = wire.read_head().await;
     assert!(head.starts_with("http/1.1 202"), "{head}");
+}
+
+#[tokio::test]
+async fn a_body_that_trickles_is_given_up_and_what_came_is_kept() {
+    let mut setup = Setup::default();
+    setup.options.body_progress = 4 * SHORT;
+    let sandbox = Sandbox::with(setup).await;
+    let upload = sandbox.open_upload("a").await;
+    let mut wire = Wire::connect(sandbox.address).await;
+    wire.send(format!("PATCH {upload} HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n")).await;
+    while !wire.answers_within(SHORT / 5).await {
+        wire.send("x").await;
+    }
+    let answer = String::from_utf8(wire.read_to_end().await).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 408"), "{answer}");
+    assert!(answer.contains("at least 100 are expected"), "{answer}");
+    assert_ne!(sandbox.get(&upload).await.header("range"), "0-0");
 }
 
 #[tokio::test]
