@@ -216,6 +216,9 @@ fn make_room(open: &mut HashMap<UploadId, Arc<Upload>>, open_max: usize) -> bool
     for (.., id) in &leaving {
         open.remove(id);
     }
+    if leaving.is_empty() {
+        return false;
+    }
     tracing::warn!(empty, saved, "too many uploads are open, the oldest without bytes are over and others leave the memory");
-    !leaving.is_empty()
+    true
 }

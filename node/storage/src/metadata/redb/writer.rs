@@ -99,7 +99,10 @@ impl Writer {
     }
 
     fn close(&self) {
-        let closed = caught("close", || Ok(drop(self.shared.take())));
+        let closed = caught("close", || {
+            self.shared.take();
+            Ok(())
+        });
         if let Err(error) = closed {
             tracing::warn!(error = %crate::error::chain(&error), "could not close the metadata store in good order");
         }
