@@ -17,8 +17,15 @@ pub(crate) fn serve(path: &Path) -> ExitCode {
     })
 }
 
+/// Opens the storage; nothing if a signal comes before it is open.
+async fn open(process: &mut Process, ownership: Option<&Ownership>) -> anyhow::Result<Option<Arc<Node>>> {
+    let config = process.config.clone();
+    let opened = process.unless_signalled(Node::open(&config, ownership, &zot_node::log_progress)).await;
+    Ok(opened.transpose()?.map(Arc::new))
+}
+
 async fn alone(process: &mut Process) -> anyhow::Result<()> {
-    let node = Arc::new(Node::open(&process.config, None, &zot_node::log_progress).await?);
+    let Some(node) = open(process, None).await? else { return Ok(()) };
     node.run_jobs(&process.config, &process.tasks, Arc::new(Alone));
     let served = serve_clients(process, &node).await;
     close(process, &node, served).await
@@ -33,7 +40,7 @@ async fn serve_clients(process: &mut Process, node: &Node) -> anyhow::Result<()>
 /// A gateway and a node in one process: its clients may ask for what any of the nodes keeps.
 async fn together(process: &mut Process, cluster: &Cluster) -> anyhow::Result<()> {
     let ownership = Ownership::default();
-    let node = Arc::new(Node::open(&process.config, Some(&ownership), &zot_node::log_progress).await?);
+    let Some(node) = open(process, Some(&ownership)).await? else { return Ok(()) };
     let served = serve_members(process, cluster, &node, &ownership).await;
     close(process, &node, served).await
 }

@@ -34,7 +34,9 @@ async fn run(process: &mut Process, place: PlaceArguments) -> anyhow::Result<()>
     cluster.advertise = place.advertise.or(cluster.advertise);
     cluster.listen = place.listen.or(cluster.listen);
     let ownership = Ownership::default();
-    let node = Arc::new(Node::open(&process.config, Some(&ownership), &zot_node::log_progress).await?);
+    let config = process.config.clone();
+    let opened = process.unless_signalled(Node::open(&config, Some(&ownership), &zot_node::log_progress)).await;
+    let Some(node) = opened.transpose()?.map(Arc::new) else { return Ok(()) };
     let mut plane = match Plane::open(process, &cluster, &node, &ownership).await {
         Ok(plane) => plane,
         Err(error) => {

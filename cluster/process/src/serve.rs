@@ -1,6 +1,11 @@
 //! The life of a process that serves: configuration, logs, threads, its part of the registry, a signal, and the end.
 
-use std::{path::Path, process::ExitCode, sync::Arc, time::Duration};
+use std::{
+    path::Path,
+    process::ExitCode,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use anyhow::Context as _;
 use tokio::sync::{Notify, watch};
@@ -35,6 +40,8 @@ pub struct Process {
     pub tasks: Tasks,
     signals: ShutdownSignals,
     configurations: watch::Receiver<Arc<Config>>,
+    /// When the signal to end came.
+    signalled: Option<Instant>,
 }
 
 /// Serves what `run` opens until it returns. It is to wait for [`Process::signal`], and to drain.
@@ -59,10 +66,16 @@ pub fn serve(path: &Path, run: impl AsyncFnOnce(&mut Process) -> anyhow::Result<
     };
     telemetry::log_panics();
     let served = runtime().and_then(|runtime| {
-        runtime.block_on(async {
+        let mut left = Duration::ZERO;
+        let served = runtime.block_on(async {
             let mut process = Process::start(loaded, reload, logs.handle())?;
-            run(&mut process).await
-        })
+            let served = run(&mut process).await;
+            left = process.may_still_take();
+            served
+        });
+        // Work that blocks cannot be dropped, and may wait for a disk that never answers.
+        runtime.shutdown_timeout(left);
+        served
     });
     match served {
         Ok(()) => ExitCode::SUCCESS,
@@ -107,7 +120,7 @@ impl Process {
         let (configurations, hangup) = (reload.follow(), Arc::new(Notify::new()));
         reopen::on_hangup(&tasks, &logs, audit.clone(), Arc::clone(&hangup))?;
         reload.start(&tasks, hangup);
-        Ok(Self { config, logs, audit, tasks, signals, configurations })
+        Ok(Self { config, logs, audit, tasks, signals, configurations, signalled: None })
     }
 
     /// The certificate of the internal plane, for both of its ends, if there is to be one; a newer one is looked for from now on.
@@ -127,7 +140,28 @@ impl Process {
     /// Waits until somebody wants the process to end.
     pub async fn signal(&mut self) {
         let signal = self.signals.received().await;
+        self.signalled = Some(Instant::now());
         tracing::info!(%signal, "received signal, finishing requests under way");
+    }
+
+    /// Waits for what has to be there before anybody is served. Nothing if somebody wants the process to end before it is: it is given up then,
+    /// wherever it was.
+    pub async fn unless_signalled<T>(&mut self, opening: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            opened = opening => Some(opened),
+            signal = self.signals.received() => {
+                self.signalled = Some(Instant::now());
+                let unfinished = self.end_tasks().await;
+                tracing::info!(%signal, ?unfinished, "received signal before anybody was served, stopped");
+                None
+            }
+        }
+    }
+
+    /// What is left of the time to drain.
+    fn may_still_take(&self) -> Duration {
+        let taken = self.signalled.map_or(Duration::ZERO, |signalled| signalled.elapsed());
+        self.config.http.limits.drain_timeout.saturating_sub(taken)
     }
 
     /// How long requests under way may take to finish.

@@ -11,6 +11,7 @@ use std::{
 use crate::{
     Engine, Error, Progress, Rebuilt, Result,
     blobs::{BlobStore, FilesystemBlobs, filesystem::Durability},
+    error::blocking,
     layout::Layout,
     layouts::{FilesystemLayouts, Layouts},
     metadata::{
@@ -51,7 +52,9 @@ impl Local {
     pub async fn open(options: &LocalOptions, progress: Progress<'_>) -> Result<Self> {
         let layout = Layout::new(&options.root);
         let lock = lock(&layout)?;
-        let metadata: Arc<dyn Metadata> = Arc::new(RedbMetadata::open(&layout.metadata(), options.durable)?);
+        let (path, durable) = (layout.metadata(), options.durable);
+        // After a crash this reads the whole file.
+        let metadata: Arc<dyn Metadata> = Arc::new(blocking(move || RedbMetadata::open(&path, durable)).await?);
         let blobs: Arc<dyn BlobStore> = Arc::new(FilesystemBlobs::open(&options.root, options.durable)?);
         let sessions: Arc<dyn Sessions> = Arc::new(FilesystemSessions::open(&options.root)?);
         remove_leftovers(blobs.as_ref(), sessions.as_ref()).await?;

@@ -1,4 +1,4 @@
-//! SIGTERM under load, and SIGKILL while a directory is adopted.
+//! SIGTERM under load, and both signals while a directory is adopted.
 
 use std::{fs, path::Path};
 
@@ -61,22 +61,28 @@ fn write_layout(root: &Path, repository: &str, model: &Model, seed: u64) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_large_directory_is_adopted_whole_however_often_the_adoption_is_killed() {
-    let mut rounds = Rounds::of("SIGKILL while adopting", 10);
+async fn a_large_directory_is_adopted_whole_however_often_the_adoption_is_ended() {
+    let mut rounds = Rounds::of("SIGKILL and SIGTERM while adopting", 10);
     let mut sandbox = Sandbox::builder().set("/log/level", "warn").prepare();
     let model = Model::default();
     for repository in 0..REPOSITORIES {
         write_layout(sandbox.root(), &format!("group-{}/repository-{repository}", repository % 5), &model, 1000 * (1 + repository));
     }
-    for _ in 0..rounds.count {
+    for round in 0..rounds.count {
         sandbox.spawn();
         tokio::time::sleep(rounds.random.milliseconds(5..600)).await;
-        sandbox.kill9();
+        if round % 2 == 0 {
+            sandbox.kill9();
+        } else {
+            // A process that has yet to listen for signals is ended by this one.
+            let code = sandbox.terminate().await.code();
+            assert!([Some(0), None].contains(&code), "{code:?}");
+        }
     }
     sandbox.restart().await;
     let checked = check(&model, &sandbox.client()).await;
     assert_eq!(layouts::leftovers(sandbox.root()), [""; 0]);
     assert_eq!(sandbox.terminate().await.code(), Some(0));
     layouts::check(&model, sandbox.root());
-    println!("{} kills, {checked:?}", rounds.count);
+    println!("{} ends, {checked:?}", rounds.count);
 }

@@ -114,13 +114,13 @@ impl Engine {
         }
     }
 
-    /// Saves what is only in memory, brings image layouts up to date as far as that is possible `within` a time, and releases the stores. The
-    /// next start does the rest. Nothing may be called afterwards.
+    /// Saves what is only in memory, brings image layouts up to date and releases the stores, each as far as that is possible `within` a time.
+    /// The next start does the rest. Nothing may be called afterwards.
     pub async fn close(&self, within: Duration) -> Result<()> {
-        let saved = handover::save_all(self).await;
+        let saved = in_time(within, handover::save_all(self)).await;
         // One step that fails keeps no other from being done.
         let projected = tokio::time::timeout(within, self.project()).await.unwrap_or(Ok(()));
-        let closed = self.metadata.close().await;
+        let closed = in_time(within, self.metadata.close()).await;
         saved.and(projected).and(closed)
     }
 
@@ -130,4 +130,9 @@ impl Engine {
             projector.wake();
         }
     }
+}
+
+/// Does not wait any longer than that: a disk that hangs may never answer.
+async fn in_time(within: Duration, step: impl Future<Output = Result<()>>) -> Result<()> {
+    tokio::time::timeout(within, step).await.unwrap_or_else(|late| Err(crate::Error::Interrupted(late.into())))
 }

@@ -3,10 +3,12 @@
 use super::*;
 use crate::metadata::{Key, Kind, Metadata, Row, Scan, Transaction};
 
-#[derive(Debug)]
-struct FailingMetadata {
-    metadata: MemoryMetadata,
-    fails: Switch,
+#[derive(Debug, Default)]
+pub(super) struct FailingMetadata {
+    pub(super) metadata: MemoryMetadata,
+    pub(super) fails: Switch,
+    /// Whether it never closes.
+    pub(super) hangs: bool,
 }
 
 #[async_trait::async_trait]
@@ -37,6 +39,9 @@ impl Metadata for FailingMetadata {
     }
 
     async fn close(&self) -> Result<()> {
+        if self.hangs {
+            std::future::pending::<()>().await;
+        }
         self.metadata.close().await
     }
 }
@@ -50,7 +55,7 @@ struct Refuses {
 
 impl Refuses {
     fn engine(&self, blobs: MemoryBlobs, sessions: MemorySessions, dedupe: bool) -> Engine {
-        let metadata = FailingMetadata { metadata: MemoryMetadata::default(), fails: self.rows.clone() };
+        let metadata = FailingMetadata { fails: self.rows.clone(), ..FailingMetadata::default() };
         let blobs = FailingBlobs { blobs, refuses_commits: self.commits.clone(), ..FailingBlobs::default() };
         Engine::new(Arc::new(metadata), Arc::new(blobs), Arc::new(sessions), dedupe)
     }

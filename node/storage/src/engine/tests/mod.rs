@@ -1,5 +1,6 @@
 //! What becomes of an upload when its stores fail in the middle of a request.
 
+mod closing;
 mod crowded;
 mod finishing;
 
