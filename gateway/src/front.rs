@@ -61,6 +61,7 @@ impl Front {
         let follow = doors.follow(process.configurations(), keepers, Arc::clone(&gateway), process.tasks.stop());
         process.tasks.spawn("reload-access", follow);
         let options = ServerOptions { drain_timeout: process.requests_may_take(), ..ServerOptions::configured(http) };
+        let options = options.within(process.descriptors_max);
         let server = Server::bind(&http.listen_address(), tls(process)?, gateway, &options).await?;
         announce(process, server.address());
         let stop = CancellationToken::new();

@@ -97,3 +97,28 @@ async fn two_hundred_transfers_with_s3_take_bounded_memory() {
     tell(&format!("two hundred transfers with S3: {peaks}"));
     assert!(with_uploads < UPLOADS_BYTES_MAX && with_both < ALL_BYTES_MAX, "{peaks}");
 }
+
+/// Connections that do nothing, of which most wait to be accepted.
+const IDLE: usize = 300;
+
+#[tokio::test]
+async fn idle_connections_leave_descriptors_for_blobs() {
+    let sandbox = Sandbox::builder().descriptors_max(256).start().await;
+    let mut first = Wire::open(&sandbox).await;
+    let mut idle = Vec::new();
+    for _ in 0..IDLE {
+        let mut wire = Wire::open(&sandbox).await;
+        wire.send("GET /v2/ HTTP/1.1\r\nHost: r\r\n\r\n").await;
+        idle.push(wire);
+    }
+    let blob = "x".repeat(20 << 10);
+    let (length, digest) = (blob.len(), digest_of(blob.as_bytes()));
+    for _ in 0..3 {
+        let path = format!("/v2/a/blobs/uploads/?digest={digest}");
+        first.send(&format!("POST {path} HTTP/1.1\r\nHost: r\r\nContent-Length: {length}\r\n\r\n{blob}")).await;
+        assert_eq!(status(&first.read_until("\r\n\r\n").await), 201);
+        first.send(&format!("GET /v2/a/blobs/{digest} HTTP/1.1\r\nHost: r\r\n\r\n")).await;
+        assert_eq!(status(&first.read_until(&blob).await), 200);
+    }
+    assert!(sandbox.logs().text().contains("connectionsMax` is more than the limit on open files allows"));
+}

@@ -11,6 +11,7 @@ use anyhow::Context as _;
 use tokio::sync::{Notify, watch};
 use zot_config::{Config, Loaded, cluster::Cluster, log::Level};
 use zot_runtime::{
+    descriptors,
     file_watch::RELOAD_POLL,
     shutdown::ShutdownSignals,
     tasks::Tasks,
@@ -38,6 +39,8 @@ pub struct Process {
     pub audit: Option<AuditLog>,
     /// What runs in the background.
     pub tasks: Tasks,
+    /// How many files and connections may be open at a time, if there is a limit.
+    pub descriptors_max: Option<u64>,
     signals: ShutdownSignals,
     configurations: watch::Receiver<Arc<Config>>,
     /// When the signal to end came.
@@ -115,12 +118,13 @@ impl Process {
         for warning in &warnings {
             tracing::warn!(key = %warning.path, "{}", warning.message);
         }
+        let descriptors_max = descriptors::raise_limit();
         let tasks = Tasks::new();
         let audit = config.log.audit.as_ref().map(AuditLog::open).transpose()?;
         let (configurations, hangup) = (reload.follow(), Arc::new(Notify::new()));
         reopen::on_hangup(&tasks, &logs, audit.clone(), Arc::clone(&hangup))?;
         reload.start(&tasks, hangup);
-        Ok(Self { config, logs, audit, tasks, signals, configurations, signalled: None })
+        Ok(Self { config, logs, audit, tasks, descriptors_max, signals, configurations, signalled: None })
     }
 
     /// The certificate of the internal plane, for both of its ends, if there is to be one; a newer one is looked for from now on.

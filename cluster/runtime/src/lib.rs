@@ -1,5 +1,7 @@
-//! What any process needs: logs, files that are watched, TLS with reload, named tasks, background jobs, shutdown signals and timeouts on progress.
+//! What any process needs: logs, files that are watched, TLS with reload, named tasks, background jobs, shutdown signals, timeouts on progress and
+//! the limit on open files.
 
+pub mod descriptors;
 pub mod file_watch;
 pub mod fingerprint;
 pub mod progress;

@@ -2,6 +2,12 @@
 
 use std::time::Duration;
 
+/// The descriptors that are left for what is no client's: stores, logs, other processes.
+const DESCRIPTORS_RESERVED: u64 = 64;
+
+/// The descriptors that a connection may need: its own, and that of a blob's file.
+const DESCRIPTORS_PER_CONNECTION: u64 = 2;
+
 /// Bounds of a server.
 #[derive(Debug, Clone)]
 pub struct ServerOptions {
@@ -27,5 +33,23 @@ impl Default for ServerOptions {
             write_progress: Duration::from_secs(60),
             drain_timeout: Duration::from_secs(10),
         }
+    }
+}
+
+impl ServerOptions {
+    /// The same, with no more connections than this process may have descriptors for.
+    #[must_use]
+    pub fn within(self, descriptors_max: Option<u64>) -> Self {
+        let Some(descriptors_max) = descriptors_max else { return self };
+        let room = descriptors_max.saturating_sub(DESCRIPTORS_RESERVED) / DESCRIPTORS_PER_CONNECTION;
+        let room = usize::try_from(room).unwrap_or(usize::MAX).max(1);
+        if self.connections_max > room {
+            tracing::warn!(
+                connections_max = room,
+                descriptors_max,
+                "`http.limits.connectionsMax` is more than the limit on open files allows, taking fewer connections"
+            );
+        }
+        Self { connections_max: self.connections_max.min(room), ..self }
     }
 }

@@ -25,6 +25,13 @@ pub fn command() -> Command {
     program("zot")
 }
 
+/// The same, of a process that may not have more than `descriptors_max` files and connections open.
+pub(super) fn command_within(descriptors_max: u32) -> Command {
+    let mut command = Command::new("sh");
+    command.arg("-c").arg(format!("ulimit -n {descriptors_max} && exec \"$0\" \"$@\"")).arg(binary("zot")).stdin(Stdio::null());
+    command
+}
+
 /// A command of one of the binaries, without arguments.
 pub(crate) fn program(name: &str) -> Command {
     let mut command = Command::new(binary(name));

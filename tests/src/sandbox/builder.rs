@@ -16,6 +16,7 @@ pub struct Builder {
     config: Value,
     environment: Vec<(String, String)>,
     trust: Option<Trust>,
+    descriptors_max: Option<u32>,
     tolerated: Vec<String>,
 }
 
@@ -27,7 +28,7 @@ impl Builder {
             "http": {"address": "127.0.0.1"},
             "log": {"level": "info"},
         });
-        Self { directory, config, environment: Vec::new(), trust: None, tolerated: Vec::new() }
+        Self { directory, config, environment: Vec::new(), trust: None, descriptors_max: None, tolerated: Vec::new() }
     }
 
     /// The directory that holds everything of this registry, for files that its configuration names.
@@ -58,6 +59,12 @@ impl Builder {
         self
     }
 
+    /// It may not have more files and connections open than this.
+    pub fn descriptors_max(mut self, descriptors_max: u32) -> Self {
+        self.descriptors_max = Some(descriptors_max);
+        self
+    }
+
     /// Logged errors that contain `text` are part of this test.
     pub fn tolerate_errors(mut self, text: &str) -> Self {
         self.tolerated.push(text.to_owned());
@@ -83,6 +90,7 @@ impl Builder {
             config: self.config,
             environment: self.environment,
             trust: self.trust,
+            descriptors_max: self.descriptors_max,
             port,
             process: None,
             tolerated: self.tolerated,

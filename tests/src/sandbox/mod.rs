@@ -37,6 +37,7 @@ pub struct Sandbox {
     config: Value,
     environment: Vec<(String, String)>,
     trust: Option<Trust>,
+    descriptors_max: Option<u32>,
     port: u16,
     process: Option<Process>,
     tolerated: Vec<String>,
@@ -146,7 +147,7 @@ impl Sandbox {
     /// Starts its process without waiting for anything.
     pub fn spawn(&mut self) {
         fs::write(self.config_file(), self.config.to_string()).expect("the configuration file");
-        let mut command = command();
+        let mut command = self.descriptors_max.map_or_else(command, binary::command_within);
         command.arg("serve").arg(self.config_file()).envs(self.environment.iter().map(|(name, value)| (name, value)));
         self.process = Some(Process::spawn(command, &self.log_file()));
     }
