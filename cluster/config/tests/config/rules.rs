@@ -62,6 +62,7 @@ fn half_a_pair_for_tls_is_refused() {
 #[test]
 fn limits_of_nothing_are_refused() {
     only_problem(&http(r#"{"limits": {"connectionsMax": 0}}"#), "http.limits.connectionsMax", "greater than zero");
+    only_problem(&http(r#"{"limits": {"pageEntriesMax": 20000}}"#), "http.limits.pageEntriesMax", "must be at most 10000, is 20000");
     only_problem(&storage(r#""uploadExpiry": "0s""#), "storage.uploadExpiry", "greater than zero");
     only_problem(&storage(r#""gcDelay": "-1h""#), "storage.gcDelay", "must not be negative, is -1h");
 }
