@@ -1,9 +1,12 @@
 //! Image layouts in directories: other tools read them as they are.
 
+mod files;
+mod walk;
+
 use std::{
     fs::{self, File},
-    io::{self, Read, Write},
-    path::{Path, PathBuf},
+    io::{self, Read},
+    path::Path,
 };
 
 use bytes::Bytes;
@@ -12,10 +15,11 @@ use zot_oci::{Algorithm, Digest, RepositoryName};
 use super::{Change, Content, Found, Layouts, OCI_LAYOUT};
 use crate::{
     BlobKey, Error, Result,
-    blobs::filesystem::{Durability, create, remove, size},
+    blobs::filesystem::{Durability, remove, size},
     error::blocking,
     layout::{INDEX_FILE, Layout, OCI_LAYOUT_FILE},
 };
+use files::{holds, link, replace, write};
 
 /// The largest `index.json` that is read, in bytes: a million tags and more.
 const INDEX_BYTES_MAX: u64 = 1 << 30;
@@ -86,7 +90,7 @@ impl FilesystemLayouts {
         let mut contents = Vec::new();
         for algorithm in Algorithm::ALL {
             let path = self.layout.repository_blobs(name, algorithm);
-            for (entry, kind) in entries(&path)? {
+            for (entry, kind) in walk::entries(&path)? {
                 let digest = entry.file_name().and_then(|hex| format!("{algorithm}:{}", hex.to_str()?).parse().ok());
                 if let (Some(digest), true) = (digest, kind.is_file()) {
                     contents.extend(found(digest, &entry)?);
@@ -139,12 +143,7 @@ impl Layouts for FilesystemLayouts {
 
     /// Every directory that is an image layout and whose path is a repository's name.
     async fn repositories(&self) -> Result<Vec<RepositoryName>> {
-        self.run(|this| {
-            let mut found = Vec::new();
-            walk(this.layout.root(), "", &mut found)?;
-            Ok(found)
-        })
-        .await
+        self.run(|this| walk::repositories(this.layout.root())).await
     }
 
     async fn index(&self, repository: &RepositoryName) -> Result<Bytes> {
@@ -183,78 +182,6 @@ fn found(digest: Digest, path: &Path) -> Result<Option<Found>> {
     }
 }
 
-/// Writes a file whole or not at all.
-fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
-    let beside = beside(path);
-    write(&beside, bytes)?;
-    fs::rename(&beside, path).map_err(Error::file("rename to", path))
-}
-
-fn write(path: &Path, bytes: &[u8]) -> Result<()> {
-    create(path)?.write_all(bytes).map_err(Error::file("write", path))
-}
-
-/// Whether a file is there and holds exactly `bytes`: one that was not synced before a power cut has its size, but zeros instead.
-fn holds(path: &Path, bytes: &[u8]) -> Result<bool> {
-    Ok(size(path)? == Some(bytes.len() as u64) && fs::read(path).map_err(Error::file("read", path))? == bytes)
-}
-
-/// Gives a file a second name, or a copy of it where the file system cannot (no hard links, too many, another file system).
-fn link(from: &Path, to: &Path) -> Result<()> {
-    match fs::hard_link(from, to) {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Err(Error::file("link", from)(error)),
-        Err(_) => copy(from, to),
-        Ok(()) => Ok(()),
-    }
-}
-
-/// Copies a file whole or not at all.
-fn copy(from: &Path, to: &Path) -> Result<()> {
-    let beside = beside(to);
-    let copied = fs::copy(from, &beside).map_err(Error::file("copy", from));
-    let named = copied.and_then(|_| fs::rename(&beside, to).map_err(Error::file("rename to", to)));
-    // The failure that matters is already in hand.
-    named.inspect_err(|_| drop(remove(&beside)))
-}
-
-/// Where a file is written before it gets its name. No repository has a component that starts with a dot, so the name is free.
-fn beside(path: &Path) -> PathBuf {
-    path.with_file_name(format!(".{}.new", path.file_name().unwrap_or_default().to_string_lossy()))
-}
-
-fn walk(directory: &Path, name: &str, found: &mut Vec<RepositoryName>) -> Result<()> {
-    let is_layout = directory.join(INDEX_FILE).is_file() && directory.join(OCI_LAYOUT_FILE).is_file();
-    if let (true, Ok(name)) = (is_layout, name.parse()) {
-        found.push(name);
-    }
-    for (path, kind) in entries(directory)? {
-        let Some(component) = path.file_name().and_then(|component| component.to_str()) else {
-            continue;
-        };
-        // Directories of ours and of other tools start with `_` or a dot, which no repository does.
-        if kind.is_dir() && !component.starts_with(['_', '.']) {
-            let name = if name.is_empty() { component.to_owned() } else { format!("{name}/{component}") };
-            walk(&path, &name, found)?;
-        }
-    }
-    Ok(())
-}
-
-/// The entries of a directory, none if it is not there.
-fn entries(path: &Path) -> Result<Vec<(PathBuf, fs::FileType)>> {
-    let listed = match fs::read_dir(path) {
-        Ok(listed) => listed,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(Error::file("list", path)(error)),
-    };
-    let entry = |entry: io::Result<fs::DirEntry>| {
-        let entry = entry?;
-        Ok((entry.path(), entry.file_type()?))
-    };
-    listed.map(entry).collect::<io::Result<_>>().map_err(Error::file("list", path))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -285,13 +212,5 @@ mod tests {
         layouts.write_index(&name, Bytes::from_static(b"{}")).await.unwrap();
         assert_eq!(layouts.read(&name, &digest).await.unwrap().unwrap(), bytes);
         assert_eq!(fs::read(marker).unwrap(), OCI_LAYOUT);
-    }
-
-    #[test]
-    fn a_copy_that_fails_leaves_nothing() {
-        let root = tempfile::tempdir().unwrap();
-        let to = root.path().join("to");
-        assert!(copy(root.path(), &to).is_err());
-        assert_eq!(fs::read_dir(root.path()).unwrap().count(), 0);
     }
 }
