@@ -151,8 +151,16 @@ impl Layouts for SlowLayouts {
         self.layouts.index(repository).await
     }
 
+    async fn keep_index(&self, repository: &RepositoryName) -> Result<String> {
+        self.layouts.keep_index(repository).await
+    }
+
     async fn contents(&self, repository: &RepositoryName) -> Result<Vec<Found>> {
         self.layouts.contents(repository).await
+    }
+
+    async fn is_intact(&self, repository: &RepositoryName, digest: &Digest) -> Result<bool> {
+        self.layouts.is_intact(repository, digest).await
     }
 
     async fn read(&self, repository: &RepositoryName, digest: &Digest) -> Result<Option<Bytes>> {

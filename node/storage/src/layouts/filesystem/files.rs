@@ -1,15 +1,37 @@
 //! Files of image layouts: written whole or not at all, linked where the file system can.
 
 use std::{
-    fs,
-    io::{self, Write},
+    fs::{self, File},
+    io::{self, Read, Write},
     path::{Path, PathBuf},
 };
 
+use zot_oci::{Algorithm, Digest, Hasher};
+
 use crate::{
     Error, Result,
-    blobs::filesystem::{create, remove, size},
+    blobs::{
+        PIECE_BYTES,
+        filesystem::{create, remove, size},
+    },
 };
+
+/// The digest of a file's content; nothing if it is not there.
+pub(super) fn digest_of(path: &Path, algorithm: Algorithm) -> Result<Option<Digest>> {
+    let mut file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(Error::file("open", path)(error)),
+    };
+    let (mut hasher, mut piece) = (Hasher::new(algorithm), vec![0; PIECE_BYTES]);
+    loop {
+        let length = file.read(&mut piece).map_err(Error::file("read", path))?;
+        match piece.get(..length) {
+            Some(read) if !read.is_empty() => hasher.update(read),
+            _ => return Ok(Some(hasher.finish())),
+        }
+    }
+}
 
 /// Writes a file whole or not at all.
 pub(super) fn replace(path: &Path, bytes: &[u8]) -> Result<()> {

@@ -17,9 +17,9 @@ use crate::{
     BlobKey, Error, Result,
     blobs::filesystem::{Durability, remove, size},
     error::blocking,
-    layout::{INDEX_FILE, Layout, OCI_LAYOUT_FILE},
+    layout::{FOUND_INDEX_FILE, INDEX_FILE, Layout, OCI_LAYOUT_FILE},
 };
-use files::{holds, link, replace, write};
+use files::{copy, digest_of, holds, link, replace, write};
 
 /// The largest `index.json` that is read, in bytes: a million tags and more.
 const INDEX_BYTES_MAX: u64 = 1 << 30;
@@ -103,9 +103,12 @@ impl FilesystemLayouts {
     /// Gives a file of a repository a second name in the blob store, if there is none.
     fn link_back(&self, name: &RepositoryName, digest: &Digest, key: &BlobKey) -> Result<()> {
         let (shown, kept) = (self.layout.repository_blob(name, digest), self.layout.blob(key));
-        if size(&kept)?.is_some() {
+        let there = size(&kept)?;
+        if there.is_some() && there == size(&shown)? {
             return Ok(());
         }
+        // Content of another size was cut or grown since it got the name.
+        remove(&kept)?;
         if let Some(parent) = kept.parent() {
             Durability::new(false).create_directory(parent)?;
         }
@@ -166,6 +169,23 @@ impl Layouts for FilesystemLayouts {
         .await
     }
 
+    async fn is_intact(&self, repository: &RepositoryName, digest: &Digest) -> Result<bool> {
+        let (path, digest) = (self.layout.repository_blob(repository, digest), *digest);
+        blocking(move || Ok(digest_of(&path, digest.algorithm())? == Some(digest))).await
+    }
+
+    async fn keep_index(&self, repository: &RepositoryName) -> Result<String> {
+        let name = repository.clone();
+        self.run(move |this| {
+            let kept = this.layout.repository(&name).join(FOUND_INDEX_FILE);
+            if size(&kept)?.is_none() {
+                copy(&this.layout.repository(&name).join(INDEX_FILE), &kept)?;
+            }
+            Ok(kept.display().to_string())
+        })
+        .await
+    }
+
     async fn keep(&self, repository: &RepositoryName, digest: &Digest, key: &BlobKey) -> Result<String> {
         let (name, digest, key) = (repository.clone(), *digest, key.clone());
         self.run(move |this| this.link_back(&name, &digest, &key)).await?;
@@ -212,5 +232,32 @@ mod tests {
         layouts.write_index(&name, Bytes::from_static(b"{}")).await.unwrap();
         assert_eq!(layouts.read(&name, &digest).await.unwrap().unwrap(), bytes);
         assert_eq!(fs::read(marker).unwrap(), OCI_LAYOUT);
+    }
+
+    #[tokio::test]
+    async fn the_first_index_that_was_kept_stays() {
+        let root = tempfile::tempdir().unwrap();
+        let layouts = FilesystemLayouts::new(Layout::new(root.path()), false);
+        let name: RepositoryName = "a".parse().unwrap();
+        for index in ["[1]", "[2]"] {
+            layouts.write_index(&name, Bytes::from_static(index.as_bytes())).await.unwrap();
+            assert_eq!(fs::read(layouts.keep_index(&name).await.unwrap()).unwrap(), b"[1]");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_blob_that_was_cut_is_replaced_by_the_one_that_a_layout_shows() {
+        let root = tempfile::tempdir().unwrap();
+        let layout = Layout::new(root.path());
+        let layouts = FilesystemLayouts::new(layout.clone(), false);
+        let (name, bytes): (RepositoryName, &'static [u8]) = ("a".parse().unwrap(), b"content");
+        let digest = Digest::sha256(bytes);
+        layouts.apply(&name, vec![Change::Add(Content::Inline { digest, bytes: Bytes::from_static(bytes) })]).await.unwrap();
+        let key = BlobKey::shared(&digest);
+        let kept = layout.blob(&key);
+        Durability::new(false).create_directory(kept.parent().unwrap()).unwrap();
+        fs::write(&kept, b"cont").unwrap();
+        layouts.keep(&name, &digest, &key).await.unwrap();
+        assert_eq!(fs::read(kept).unwrap(), bytes);
     }
 }
