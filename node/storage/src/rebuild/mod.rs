@@ -2,10 +2,12 @@
 
 mod repository;
 mod rows;
+mod unshown;
 
 use crate::{Result, layouts::Layouts};
 use repository::Repository;
 pub(crate) use rows::{Claim, Rows};
+pub use unshown::show_all;
 
 /// What a rebuild found.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
