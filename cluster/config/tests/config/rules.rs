@@ -37,7 +37,11 @@ fn roots_of_different_stores_must_not_overlap() {
         r#"storage.subPaths["/b"].rootDirectory"#,
         "substore (route: /a) and substore (route: /b) cannot use the same root directory",
     );
-    good(&sub_paths(r#""/a": {"rootDirectory": "/tmp/s"}, "/b": {"rootDirectory": "/tmp/s"}, "/c": {"rootDirectory": "/tmp/zot2"}"#));
+    let loaded = good(&sub_paths(
+        r#""/a": {"rootDirectory": "/tmp/s"}, "/b": {"rootDirectory": "/tmp//./s/"}, "/c": {"rootDirectory": "/tmp/zot2"}"#,
+    ));
+    let root = |route: &str| loaded.config.storage.sub_paths[route].root_directory.as_os_str();
+    assert_eq!(root("/a"), root("/b"));
 }
 
 #[test]
