@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use axum::http::header::InvalidHeaderValue;
-use zot_config::{Timeout, http::Http};
-use zot_runtime::tls::TlsFiles;
+use zot_config::{Config, KeyPath, Problem, Timeout, http::Http};
+use zot_runtime::telemetry::chain;
 
 use crate::{
     http::{Options, Origins},
@@ -54,15 +54,11 @@ impl ServerOptions {
     }
 }
 
-/// The files that TLS is made from, if there is to be any.
-pub fn tls_files(http: &Http) -> Option<TlsFiles> {
-    http.tls.as_ref().map(|tls| TlsFiles {
-        cert: tls.cert.clone(),
-        key: tls.key.clone(),
-        client_ca: tls.cacert.clone(),
-        // Who shows none may prove who they are in another way.
-        client_optional: true,
-    })
+/// What a configuration asks of a gateway that cannot be done.
+pub fn check(config: &Config) -> Vec<Problem> {
+    let origin = Options::configured(&config.http).err();
+    let origin = origin.map(|invalid| Problem { path: KeyPath::of("http.allowOrigin"), message: chain(&invalid).to_string() });
+    zot_auth::check(config).into_iter().chain(origin).collect()
 }
 
 fn limit(timeout: Timeout) -> Duration {
@@ -80,7 +76,6 @@ mod tests {
         assert_eq!(format!("{options:?}"), format!("{:?}", Options::default()));
         let options = ServerOptions::configured(&http);
         assert_eq!(format!("{options:?}"), format!("{:?}", ServerOptions::default()));
-        assert_eq!(tls_files(&http), None);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use zot_auth::{Access, OpenError, Surroundings, rate::RateLimits, sessions::Memo
 use zot_cluster::{ClaimKey, HashKey};
 use zot_config::{Config, cluster::Cluster};
 use zot_contract::Registry;
-use zot_process::Process;
+use zot_process::{Process, http_tls_files};
 use zot_proto::Dialer;
 use zot_redis::Connection;
 use zot_runtime::{file_watch::RELOAD_POLL, tasks::Tasks, telemetry::chain, tls::TlsSource};
@@ -18,7 +18,6 @@ use crate::{
     cluster_registry::{ClusterOptions, ClusterRegistry},
     http::{Gateway, Health, Logs, Options, internal},
     server::{Drained, Server, ServerOptions},
-    tls_files,
 };
 
 /// How long what runs in the background for an access may take to end when another one takes its place.
@@ -137,7 +136,7 @@ fn rate_limits(process: &Process) -> anyhow::Result<Option<Arc<RateLimits>>> {
 
 /// Loads the certificate, and keeps looking for a newer one.
 fn tls(process: &Process) -> anyhow::Result<Option<Arc<TlsSource>>> {
-    let Some(files) = tls_files(&process.config.http) else { return Ok(None) };
+    let Some(files) = http_tls_files(&process.config.http) else { return Ok(None) };
     let source = Arc::new(TlsSource::load(files)?);
     process.tasks.spawn("reload-certificates", Arc::clone(&source).watch(RELOAD_POLL, process.tasks.stop()));
     Ok(Some(source))

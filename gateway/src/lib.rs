@@ -11,7 +11,6 @@ mod ready;
 mod sandbox;
 pub mod server;
 
-pub use configuration::{InvalidOrigin, tls_files};
+pub use configuration::{InvalidOrigin, check};
 pub use front::{Front, cluster};
 pub use ready::ready;
-pub use zot_auth::check;

@@ -56,3 +56,56 @@ impl Outlet {
         self.0.lock().is_empty()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{io::Read as _, os::unix::net::UnixStream};
+
+    use zot_contract::FilePart;
+
+    use super::*;
+
+    fn part(content: &[u8], length: u64) -> Held {
+        let mut file = tempfile::tempfile().unwrap();
+        io::Write::write_all(&mut file, content).unwrap();
+        Held::File(FilePart { file: Arc::new(file), first: 0, length })
+    }
+
+    #[test]
+    fn what_was_put_goes_in_place_of_its_stand_ins() {
+        let (outlet, (near, mut far)) = (Outlet::default(), UnixStream::pair().unwrap());
+        let stand_ins = [outlet.put(part(b"first", 5)).unwrap(), outlet.put(part(b"second", 6)).unwrap()];
+        assert_eq!(stand_ins.each_ref().map(Bytes::len), [5, 6]);
+        assert!(stand_ins.iter().all(|bytes| Outlet::is_stand_in(bytes)));
+        assert_eq!(outlet.send(&near, 5).unwrap(), 5);
+        assert_eq!(outlet.send(&near, 6).unwrap(), 6);
+        assert!(outlet.is_empty());
+        drop(near);
+        let mut came = String::new();
+        far.read_to_string(&mut came).unwrap();
+        assert_eq!(came, "firstsecond");
+    }
+
+    #[test]
+    fn other_bytes_stand_for_themselves() {
+        assert!(!Outlet::is_stand_in(&[0; 5]));
+        assert!(!Outlet::is_stand_in(b""));
+        assert!(!Outlet::is_stand_in(&STAND_INS[..0]));
+    }
+
+    #[test]
+    fn bytes_that_were_not_put_are_not_made_up() {
+        let (outlet, (near, _far)) = (Outlet::default(), UnixStream::pair().unwrap());
+        outlet.send(&near, 1).unwrap_err();
+        let _ = outlet.put(part(b"first", 5)).unwrap();
+        outlet.send(&near, 4).unwrap_err();
+    }
+
+    #[test]
+    fn what_is_too_large_is_given_back() {
+        let outlet = Outlet::default();
+        let length = HELD_BYTES_MAX as u64 + 1;
+        assert_eq!(outlet.put(part(b"", length)).unwrap_err().length(), length);
+        assert!(outlet.is_empty());
+    }
+}

@@ -8,9 +8,8 @@ use tokio::{
     net::TcpStream,
 };
 use zot_config::http::Http;
+use zot_process::http_tls_files;
 use zot_runtime::tls::connect_to_itself;
-
-use crate::configuration::tls_files;
 
 /// The answer to `/readyz` is far shorter.
 const ANSWER_BYTES_MAX: u64 = 16 * 1024;
@@ -19,7 +18,7 @@ const ANSWER_BYTES_MAX: u64 = 16 * 1024;
 pub async fn ready(http: &Http) -> anyhow::Result<()> {
     let address = local_address(http);
     let socket = TcpStream::connect(&address).await.with_context(|| format!("connect to {address}"))?;
-    let answer = match tls_files(http) {
+    let answer = match http_tls_files(http) {
         None => ask(socket).await,
         Some(files) => ask(connect_to_itself(&files, socket).await.with_context(|| format!("speak tls to {address}"))?).await,
     };

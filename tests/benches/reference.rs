@@ -9,9 +9,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, anyhow};
+use aws_lc_rs::digest;
 use rustix::time::{ClockId, clock_gettime};
 use serde::Serialize;
-use sha2::{Digest, Sha256};
 
 use crate::plan::{MIB, Plan};
 
@@ -104,7 +104,7 @@ fn receive(stream: TcpStream, steps: Steps, blobs: u64, scratch: &Path) -> anyho
 }
 
 fn take_blob(stream: &TcpStream, steps: Steps, mut file: Option<File>, buffer: &mut [u8]) -> anyhow::Result<()> {
-    let mut hash = Sha256::new();
+    let mut hash = digest::Context::new(&digest::SHA256);
     let mut stream = stream.take(BLOB_BYTES);
     loop {
         let read = stream.read(buffer)?;
@@ -122,7 +122,7 @@ fn take_blob(stream: &TcpStream, steps: Steps, mut file: Option<File>, buffer: &
         file.sync_data()?;
     }
     // The digest must be used, or the compiler may drop the work.
-    std::hint::black_box(hash.finalize());
+    std::hint::black_box(hash.finish());
     Ok(())
 }
 

@@ -1,12 +1,18 @@
 //! A root directory that zot wrote is served from the first start on, with all that lies about in it.
 
-use std::{fs, path::Path};
+use std::{
+    fs::{self, Permissions},
+    os::unix::fs::PermissionsExt,
+    path::Path,
+};
 
 use serde_json::{Value, json};
 use zot_tests::{
     Image, Manifest, Sandbox,
     content::{self, descriptor, media_type},
-    digest_of, wait,
+    digest_of, sandbox,
+    skip::skip,
+    wait,
 };
 
 /// A root directory as zot leaves it.
@@ -160,4 +166,25 @@ async fn one_strange_entry_costs_no_other() {
     let client = sandbox.client();
     assert_eq!(client.tags("a").await, ["latest"]);
     assert!(client.get_manifest("a", "latest").await.expect(200).body == image.manifest.bytes);
+}
+
+#[tokio::test]
+async fn what_cannot_be_a_repository_need_not_be_readable_and_what_can_must_be() {
+    if !sandbox::everybody_can_run() {
+        return skip("what_cannot_be_a_repository_need_not_be_readable_and_what_can_must_be", "the binary is not for everybody");
+    }
+    let mut sandbox = Sandbox::builder().unprivileged().tolerate_errors("could not serve").prepare();
+    let [lost, backup] = ["lost+found", "backup"].map(|name| sandbox.root().join(name));
+    for closed in [&lost, &backup] {
+        fs::create_dir_all(closed).unwrap();
+        fs::set_permissions(closed, Permissions::from_mode(0o000)).unwrap();
+    }
+    sandbox.spawn();
+    assert_eq!(sandbox.ended().await.code(), Some(1));
+    assert!(sandbox.logs().text().contains(backup.to_str().unwrap()), "{}", sandbox.logs());
+    fs::remove_dir(&backup).unwrap();
+    sandbox.spawn();
+    sandbox.ready().await;
+    sandbox.client().push_image("a", "latest", &Image::small(1)).await;
+    fs::set_permissions(&lost, Permissions::from_mode(0o700)).unwrap();
 }

@@ -141,6 +141,41 @@ fn verify_also_looks_at_files_and_addresses() {
 }
 
 #[test]
+fn verify_finds_what_serve_would_stumble_over() {
+    let (directory, mut config) = right();
+    let file = |name: &str, text: &str| {
+        let path = directory.path().join(name);
+        fs::write(&path, text).unwrap();
+        path
+    };
+    let made = |name| rcgen::generate_simple_self_signed(vec![String::from(name)]).unwrap();
+    let (one, other) = (made("one"), made("other"));
+    let (cert, key) = (file("cert.pem", &one.cert.pem()), file("key.pem", &one.signing_key.serialize_pem()));
+    let (garbage, others_key) = (file("garbage.pem", "garbage"), file("other.pem", &other.signing_key.serialize_pem()));
+    config["http"]["tls"] = json!({"cert": cert, "key": key});
+    assert_eq!(verify(&config).code, Some(0));
+    let wrong = [
+        ("http.tls", "garbage.pem", json!({"tls": {"cert": garbage, "key": key}})),
+        ("http.tls", "other.pem", json!({"tls": {"cert": cert, "key": others_key}})),
+        ("http.tls", "garbage.pem", json!({"tls": {"cert": cert, "key": key, "cacert": garbage}})),
+        ("http.allowOrigin", "a\\nb", json!({"allowOrigin": "a\nb"})),
+    ];
+    for (place, named, change) in wrong {
+        let mut config = config.clone();
+        for (field, value) in change.as_object().unwrap() {
+            config["http"][field] = value.clone();
+        }
+        let (_directory, path) = self::file("config.json", &config.to_string());
+        for command in ["verify", "serve"] {
+            let output = run(&[command, path.to_str().unwrap()]);
+            assert_eq!(output.code, Some(1), "{command} {change}: {output:?}");
+            assert!(output.stderr.contains(named), "{command} {change}: {output:?}");
+            assert!(command == "serve" || output.stderr.contains(place), "{change}: {output:?}");
+        }
+    }
+}
+
+#[test]
 fn stores_may_not_lie_within_each_other() {
     let (directory, mut config) = right();
     config["storage"]["subPaths"] = json!({"/a": {"rootDirectory": directory.path().join("root/inside")}});

@@ -105,6 +105,22 @@ async fn after_a_kill_the_layouts_lag_by_a_moment_and_are_rebuilt_from() {
 }
 
 #[tokio::test]
+async fn a_rebuild_after_a_kill_keeps_what_layouts_do_not_show_yet() {
+    let mut sandbox = Sandbox::start().await;
+    let tags = ["v1", "v2", "v3"];
+    for (seed, tag) in (1..).zip(tags) {
+        sandbox.client().push_image("a", tag, &Image::small(seed)).await;
+    }
+    sandbox.kill9();
+    rebuild(&sandbox);
+    sandbox.restart().await;
+    assert_eq!(sandbox.client().tags("a").await, tags);
+    for tag in tags {
+        sandbox.client().get_manifest("a", tag).await.expect(200);
+    }
+}
+
+#[tokio::test]
 async fn metadata_that_is_missing_at_a_start_is_rebuilt_by_itself() {
     let mut sandbox = Sandbox::start().await;
     push_variety(&sandbox.client()).await;

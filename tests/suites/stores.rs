@@ -86,6 +86,20 @@ async fn sub_paths_have_stores_of_their_own() {
 }
 
 #[tokio::test]
+async fn routes_share_a_store_however_its_root_directory_is_written() {
+    let builder = Sandbox::builder();
+    let other = builder.directory().join("other");
+    let again = format!("{}/./", other.display());
+    let routes = json!({"/a": {"rootDirectory": other}, "/b": {"rootDirectory": again}});
+    let sandbox = builder.set("/storage/subPaths", routes).start().await;
+    let client = sandbox.client();
+    for repository in ["a/x", "b/x"] {
+        client.push_image(repository, "latest", &zot_tests::Image::small(1)).await;
+    }
+    assert_eq!(client.catalog().await, ["a/x", "b/x"]);
+}
+
+#[tokio::test]
 async fn blobs_are_not_mounted_from_one_store_into_another() {
     let builder = Sandbox::builder();
     let other = builder.directory().join("other");

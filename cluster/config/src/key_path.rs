@@ -7,6 +7,12 @@ use std::fmt;
 pub struct KeyPath(String);
 
 impl KeyPath {
+    /// Whether it is `section`, or somewhere in it.
+    #[must_use]
+    pub fn is_within(&self, section: &Self) -> bool {
+        self.0.strip_prefix(&section.0).is_some_and(|rest| rest.is_empty() || section.0.is_empty() || rest.starts_with(['.', '[']))
+    }
+
     /// The configuration as a whole.
     #[must_use]
     pub fn root() -> Self {

@@ -5,9 +5,11 @@ mod ready;
 mod reload;
 mod reopen;
 mod serve;
+mod tls;
 mod verify;
 
 pub use ready::ready;
-pub use serve::{Process, plane_tls_files, serve};
+pub use serve::{Process, serve};
+pub use tls::{http_tls_files, plane_tls_files};
 pub use verify::verify;
 pub use zot_config::Part;

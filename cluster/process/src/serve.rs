@@ -9,17 +9,17 @@ use std::{
 
 use anyhow::Context as _;
 use tokio::sync::{Notify, watch};
-use zot_config::{Config, Loaded, cluster::Cluster, log::Level};
+use zot_config::{Config, Loaded, log::Level};
 use zot_runtime::{
     descriptors,
     file_watch::RELOAD_POLL,
     shutdown::ShutdownSignals,
     tasks::Tasks,
     telemetry::{self, AuditLog, LogHandle, LogLevel, LogOptions},
-    tls::{TlsFiles, TlsSource},
+    tls::TlsSource,
 };
 
-use crate::{output, reload::Reload, reopen};
+use crate::{output, plane_tls_files, reload::Reload, reopen};
 
 /// The shares of `http.limits.drainTimeout` that requests, background tasks and the storage may take to finish, one after the other.
 const DRAIN_REQUESTS: f64 = 0.7;
@@ -88,12 +88,6 @@ pub fn serve(path: &Path, run: impl AsyncFnOnce(&mut Process) -> anyhow::Result<
             ExitCode::FAILURE
         }
     }
-}
-
-/// The files that the certificate of the internal plane is made from, if there is to be one.
-pub fn plane_tls_files(cluster: &Cluster) -> Option<TlsFiles> {
-    let tls = cluster.tls.as_ref()?;
-    Some(TlsFiles { cert: tls.cert.clone()?, key: tls.key.clone()?, client_ca: tls.cacert.clone(), client_optional: false })
 }
 
 fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {

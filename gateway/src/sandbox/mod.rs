@@ -1,5 +1,6 @@
 //! A real server on a port of its own over a registry in memory, and a small client: what this crate's tests run in.
 
+mod held;
 mod recording;
 mod reply;
 mod scripted;

@@ -1,7 +1,7 @@
-//! A registry that does one thing wrong, and everything else as the one in memory.
+//! A registry that does one thing wrong, or otherwise, and everything else as the one in memory.
 
 use bytes::Bytes;
-use futures::{StreamExt as _, stream};
+use futures::{StreamExt as _, TryStreamExt as _, stream};
 use std::time::Duration;
 use tokio::sync::Notify;
 use zot_contract::{
@@ -10,6 +10,8 @@ use zot_contract::{
     UserName, UserRecord, Users,
 };
 use zot_oci::{Algorithm, ByteRange, Digest, Reference, RepositoryName, Tag};
+
+use super::held;
 
 /// What goes wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,6 +28,10 @@ pub(crate) enum Fault {
     StuckBlobs,
     /// Looking at a manifest waits until it is let go.
     Held,
+    /// Nothing is wrong with blobs, but the system holds most of them: in files and in pipes, with bytes in memory between them.
+    HeldBlobs,
+    /// The file in which the system holds a blob ends within it.
+    CutBlobs,
 }
 
 /// The registry.
@@ -55,7 +61,7 @@ impl Scripted {
                 self.released.notified().await;
                 Ok(())
             }
-            Fault::ShortBlobs | Fault::StuckBlobs => Ok(()),
+            Fault::ShortBlobs | Fault::StuckBlobs | Fault::HeldBlobs | Fault::CutBlobs => Ok(()),
         }
     }
 }
@@ -68,13 +74,16 @@ impl Blobs for Scripted {
 
     async fn read_blob(&self, cx: &Context, repository: &RepositoryName, digest: &Digest, range: Option<ByteRange>) -> Result<BlobBody> {
         let blob = self.memory.read_blob(cx, repository, digest, range).await?;
+        let size = blob.size;
         let first = stream::iter([Ok(Bytes::from_static(b"x").into())]);
         let stream = match self.fault {
             Fault::ShortBlobs => first.boxed(),
             Fault::StuckBlobs => first.chain(stream::pending()).boxed(),
+            Fault::HeldBlobs => held::pieces(&blob.in_memory().try_collect::<Vec<_>>().await?.concat()),
+            Fault::CutBlobs => held::cut(&blob.in_memory().try_collect::<Vec<_>>().await?.concat()),
             _ => blob.stream,
         };
-        Ok(BlobBody { size: blob.size, stream })
+        Ok(BlobBody { size, stream })
     }
 
     async fn mount_blob(&self, cx: &Context, repository: &RepositoryName, digest: &Digest, from: Option<&RepositoryName>) -> Result<bool> {

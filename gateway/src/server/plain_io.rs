@@ -6,6 +6,7 @@ use std::{
     task::{Context, Poll, ready},
 };
 
+use rustix::net::{SendAncillaryBuffer, SendFlags, sendmsg};
 use tokio::{
     io::{AsyncRead, AsyncWrite, Interest, ReadBuf},
     net::TcpStream,
@@ -26,11 +27,21 @@ impl PlainIo {
 
     /// Sends some of what `count` stand-ins stand for.
     fn poll_send(&self, cx: &mut Context<'_>, count: usize) -> Poll<io::Result<usize>> {
+        self.poll_by_system(cx, || self.outlet.send(&self.socket, count))
+    }
+
+    /// Writes bytes that what the system holds comes after: it waits for that, so that both wake the client once.
+    fn poll_write_before(&self, cx: &mut Context<'_>, slices: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
+        let flags = SendFlags::MORE | SendFlags::NOSIGNAL;
+        self.poll_by_system(cx, || Ok(sendmsg(&self.socket, slices, &mut SendAncillaryBuffer::default(), flags)?))
+    }
+
+    fn poll_by_system(&self, cx: &mut Context<'_>, call: impl Fn() -> io::Result<usize>) -> Poll<io::Result<usize>> {
         loop {
             ready!(self.socket.poll_write_ready(cx))?;
-            match self.socket.try_io(Interest::WRITABLE, || self.outlet.send(&self.socket, count)) {
+            match self.socket.try_io(Interest::WRITABLE, &call) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                sent => return Poll::Ready(sent),
+                done => return Poll::Ready(done),
             }
         }
     }
@@ -47,11 +58,11 @@ impl AsyncWrite for PlainIo {
         self.poll_write_vectored(cx, &[IoSlice::new(bytes)])
     }
 
-    fn poll_write_vectored(mut self: Pin<&mut Self>, cx: &mut Context<'_>, slices: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
+    fn poll_write_vectored(self: Pin<&mut Self>, cx: &mut Context<'_>, slices: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
         match slices.iter().position(|slice| Outlet::is_stand_in(slice)) {
-            None => Pin::new(&mut self.socket).poll_write_vectored(cx, slices),
+            None => Pin::new(&mut self.get_mut().socket).poll_write_vectored(cx, slices),
             Some(0) => self.poll_send(cx, slices[0].len()),
-            Some(before) => Pin::new(&mut self.socket).poll_write_vectored(cx, &slices[..before]),
+            Some(before) => self.poll_write_before(cx, &slices[..before]),
         }
     }
 

@@ -27,6 +27,7 @@ use zot_storage::{
         redb::{RedbMetadata, keep_users},
     },
     sessions::{FilesystemSessions, Sessions},
+    show_all,
 };
 
 use super::{BoxError, Opened, Services, adopted, place};
@@ -103,13 +104,24 @@ pub(super) async fn open(
     Ok(Opened { engine, place, orphans: Some(Orphans { blobs: bucket, sessions, rows_read: Mutex::default() }), guard: None })
 }
 
-/// Throws the rows away, but those of users; opening the store reads the image layouts anew.
+/// Throws the rows away, but those of users, once the image layouts show all that they held; opening the store reads the layouts anew.
 pub(super) async fn rebuild(config: &Config, store: &Store, services: &Services, progress: Progress<'_>) -> Result<Rebuilt, BoxError> {
-    match tables(store) {
-        Some(tables) => drop(DynamoMetadata::open(tables, zot_dynamodb::Options::default()).await?.erase().await?),
-        None => keep_users(&metadata_file(config, store)?).await?,
-    }
     let bucket = S3Blobs::open(bucket(store)?, Limits::default()).await?;
+    let (blobs, layouts) = (Arc::new(bucket.clone()), Arc::new(bucket.layouts()));
+    match tables(store) {
+        Some(tables) => {
+            let metadata = Arc::new(DynamoMetadata::open(tables, zot_dynamodb::Options::default()).await?);
+            let rows: Arc<dyn Metadata> = metadata.clone();
+            show_all(async { Ok(rows) }, blobs, layouts).await?;
+            metadata.erase().await?;
+        }
+        None => {
+            let path = metadata_file(config, store)?;
+            let rows = async { Ok(Arc::new(RedbMetadata::open(&path, store.commit)?) as Arc<dyn Metadata>) };
+            show_all(rows, blobs, layouts).await?;
+            keep_users(&path).await?;
+        }
+    }
     let shared = Shared {
         metadata: metadata(config, store).await?,
         blobs: Arc::new(bucket.clone()),

@@ -10,6 +10,7 @@
 //! <root>/<repository>/oci-layout            the repository as an OCI image layout that other tools can read:
 //! <root>/<repository>/index.json              its manifests and tags,
 //! <root>/<repository>/blobs/<algorithm>/<hex> its content, by hard link to _blobs or _own
+//! <root>/<repository>/.index.json.zot         the index as it was found, if not all of it could be read into rows
 //! ```
 //!
 //! An image layout is never the only place of anything, so that whoever keeps it may remove files from it.
@@ -24,6 +25,8 @@ use zot_oci::{Algorithm, Digest, RepositoryName};
 pub(crate) const OCI_LAYOUT_FILE: &str = "oci-layout";
 /// The name of the index of an OCI image layout.
 pub(crate) const INDEX_FILE: &str = "index.json";
+/// The name of the index of a layout as it was found, beside what it was replaced with.
+pub const FOUND_INDEX_FILE: &str = ".index.json.zot";
 
 /// The name that a blob's bytes have in a [`crate::blobs::BlobStore`], as a relative path.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

@@ -30,6 +30,6 @@ pub use error::{Error, Result};
 pub use layout::{BlobAddress, BlobKey};
 pub use local::{Local, LocalOptions};
 pub use projection::Mine;
-pub use rebuild::{Progress, Rebuilt};
+pub use rebuild::{Progress, Rebuilt, show_all};
 pub use stores::Shared;
 pub use wall::WallClock;

@@ -19,7 +19,7 @@ use crate::{
         redb::{RedbMetadata, keep_users},
     },
     projection::Projector,
-    rebuild::{Rows, rebuild},
+    rebuild::{Rows, rebuild, show_all},
     sessions::{FilesystemSessions, Sessions},
     stores::is_complete,
 };
@@ -65,11 +65,16 @@ impl Local {
         Ok(Self { engine, root: options.root.clone(), adopted, _lock: lock })
     }
 
-    /// Throws the metadata of a directory away and reads it anew from the image layouts. What is known of users stays: layouts do not tell it.
+    /// Throws the metadata of a directory away and reads it anew from the image layouts, which show all that it held if it can be read. What is
+    /// known of users stays: layouts do not tell it.
     pub async fn rebuild(options: &LocalOptions, progress: Progress<'_>) -> Result<Rebuilt> {
         let layout = Layout::new(&options.root);
         let lock = lock(&layout)?;
-        keep_users(&layout.metadata()).await?;
+        let path = layout.metadata();
+        let metadata = async { Ok(Arc::new(RedbMetadata::open(&path, options.durable)?) as Arc<dyn Metadata>) };
+        let blobs = Arc::new(FilesystemBlobs::open(&options.root, options.durable)?);
+        show_all(metadata, blobs, Arc::new(FilesystemLayouts::new(layout, options.durable))).await?;
+        keep_users(&path).await?;
         drop(lock);
         let local = Self::open(options, progress).await?;
         local.engine.close(Duration::MAX).await?;

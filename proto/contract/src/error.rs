@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use zot_oci::{Digest, InvalidManifest, Reference, RepositoryName, Tag};
+use zot_oci::{Descriptor, Digest, InvalidManifest, Reference, RepositoryName, Tag};
 
 use crate::{UploadId, UserName, users::USER_RECORD_BYTES_MAX};
 
@@ -173,5 +173,11 @@ impl Error {
     /// A fault inside the registry.
     pub fn internal(source: impl Into<BoxError>) -> Self {
         Self::Internal(source.into())
+    }
+
+    /// A manifest describes content by another size than the one it has.
+    pub fn wrong_size(described: &Descriptor, stored: u64) -> Self {
+        let Descriptor { digest, size, .. } = described;
+        Self::ManifestInvalid { reason: InvalidManifest::Schema { reason: format!("`size` of {digest} must be {stored}, is {size}") } }
     }
 }

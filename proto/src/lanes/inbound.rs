@@ -4,6 +4,7 @@ use std::io;
 
 use bytes::{BufMut as _, Bytes, BytesMut};
 use futures::FutureExt as _;
+use rustix::net::sockopt::set_tcp_cork;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _, Interest},
     time::timeout,
@@ -18,8 +19,8 @@ use crate::Connection;
 
 /// Room for whatever is not data, and for all of a small blob.
 const MESSAGE_ROOM_BYTES: usize = 16 * 1024;
-/// Fewer bytes than this are sooner read than moved into a pipe and out of it.
-const PIPED_BYTES_MIN: usize = 64 * 1024;
+/// The last bytes of a blob, as many as these, are sooner read than moved into a pipe and out of it.
+const PIPED_BYTES_MIN: u64 = 64 * 1024;
 /// Less room than this is not worth a read if more is to come.
 const ROOM_BYTES_MIN: usize = 64 * 1024;
 
@@ -40,7 +41,7 @@ impl Inbound {
             if let Some(header) = Header::take(&mut self.bytes).map_err(invalid)? {
                 return Ok(header);
             }
-            if self.is_plain() && missing >= PIPED_BYTES_MIN as u64 {
+            if self.is_plain() && missing >= PIPED_BYTES_MIN {
                 let rest = HEADER_BYTES - self.bytes.len();
                 match self.io.read_buf(&mut (&mut self.bytes).limit(rest)).await? {
                     0 => return Err(io::ErrorKind::UnexpectedEof.into()),
@@ -63,7 +64,7 @@ impl Inbound {
     /// the system, in `pipes`.
     pub(super) async fn some(&mut self, most: usize, missing: u64, pipes: &Pipes) -> io::Result<Piece> {
         if self.bytes.is_empty() {
-            if most >= PIPED_BYTES_MIN
+            if missing >= PIPED_BYTES_MIN
                 && let Some(held) = self.piped(most, pipes).await?
             {
                 return Ok(Piece::Held(held));
@@ -110,6 +111,11 @@ impl Inbound {
     /// Whether nothing protects what goes over the lane, so that bytes need not pass through this process.
     pub(super) fn is_plain(&self) -> bool {
         self.io.plain_socket().is_some()
+    }
+
+    /// Whether the system holds back what does not fill a packet. For plain lanes only.
+    pub(super) fn hold_back(&self, wanted: bool) -> io::Result<()> {
+        Ok(set_tcp_cork(self.io.plain_socket().ok_or(io::ErrorKind::Unsupported)?, wanted)?)
     }
 
     /// Writes all of `held` from where the system has it. For plain lanes only.

@@ -151,7 +151,18 @@ impl Served {
             let bytes = match piece {
                 Piece::Bytes(bytes) => bytes,
                 Piece::Held(held) if self.inbound.is_plain() => {
+                    // What is said before and after the bytes goes with them: to wake the other end costs as much as many bytes.
+                    self.inbound.hold_back(true)?;
                     self.held(&mut head, held).await?;
+                    if missing == 0 {
+                        next = Some(self.alive_while(stream.next()).await?);
+                    }
+                    if matches!(next, Some(None)) {
+                        Kind::End.put(0, &mut head);
+                        self.inbound.write(head).await?;
+                        return self.inbound.hold_back(false);
+                    }
+                    self.inbound.hold_back(false)?;
                     continue;
                 }
                 Piece::Held(mut held) => loop {

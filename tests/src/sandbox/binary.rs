@@ -1,7 +1,8 @@
 //! Where the binaries under test are, and running it to its end.
 
 use std::{
-    env,
+    env, fs,
+    os::unix::fs::PermissionsExt,
     path::PathBuf,
     process::{Command, Stdio},
 };
@@ -44,6 +45,12 @@ pub fn run(arguments: &[&str]) -> Output {
     let output = command().args(arguments).output().expect("the zot binary");
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("readable output");
     Output { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
+}
+
+/// Whether any user can run the binary: every directory above lets everybody through.
+pub fn everybody_can_run() -> bool {
+    let is_open = |path: &std::path::Path| fs::metadata(path).is_ok_and(|found| found.permissions().mode() & 0o001 != 0);
+    binary("zot").ancestors().all(is_open)
 }
 
 fn binary(name: &str) -> PathBuf {

@@ -1,6 +1,6 @@
 //! Setting up a registry before it starts.
 
-use std::path::PathBuf;
+use std::{fs, os::unix::fs::chown, path::PathBuf};
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -18,7 +18,11 @@ pub struct Builder {
     trust: Option<Trust>,
     descriptors_max: Option<u32>,
     tolerated: Vec<String>,
+    user: Option<u32>,
 }
+
+/// A user without rights, as most systems have it.
+const NOBODY: u32 = 65534;
 
 impl Builder {
     pub(super) fn new() -> Self {
@@ -28,7 +32,7 @@ impl Builder {
             "http": {"address": "127.0.0.1"},
             "log": {"level": "info"},
         });
-        Self { directory, config, environment: Vec::new(), trust: None, descriptors_max: None, tolerated: Vec::new() }
+        Self { directory, config, environment: Vec::new(), trust: None, descriptors_max: None, tolerated: Vec::new(), user: None }
     }
 
     /// The directory that holds everything of this registry, for files that its configuration names.
@@ -71,6 +75,12 @@ impl Builder {
         self
     }
 
+    /// Runs it without the rights that root has, whoever runs the tests.
+    pub fn unprivileged(mut self) -> Self {
+        self.user = rustix::process::geteuid().is_root().then_some(NOBODY);
+        self
+    }
+
     /// Starts the registry and waits until it is ready.
     pub async fn start(self) -> Sandbox {
         let mut sandbox = self.prepare();
@@ -84,6 +94,12 @@ impl Builder {
         let port = port::free();
         set(&mut self.config, "/http/port", port.to_string().into());
         let root = self.config["storage"]["rootDirectory"].as_str().map_or_else(PathBuf::new, PathBuf::from);
+        if self.user.is_some() {
+            fs::create_dir_all(&root).expect("the root directory");
+            [self.directory.path(), &root]
+                .into_iter()
+                .for_each(|path| chown(path, self.user, self.user).expect("a directory to give away"));
+        }
         Sandbox {
             directory: self.directory,
             root,
@@ -94,6 +110,7 @@ impl Builder {
             port,
             process: None,
             tolerated: self.tolerated,
+            user: self.user,
         }
     }
 }

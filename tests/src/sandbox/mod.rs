@@ -8,6 +8,7 @@ mod starting;
 use std::{
     fs,
     net::SocketAddr,
+    os::unix::process::CommandExt,
     path::{Path, PathBuf},
     process::ExitStatus,
     thread,
@@ -24,7 +25,7 @@ use crate::{
 
 pub(crate) use self::{binary::program, builder::set};
 pub use self::{
-    binary::{Output, command, run},
+    binary::{Output, command, everybody_can_run, run},
     builder::Builder,
     log::Log,
 };
@@ -41,6 +42,8 @@ pub struct Sandbox {
     port: u16,
     process: Option<Process>,
     tolerated: Vec<String>,
+    /// The user who runs it, if not the one who runs the tests.
+    user: Option<u32>,
 }
 
 impl Sandbox {
@@ -149,6 +152,9 @@ impl Sandbox {
         fs::write(self.config_file(), self.config.to_string()).expect("the configuration file");
         let mut command = self.descriptors_max.map_or_else(command, binary::command_within);
         command.arg("serve").arg(self.config_file()).envs(self.environment.iter().map(|(name, value)| (name, value)));
+        if let Some(user) = self.user {
+            command.uid(user).gid(user);
+        }
         self.process = Some(Process::spawn(command, &self.log_file()));
     }
 

@@ -6,13 +6,16 @@ use crate::key_path::KeyPath;
 use crate::report::Report;
 use crate::setting::section::section;
 
+/// The longest page that is ever asked for between processes.
+const PAGE_ENTRIES_MAX: usize = 10_000;
+
 section! {
     /// Bounds on what one client may cost.
     pub struct Limits {
         /// Largest manifest accepted, in bytes; the specification asks for at least 4 MiB.
         "manifestBytesMax" => manifest_bytes_max: u64 = 4 * 1024 * 1024;
-        /// Most entries in one page of tags or repositories; a larger `n` is served in pages of this size.
-        "pageEntriesMax" => page_entries_max: usize = 10_000;
+        /// Most entries in one page of tags or repositories, at most 10,000; a larger `n` is served in pages of this size.
+        "pageEntriesMax" => page_entries_max: usize = PAGE_ENTRIES_MAX;
         /// Most connections open at a time; more wait to be accepted.
         "connectionsMax" => connections_max: usize = 10_000;
         /// Longest wait for the whole header of a request.
@@ -35,6 +38,9 @@ impl Limits {
         ];
         for (key, _) in zeros.iter().filter(|(_, zero)| *zero) {
             report.problem(&path.key(key), "must be greater than zero");
+        }
+        if self.page_entries_max > PAGE_ENTRIES_MAX {
+            report.problem(&path.key("pageEntriesMax"), format!("must be at most {PAGE_ENTRIES_MAX}, is {}", self.page_entries_max));
         }
     }
 }

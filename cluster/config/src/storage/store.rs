@@ -68,6 +68,8 @@ impl Store {
     }
 
     pub(super) fn settle(&mut self, path: &KeyPath, report: &Report) {
+        // Stores with one place are one store, however their sections write it.
+        self.root_directory = self.root_directory.components().collect();
         if let Some(driver) = &mut self.storage_driver {
             driver.settle(&path.key("storageDriver"), report);
         }

@@ -37,7 +37,11 @@ fn roots_of_different_stores_must_not_overlap() {
         r#"storage.subPaths["/b"].rootDirectory"#,
         "substore (route: /a) and substore (route: /b) cannot use the same root directory",
     );
-    good(&sub_paths(r#""/a": {"rootDirectory": "/tmp/s"}, "/b": {"rootDirectory": "/tmp/s"}, "/c": {"rootDirectory": "/tmp/zot2"}"#));
+    let loaded = good(&sub_paths(
+        r#""/a": {"rootDirectory": "/tmp/s"}, "/b": {"rootDirectory": "/tmp//./s/"}, "/c": {"rootDirectory": "/tmp/zot2"}"#,
+    ));
+    let root = |route: &str| loaded.config.storage.sub_paths[route].root_directory.as_os_str();
+    assert_eq!(root("/a"), root("/b"));
 }
 
 #[test]
@@ -62,6 +66,7 @@ fn half_a_pair_for_tls_is_refused() {
 #[test]
 fn limits_of_nothing_are_refused() {
     only_problem(&http(r#"{"limits": {"connectionsMax": 0}}"#), "http.limits.connectionsMax", "greater than zero");
+    only_problem(&http(r#"{"limits": {"pageEntriesMax": 20000}}"#), "http.limits.pageEntriesMax", "must be at most 10000, is 20000");
     only_problem(&storage(r#""uploadExpiry": "0s""#), "storage.uploadExpiry", "greater than zero");
     only_problem(&storage(r#""gcDelay": "-1h""#), "storage.gcDelay", "must not be negative, is -1h");
 }

@@ -3,7 +3,7 @@
 use std::fmt::Display;
 
 use axum::http::HeaderValue;
-use zot_contract::{PAGE_ENTRIES_MAX, Page, PageRequest};
+use zot_contract::{Page, PageRequest};
 use zot_oci::ErrorCode;
 
 use crate::http::{Call, Refusal, header::value};
@@ -18,7 +18,7 @@ impl Paging {
     /// Reads the parameters. Without `n`, or with one beyond the limit, a page is as long as the limit and the rest is behind its link.
     pub(super) fn of(call: &Call<'_>) -> Result<Self, Refusal> {
         let query = call.query()?;
-        let limit = call.options.page_entries_max.min(PAGE_ENTRIES_MAX);
+        let limit = call.options.page_entries_max;
         let entries = query.one("n")?.map(number).transpose()?.map_or(limit, |n| n.min(limit));
         let last = query.one("last")?.filter(|last| !last.is_empty());
         Ok(Self { entries, last: last.map(str::to_owned) })

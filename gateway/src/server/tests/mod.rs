@@ -2,5 +2,6 @@
 
 mod drain;
 mod expect;
+mod held;
 mod tls;
 mod waiting;

@@ -10,6 +10,7 @@
 //! <prefix><repository>/_pointers/<algorithm>/<hex>.<size>
 //!                                               and for all else the name of the object that holds it
 //! <prefix><repository>/_kept/<algorithm>/<hex>   that content of a layout is what rows speak of: in a bucket that was zot's
+//! <prefix><repository>/.index.json.zot           the index as it was found, if not all of it could be read into rows
 //! ```
 //!
 //! The prefix is the configured root directory *twice*: zot's S3 driver prepends it to paths that begin with it already, so that this is where
@@ -19,7 +20,7 @@
 use uuid::Uuid;
 use zot_contract::UploadId;
 use zot_oci::{Digest, RepositoryName};
-use zot_storage::{BlobAddress, BlobKey};
+use zot_storage::{BlobAddress, BlobKey, layouts::FOUND_INDEX_FILE};
 
 /// Under which larger blobs lie.
 const LARGE: &str = "_large/";
@@ -109,6 +110,11 @@ pub(crate) fn marker(repository: &RepositoryName) -> String {
 /// The index of a repository's layout.
 pub(crate) fn index(repository: &RepositoryName) -> String {
     format!("{repository}{INDEX}")
+}
+
+/// The index of a repository's layout as it was found.
+pub(crate) fn found_index(repository: &RepositoryName) -> String {
+    format!("{repository}/{FOUND_INDEX_FILE}")
 }
 
 /// Content of a repository's layout.

@@ -8,7 +8,7 @@ use zot_oci::{Algorithm, Digest, Hasher};
 use super::INLINE_BYTES_MAX;
 use crate::{
     BlobKey, Error, Result,
-    blobs::{BlobStore, Staged},
+    blobs::{BlobStore, Staged, Staging},
     metadata::rows::BlobRow,
     sessions::SessionRecord,
 };
@@ -18,6 +18,7 @@ use crate::{
 pub(super) struct Content {
     hasher: HasherState,
     offset: u64,
+    staging: Staging,
     /// Whether the bytes may differ from those that were hashed, because a failed write could not be undone.
     damaged: bool,
     pub(super) bytes: Stored,
@@ -40,6 +41,11 @@ pub(super) enum Stored {
 
 struct HasherState(Hasher);
 
+/// What hashes an upload: where it is taken up without reading its bytes again, its state must be told.
+fn hasher(algorithm: Algorithm, staging: Staging) -> Hasher {
+    if staging.durable_when_flushed { Hasher::resumable(algorithm) } else { Hasher::new(algorithm) }
+}
+
 impl std::fmt::Debug for HasherState {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Hasher({})", self.0.algorithm())
@@ -61,8 +67,10 @@ pub(super) struct Mark {
 }
 
 impl Content {
-    pub(super) fn new(algorithm: Algorithm) -> Self {
-        Self { hasher: HasherState(Hasher::new(algorithm)), offset: 0, damaged: false, bytes: Stored::Inline(BytesMut::new()) }
+    /// No content yet, of which `staging` says what the store does with it.
+    pub(super) fn new(algorithm: Algorithm, staging: Staging) -> Self {
+        let hasher = HasherState(hasher(algorithm, staging));
+        Self { hasher, offset: 0, staging, damaged: false, bytes: Stored::Inline(BytesMut::new()) }
     }
 
     /// Takes up saved content. Unless the store promises that the bytes are what they were, they are hashed again and must come to the saved
@@ -77,10 +85,11 @@ impl Content {
         } else {
             Stored::Inline(BytesMut::from(saved.inline.as_ref()))
         };
-        let trusted = saved.staged && blobs.staging().durable_when_flushed;
-        let hasher = if trusted { Hasher::resume(algorithm, &saved.hash_state).ok() } else { Some(Hasher::new(algorithm)) };
+        let staging = blobs.staging();
+        let trusted = saved.staged && staging.durable_when_flushed;
+        let hasher = if trusted { Hasher::resume(algorithm, &saved.hash_state).ok() } else { Some(hasher(algorithm, staging)) };
         let Some(hasher) = hasher else { return Ok(None) };
-        let mut content = Self { hasher: HasherState(hasher), offset: saved.offset, damaged: false, bytes };
+        let mut content = Self { hasher: HasherState(hasher), offset: saved.offset, staging, damaged: false, bytes };
         if !trusted {
             content.rehash(algorithm).await?;
         }
@@ -147,7 +156,7 @@ impl Content {
     }
 
     async fn rehash(&mut self, algorithm: Algorithm) -> Result<()> {
-        let mut hasher = Hasher::new(algorithm);
+        let mut hasher = hasher(algorithm, self.staging);
         match &mut self.bytes {
             Stored::Inline(bytes) => hasher.update(bytes),
             Stored::Staged(staged) => {
@@ -195,7 +204,7 @@ impl Content {
         mut stream: impl Stream<Item = std::result::Result<Bytes, BoxError>> + Unpin,
     ) -> Result<Option<BoxError>> {
         let mut gathered = Gathered::default();
-        let (mut broken, gathered_bytes) = (None, blobs.staging().gathered_bytes);
+        let (mut broken, gathered_bytes) = (None, self.staging.gathered_bytes);
         while let Some(piece) = stream.next().await {
             let piece = match piece {
                 Ok(piece) => piece,

@@ -21,7 +21,8 @@ const RETRY_AFTER: Duration = Duration::from_secs(30);
 impl Uploads for Engine {
     async fn open_upload(&self, cx: &Context, repository: &RepositoryName, algorithm: Algorithm) -> Result<UploadId> {
         let id = UploadId::random();
-        let upload = self.add_upload(Upload::new(id, repository, cx.subject.clone(), Content::new(algorithm), None))?;
+        let upload =
+            self.add_upload(Upload::new(id, repository, cx.subject.clone(), Content::new(algorithm, self.blobs.staging()), None))?;
         if self.sessions.shared()
             && let Some(content) = upload.content().as_deref().and_then(Option::as_ref)
         {

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 use zot_oci::{Digest, RepositoryName};
 
-use super::{Change, Content, Found, Layouts};
+use super::{Change, Content, FOUND_INDEX_FILE, Found, Layouts};
 use crate::{BlobKey, Error, Result};
 
 /// Image layouts in memory. Content that is in the blob store is shown by its address.
@@ -18,6 +18,7 @@ pub struct MemoryLayouts {
 #[derive(Debug, Default)]
 struct Repository {
     index: Option<Bytes>,
+    kept_index: Option<Bytes>,
     contents: BTreeMap<Digest, (Content, SystemTime)>,
 }
 
@@ -80,6 +81,21 @@ impl Layouts for MemoryLayouts {
             Some(Content::Stored { .. }) => Err(Error::remote(format!("read {digest}"), "it is in the blob store")),
             None => Ok(None),
         }
+    }
+
+    async fn keep_index(&self, repository: &RepositoryName) -> Result<String> {
+        let index = self.index(repository).await?;
+        self.repositories.lock().entry(repository.clone()).or_default().kept_index.get_or_insert(index);
+        Ok(format!("{repository}/{FOUND_INDEX_FILE}"))
+    }
+
+    async fn is_intact(&self, repository: &RepositoryName, digest: &Digest) -> Result<bool> {
+        Ok(match self.content(repository, digest) {
+            Some(Content::Inline { bytes, .. }) => Digest::of(digest.algorithm(), &bytes) == *digest,
+            // The blob store keeps what it was given.
+            Some(Content::Stored { .. }) => true,
+            None => false,
+        })
     }
 
     async fn keep(&self, repository: &RepositoryName, digest: &Digest, _key: &BlobKey) -> Result<String> {

@@ -10,6 +10,7 @@ use std::{fmt::Debug, time::SystemTime};
 use bytes::Bytes;
 use zot_oci::{Digest, RepositoryName};
 
+pub use crate::layout::FOUND_INDEX_FILE;
 use crate::{BlobAddress, BlobKey, Result};
 pub(crate) use filesystem::FilesystemLayouts;
 pub use memory::MemoryLayouts;
@@ -41,8 +42,14 @@ pub trait Layouts: Debug + Send + Sync {
     /// The `index.json` of a repository.
     async fn index(&self, repository: &RepositoryName) -> Result<Bytes>;
 
+    /// Keeps the `index.json` of a repository as it is under another name, which is returned. What was kept before stays instead.
+    async fn keep_index(&self, repository: &RepositoryName) -> Result<String>;
+
     /// What the layout of a repository shows.
     async fn contents(&self, repository: &RepositoryName) -> Result<Vec<Found>>;
+
+    /// Whether content of a layout is there and has the digest that it is named by; all of it is read.
+    async fn is_intact(&self, repository: &RepositoryName, digest: &Digest) -> Result<bool>;
 
     /// Content of a layout that is small or a manifest, whole; nothing if it is not there.
     async fn read(&self, repository: &RepositoryName, digest: &Digest) -> Result<Option<Bytes>>;

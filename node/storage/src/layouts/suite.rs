@@ -23,6 +23,8 @@ pub async fn layouts_suite(layouts: &dyn Layouts, blobs: &dyn BlobStore) {
     a_repository_is_listed_once_it_has_an_index(layouts).await;
     small_content_is_shown_until_it_is_removed(layouts).await;
     stored_content_is_shown_and_kept(layouts, blobs).await;
+    content_that_is_not_what_its_name_says_is_told(layouts).await;
+    an_index_is_kept_beside_what_replaces_it(layouts).await;
 }
 
 async fn a_repository_is_listed_once_it_has_an_index(layouts: &dyn Layouts) {
@@ -60,8 +62,28 @@ async fn stored_content_is_shown_and_kept(layouts: &dyn Layouts, blobs: &dyn Blo
     let found = layouts.contents(&name).await.unwrap();
     assert_eq!(found.iter().map(|found| (found.digest, found.size)).collect::<Vec<_>>(), [(digest, size)]);
 
+    assert!(layouts.is_intact(&name, &digest).await.unwrap());
     let place = layouts.keep(&name, &digest, &key).await.unwrap();
     let pieces = blobs.read(&BlobAddress { key, place }, size, ByteRange::whole(size).unwrap()).await.unwrap();
     let read: Vec<Bytes> = futures::TryStreamExt::try_collect(in_memory(pieces)).await.unwrap();
     assert!(read.concat() == bytes);
+}
+
+async fn content_that_is_not_what_its_name_says_is_told(layouts: &dyn Layouts) {
+    let (name, cut) = (name("cut"), Digest::sha256(b"whole"));
+    let whole = inline("another");
+    let contents = [Content::Inline { digest: cut, bytes: Bytes::from_static(b"who") }, whole.clone()];
+    layouts.apply(&name, contents.map(Change::Add).to_vec()).await.unwrap();
+    assert!(!layouts.is_intact(&name, &cut).await.unwrap());
+    assert!(layouts.is_intact(&name, whole.digest()).await.unwrap());
+    assert!(!layouts.is_intact(&name, &Digest::sha256(b"not there")).await.unwrap());
+}
+
+async fn an_index_is_kept_beside_what_replaces_it(layouts: &dyn Layouts) {
+    let name = name("found");
+    for index in ["[1]", "[2]"] {
+        layouts.write_index(&name, Bytes::from_static(index.as_bytes())).await.unwrap();
+        assert!(layouts.keep_index(&name).await.unwrap().ends_with("found/.index.json.zot"));
+        assert_eq!(layouts.index(&name).await.unwrap(), index);
+    }
 }

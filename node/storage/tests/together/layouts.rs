@@ -14,9 +14,10 @@ use zot_contract::{
 };
 use zot_oci::{Digest, RepositoryName};
 use zot_storage::{
-    BlobKey, Engine, Mine, Rebuilt, Result, Shared,
+    BlobKey, Engine, Error, Mine, Rebuilt, Result, Shared,
     layouts::{Change, Found, Layouts, MemoryLayouts},
-    metadata::MemoryMetadata,
+    metadata::{MemoryMetadata, Metadata},
+    show_all,
 };
 
 use crate::Stores;
@@ -110,6 +111,22 @@ async fn a_process_projects_what_is_its_own() {
     assert_eq!(layouts.repositories().await.unwrap(), [name("mine"), name("yours")]);
 }
 
+#[tokio::test]
+async fn what_rows_hold_is_shown_before_they_go() {
+    let stores = Stores::new();
+    let layouts = Arc::<MemoryLayouts>::default();
+    let (engine, _) = shared(&stores, layouts.clone(), Arc::new(|_| false)).open(&|_, _| {}).await.unwrap();
+    client(&engine, "a").push_image(1, &["v1"]).await;
+    engine.project().await.unwrap();
+    assert_eq!(layouts.repositories().await.unwrap(), []);
+    let show = |metadata: Result<Arc<dyn Metadata>>| show_all(async { metadata }, stores.blobs.clone(), layouts.clone());
+    show(Ok(stores.metadata.clone())).await.unwrap();
+    assert!(shown(layouts.as_ref(), "a").await.contains("\"v1\""));
+    // Only rows that cannot be read may go without having been.
+    show(Err(Error::damaged("metadata", "a test"))).await.unwrap();
+    assert!(show(Err(Error::remote("read rows", "nobody answers"))).await.is_err());
+}
+
 /// Layouts where another process pushes and projects just before the first index, or the first changes, are written.
 #[derive(Debug)]
 struct SlowLayouts {
@@ -151,8 +168,16 @@ impl Layouts for SlowLayouts {
         self.layouts.index(repository).await
     }
 
+    async fn keep_index(&self, repository: &RepositoryName) -> Result<String> {
+        self.layouts.keep_index(repository).await
+    }
+
     async fn contents(&self, repository: &RepositoryName) -> Result<Vec<Found>> {
         self.layouts.contents(repository).await
+    }
+
+    async fn is_intact(&self, repository: &RepositoryName, digest: &Digest) -> Result<bool> {
+        self.layouts.is_intact(repository, digest).await
     }
 
     async fn read(&self, repository: &RepositoryName, digest: &Digest) -> Result<Option<Bytes>> {

@@ -54,9 +54,13 @@ impl Manifests for MemoryRegistry {
 impl State {
     fn put(&mut self, name: &RepositoryName, push: ManifestPush, content: Manifest) -> Result<()> {
         let held = self.repositories.get(name);
-        let has = |digest: &Digest| held.is_some_and(|held| held.content(digest).is_some());
-        if let Some(missing) = content.blobs.iter().find(|blob| !has(&blob.digest)) {
-            return Err(Error::ManifestBlobUnknown { repository: name.clone(), digest: missing.digest });
+        for blob in &content.blobs {
+            let Some(bytes) = held.and_then(|held| held.content(&blob.digest)) else {
+                return Err(Error::ManifestBlobUnknown { repository: name.clone(), digest: blob.digest });
+            };
+            if bytes.len() as u64 != blob.size {
+                return Err(Error::wrong_size(blob, bytes.len() as u64));
+            }
         }
         let has_tag = |tag: &Tag| held.is_some_and(|held| held.tags.contains_key(tag));
         for TagPush { tag, rule } in &push.tags {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use serde_json::json;
-use zot_oci::{Algorithm, Digest, MediaType, media_types};
+use zot_oci::{Algorithm, Descriptor, Digest, MediaType, media_types};
 
 use super::{
     Client,
@@ -125,6 +125,27 @@ async fn assert_missing(client: &Client, push: &ManifestPush, missing: Digest) {
     }
     assert_eq!(client.resolve("v1").await, None);
     assert!(!client.has_blob(&push.digest).await);
+}
+
+pub(super) async fn config_and_layers_have_the_size_that_is_said(registry: Arc<dyn Registry>) {
+    let client = Client::new(&registry, "a");
+    let inner = Document::index(&[]);
+    client.put(inner.push(&[])).await.unwrap();
+    client.push_blob("config").await;
+    client.push_blob("layer").await;
+    let contents = [describe(CONFIG, b"config"), describe(LAYER, b"layer"), inner.descriptor()];
+    for wrong in 0..contents.len() {
+        let mut said = contents.clone();
+        said[wrong].size += 1;
+        let push = Document::image(&said[0], &said[1..]).push(&["v1"]);
+        assert_refused!(client.put(push).await, Error::ManifestInvalid { .. });
+        assert_eq!(client.resolve("v1").await, None);
+    }
+    // The right size beside it does not make a wrong one right.
+    let wrong = Descriptor { size: 4, ..contents[1].clone() };
+    let push = Document::image(&contents[0], &[contents[1].clone(), wrong]).push(&["v1"]);
+    assert_refused!(client.put(push).await, Error::ManifestInvalid { .. });
+    client.put(Document::image(&contents[0], &contents[1..]).push(&["v1"])).await.unwrap();
 }
 
 pub(super) async fn a_blob_of_another_repository_does_not_count(registry: Arc<dyn Registry>) {

@@ -179,6 +179,7 @@ tests! {
         what_is_not_a_manifest_is_refused,
         bytes_of_another_digest_are_refused,
         config_and_layers_must_be_there,
+        config_and_layers_have_the_size_that_is_said,
         a_blob_of_another_repository_does_not_count,
         layers_that_live_elsewhere_need_not_be_there,
         a_manifest_counts_as_a_blob,

@@ -1,7 +1,10 @@
 //! Manifests: what a registry has to understand of a pushed document (image-spec, "Image Manifest" and "Image Index").
 
+mod keys;
+
 use serde::Deserialize;
 
+use self::keys::check_keys;
 use crate::{Annotations, Descriptor, MediaType, descriptor::null_is_empty, media_types};
 
 /// The deepest nesting of JSON accepted in a manifest. Real ones have about six levels; the bound keeps hostile ones from using up the stack.
@@ -96,6 +99,7 @@ impl Manifest {
     pub fn parse(media_type: &MediaType, bytes: &[u8]) -> Result<Self, InvalidManifest> {
         let kind = ManifestKind::of(media_type).ok_or_else(|| InvalidManifest::MediaType { media_type: media_type.to_string() })?;
         check_depth(bytes)?;
+        check_keys(bytes)?;
         let document: Document = serde_json::from_slice(bytes).map_err(|error| InvalidManifest::Schema { reason: error.to_string() })?;
         document.check(kind, media_type)?;
         Ok(document.into_manifest(kind, media_type))

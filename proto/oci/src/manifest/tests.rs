@@ -44,6 +44,17 @@ fn a_document_of_both_kinds_is_refused() {
 }
 
 #[test]
+fn a_key_that_only_some_read_is_refused() {
+    for key in ["Manifests", "LAYERS", "manife\u{17f}ts", "mediatype", "MediaType", "fsLayers", "FSLayers"] {
+        let refused = parse_image(&image(&format!(r#","layers":[],"{key}":[]"#)));
+        assert!(matches!(&refused, Err(InvalidManifest::Schema { reason }) if reason.contains(key)), "{key}: {refused:?}");
+    }
+    for key in ["manifest", "x-manifests", "history", "Size", "org.example.Layers"] {
+        parse_image(&image(&format!(r#","layers":[],"{key}":[]"#))).unwrap();
+    }
+}
+
+#[test]
 fn the_two_media_types_must_agree() {
     let text = image(r#","mediaType":"application/vnd.oci.image.index.v1+json""#);
     assert!(matches!(parse_image(&text), Err(InvalidManifest::MediaTypeMismatch { .. })));

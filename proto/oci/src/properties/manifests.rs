@@ -120,6 +120,19 @@ proptest! {
     }
 
     #[test]
+    fn no_other_spelling_of_a_field_is_accepted(field in select(&FIELDS[..8]), flips in any::<u64>(), value in value()) {
+        let flipped = |(at, letter): (usize, char)| {
+            let upper = flips >> at & 1 == 1;
+            if upper { letter.to_ascii_uppercase() } else { letter.to_ascii_lowercase() }
+        };
+        let spelled: String = field.chars().enumerate().map(flipped).collect();
+        let mut document = json!({ "schemaVersion": 2, "manifests": [] });
+        prop_assume!(spelled != *field);
+        document[spelled.as_str()] = value;
+        prop_assert!(!parses(&media_types::OCI_INDEX, &document), "{document}");
+    }
+
+    #[test]
     fn nesting_is_bounded(levels in 0..3 * MANIFEST_DEPTH_MAX, objects in any::<bool>()) {
         let (open, close) = if objects { (r#"{"x":"#, "}") } else { ("[", "]") };
         let parsed = Manifest::parse(&media_types::OCI_INDEX, nested(levels, open, close).as_bytes());

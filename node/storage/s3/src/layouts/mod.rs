@@ -15,7 +15,7 @@ use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt, stream};
 use parking_lot::Mutex;
 use tokio::sync::OnceCell;
-use zot_oci::{ByteRange, Digest, RepositoryName};
+use zot_oci::{ByteRange, Digest, Hasher, RepositoryName};
 use zot_storage::{
     BlobKey, Error, Result,
     layouts::{Change, Content, Found, Layouts, OCI_LAYOUT},
@@ -194,6 +194,30 @@ impl Layouts for S3Layouts {
     async fn read(&self, repository: &RepositoryName, digest: &Digest) -> Result<Option<Bytes>> {
         let Some(shown) = self.shown(repository, digest).await? else { return Ok(None) };
         self.get(&self.holder(&shown).await?).await
+    }
+
+    async fn keep_index(&self, repository: &RepositoryName) -> Result<String> {
+        let kept = keys::found_index(repository);
+        if self.store.bucket.size(&self.store.keys.of(&kept)).await?.is_none() {
+            self.put(&kept, self.index(repository).await?).await?;
+        }
+        Ok(self.store.keys.of(&kept))
+    }
+
+    async fn is_intact(&self, repository: &RepositoryName, digest: &Digest) -> Result<bool> {
+        let Some(shown) = self.shown(repository, digest).await? else { return Ok(false) };
+        let mut hasher = Hasher::new(digest.algorithm());
+        if let Some(range) = ByteRange::whole(shown.size) {
+            let key = self.store.keys.of(&self.holder(&shown).await?);
+            let Some((size, mut pieces)) = read::open_within(&self.store, key, range).await? else { return Ok(false) };
+            if size != shown.size {
+                return Ok(false);
+            }
+            while let Some(piece) = pieces.try_next().await? {
+                hasher.update(&piece);
+            }
+        }
+        Ok(hasher.finish() == *digest)
     }
 
     /// Nothing is copied: where content is in a layout only, as zot leaves it, that is its place from now on, and it is marked so.

@@ -9,6 +9,7 @@ use std::{
 };
 
 use futures::{StreamExt, stream};
+use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, openat2};
 use zot_contract::{FilePart, HELD_BYTES_MAX, Held, Piece};
 use zot_oci::ByteRange;
 
@@ -29,13 +30,18 @@ struct Reading {
 
 /// Reads `range` of the file at `path`, which must have `size` bytes. The first piece is at hand when this returns.
 pub(in crate::blobs) async fn read(path: PathBuf, size: u64, range: ByteRange) -> Result<Opened> {
-    let memory = memory(range.length());
-    let (first, rest) = blocking(move || {
-        let mut reading = Reading::open(path, size, range)?;
-        let first = if reading.is_held() { reading.held() } else { reading.piece(memory)? };
-        Ok((first, reading))
-    })
-    .await?;
+    let (first, rest) = match Reading::open_cached(&path, size, range) {
+        Some(mut reading) => (reading.held(), reading),
+        None => {
+            let memory = memory(range.length());
+            blocking(move || {
+                let mut reading = Reading::open(path, size, range)?;
+                let first = if reading.is_held() { reading.held() } else { reading.piece(memory)? };
+                Ok((first, reading))
+            })
+            .await?
+        }
+    };
     let first = stream::iter([Ok(first)]);
     Ok(if rest.left.length == 0 { first.boxed() } else { first.chain(pieces(rest)).boxed() })
 }
@@ -74,8 +80,19 @@ fn memory(left: u64) -> Vec<u8> {
 }
 
 impl Reading {
+    /// What the system need not look for on the disk, if it holds the next piece too. Nothing says nothing: then the file is to be opened.
+    fn open_cached(path: &Path, size: u64, range: ByteRange) -> Option<Self> {
+        let file = openat2(CWD, path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty(), ResolveFlags::CACHED).ok()?;
+        let reading = Self::of(file.into(), path.to_owned(), size, range).ok()?;
+        reading.is_held().then_some(reading)
+    }
+
     fn open(path: PathBuf, size: u64, range: ByteRange) -> Result<Self> {
         let file = File::open(&path).map_err(Error::file("open", &path))?;
+        Self::of(file, path, size, range)
+    }
+
+    fn of(file: File, path: PathBuf, size: u64, range: ByteRange) -> Result<Self> {
         let found = file.metadata().map_err(Error::file("stat", &path))?.len();
         if found != size {
             return Err(Error::damaged(format!("file `{}`", path.display()), format!("it has {found} bytes, {size} were stored")));

@@ -26,7 +26,7 @@
 use bytes::Bytes;
 use prost::Message;
 use zot_contract::{Error, ManifestPush, Result, TagRule};
-use zot_oci::{Digest, Manifest, RepositoryName, Tag};
+use zot_oci::{Descriptor, Manifest, RepositoryName, Tag};
 
 use super::{PushRows, rows::Steps};
 use crate::{
@@ -82,22 +82,28 @@ impl Engine {
 
     /// Writes the links of all blobs that the manifest needs: whoever deletes one at the same time loses the race.
     async fn take_up_blobs(&self, rows: &mut PushRows, repository: &RepositoryName, manifest: &Manifest) -> Result<()> {
-        let mut digests: Vec<Digest> = manifest.blobs.iter().map(|blob| blob.digest).collect();
-        digests.sort_unstable();
-        digests.dedup();
-        let keys: Vec<Key> = digests.iter().map(|digest| Key::Link(repository.clone(), *digest)).collect();
+        let mut blobs: Vec<&Descriptor> = manifest.blobs.iter().collect();
+        blobs.sort_unstable_by_key(|blob| (blob.digest, blob.size));
+        blobs.dedup_by_key(|blob| (blob.digest, blob.size));
+        let keys: Vec<Key> = blobs.iter().map(|blob| Key::Link(repository.clone(), blob.digest)).collect();
         let found = self.metadata.get_many(&keys).await?;
-        for ((key, row), digest) in keys.into_iter().zip(found).zip(digests) {
-            match row {
+        for ((key, row), blob) in keys.into_iter().zip(found).zip(blobs) {
+            let (repository, digest) = (repository.clone(), blob.digest);
+            let size = match row {
                 Some(row) => {
                     let link = LinkRow { touched_unix_ms: self.wall.unix_ms(), ..row.read(&key)? };
                     rows.touch(&digest, Change { key, expect: Expect::Present, write: Write::Put(link.encode_to_vec().into()) });
+                    link.size
                 }
                 // An artifact may have a manifest as its content.
-                None if self.manifest_row(repository, &digest).await?.is_some() => {}
-                None => {
-                    return Err(Error::ManifestBlobUnknown { repository: repository.clone(), digest });
-                }
+                None => match self.manifest_row(&repository, &digest).await? {
+                    Some((row, _)) => row.size,
+                    None => return Err(Error::ManifestBlobUnknown { repository, digest }),
+                },
+            };
+            // A blob has one size: whoever passes has said it for each of its descriptors.
+            if size != blob.size {
+                return Err(Error::wrong_size(blob, size));
             }
         }
         Ok(())

@@ -1,9 +1,12 @@
 //! Image layouts in directories: other tools read them as they are.
 
+mod files;
+mod walk;
+
 use std::{
     fs::{self, File},
-    io::{self, Read, Write},
-    path::{Path, PathBuf},
+    io::{self, Read},
+    path::Path,
 };
 
 use bytes::Bytes;
@@ -12,10 +15,11 @@ use zot_oci::{Algorithm, Digest, RepositoryName};
 use super::{Change, Content, Found, Layouts, OCI_LAYOUT};
 use crate::{
     BlobKey, Error, Result,
-    blobs::filesystem::{Durability, create, remove, size},
+    blobs::filesystem::{Durability, remove, size},
     error::blocking,
-    layout::{INDEX_FILE, Layout, OCI_LAYOUT_FILE},
+    layout::{FOUND_INDEX_FILE, INDEX_FILE, Layout, OCI_LAYOUT_FILE},
 };
+use files::{copy, digest_of, holds, link, replace, write};
 
 /// The largest `index.json` that is read, in bytes: a million tags and more.
 const INDEX_BYTES_MAX: u64 = 1 << 30;
@@ -86,7 +90,7 @@ impl FilesystemLayouts {
         let mut contents = Vec::new();
         for algorithm in Algorithm::ALL {
             let path = self.layout.repository_blobs(name, algorithm);
-            for (entry, kind) in entries(&path)? {
+            for (entry, kind) in walk::entries(&path)? {
                 let digest = entry.file_name().and_then(|hex| format!("{algorithm}:{}", hex.to_str()?).parse().ok());
                 if let (Some(digest), true) = (digest, kind.is_file()) {
                     contents.extend(found(digest, &entry)?);
@@ -99,9 +103,12 @@ impl FilesystemLayouts {
     /// Gives a file of a repository a second name in the blob store, if there is none.
     fn link_back(&self, name: &RepositoryName, digest: &Digest, key: &BlobKey) -> Result<()> {
         let (shown, kept) = (self.layout.repository_blob(name, digest), self.layout.blob(key));
-        if size(&kept)?.is_some() {
+        let there = size(&kept)?;
+        if there.is_some() && there == size(&shown)? {
             return Ok(());
         }
+        // Content of another size was cut or grown since it got the name.
+        remove(&kept)?;
         if let Some(parent) = kept.parent() {
             Durability::new(false).create_directory(parent)?;
         }
@@ -139,12 +146,7 @@ impl Layouts for FilesystemLayouts {
 
     /// Every directory that is an image layout and whose path is a repository's name.
     async fn repositories(&self) -> Result<Vec<RepositoryName>> {
-        self.run(|this| {
-            let mut found = Vec::new();
-            walk(this.layout.root(), "", &mut found)?;
-            Ok(found)
-        })
-        .await
+        self.run(|this| walk::repositories(this.layout.root())).await
     }
 
     async fn index(&self, repository: &RepositoryName) -> Result<Bytes> {
@@ -167,6 +169,23 @@ impl Layouts for FilesystemLayouts {
         .await
     }
 
+    async fn is_intact(&self, repository: &RepositoryName, digest: &Digest) -> Result<bool> {
+        let (path, digest) = (self.layout.repository_blob(repository, digest), *digest);
+        blocking(move || Ok(digest_of(&path, digest.algorithm())? == Some(digest))).await
+    }
+
+    async fn keep_index(&self, repository: &RepositoryName) -> Result<String> {
+        let name = repository.clone();
+        self.run(move |this| {
+            let kept = this.layout.repository(&name).join(FOUND_INDEX_FILE);
+            if size(&kept)?.is_none() {
+                copy(&this.layout.repository(&name).join(INDEX_FILE), &kept)?;
+            }
+            Ok(kept.display().to_string())
+        })
+        .await
+    }
+
     async fn keep(&self, repository: &RepositoryName, digest: &Digest, key: &BlobKey) -> Result<String> {
         let (name, digest, key) = (repository.clone(), *digest, key.clone());
         self.run(move |this| this.link_back(&name, &digest, &key)).await?;
@@ -181,78 +200,6 @@ fn found(digest: Digest, path: &Path) -> Result<Option<Found>> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(Error::file("stat", path)(error)),
     }
-}
-
-/// Writes a file whole or not at all.
-fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
-    let beside = beside(path);
-    write(&beside, bytes)?;
-    fs::rename(&beside, path).map_err(Error::file("rename to", path))
-}
-
-fn write(path: &Path, bytes: &[u8]) -> Result<()> {
-    create(path)?.write_all(bytes).map_err(Error::file("write", path))
-}
-
-/// Whether a file is there and holds exactly `bytes`: one that was not synced before a power cut has its size, but zeros instead.
-fn holds(path: &Path, bytes: &[u8]) -> Result<bool> {
-    Ok(size(path)? == Some(bytes.len() as u64) && fs::read(path).map_err(Error::file("read", path))? == bytes)
-}
-
-/// Gives a file a second name, or a copy of it where the file system cannot (no hard links, too many, another file system).
-fn link(from: &Path, to: &Path) -> Result<()> {
-    match fs::hard_link(from, to) {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Err(Error::file("link", from)(error)),
-        Err(_) => copy(from, to),
-        Ok(()) => Ok(()),
-    }
-}
-
-/// Copies a file whole or not at all.
-fn copy(from: &Path, to: &Path) -> Result<()> {
-    let beside = beside(to);
-    let copied = fs::copy(from, &beside).map_err(Error::file("copy", from));
-    let named = copied.and_then(|_| fs::rename(&beside, to).map_err(Error::file("rename to", to)));
-    // The failure that matters is already in hand.
-    named.inspect_err(|_| drop(remove(&beside)))
-}
-
-/// Where a file is written before it gets its name. No repository has a component that starts with a dot, so the name is free.
-fn beside(path: &Path) -> PathBuf {
-    path.with_file_name(format!(".{}.new", path.file_name().unwrap_or_default().to_string_lossy()))
-}
-
-fn walk(directory: &Path, name: &str, found: &mut Vec<RepositoryName>) -> Result<()> {
-    let is_layout = directory.join(INDEX_FILE).is_file() && directory.join(OCI_LAYOUT_FILE).is_file();
-    if let (true, Ok(name)) = (is_layout, name.parse()) {
-        found.push(name);
-    }
-    for (path, kind) in entries(directory)? {
-        let Some(component) = path.file_name().and_then(|component| component.to_str()) else {
-            continue;
-        };
-        // Directories of ours and of other tools start with `_` or a dot, which no repository does.
-        if kind.is_dir() && !component.starts_with(['_', '.']) {
-            let name = if name.is_empty() { component.to_owned() } else { format!("{name}/{component}") };
-            walk(&path, &name, found)?;
-        }
-    }
-    Ok(())
-}
-
-/// The entries of a directory, none if it is not there.
-fn entries(path: &Path) -> Result<Vec<(PathBuf, fs::FileType)>> {
-    let listed = match fs::read_dir(path) {
-        Ok(listed) => listed,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(Error::file("list", path)(error)),
-    };
-    let entry = |entry: io::Result<fs::DirEntry>| {
-        let entry = entry?;
-        Ok((entry.path(), entry.file_type()?))
-    };
-    listed.map(entry).collect::<io::Result<_>>().map_err(Error::file("list", path))
 }
 
 #[cfg(test)]
@@ -287,11 +234,30 @@ mod tests {
         assert_eq!(fs::read(marker).unwrap(), OCI_LAYOUT);
     }
 
-    #[test]
-    fn a_copy_that_fails_leaves_nothing() {
+    #[tokio::test]
+    async fn the_first_index_that_was_kept_stays() {
         let root = tempfile::tempdir().unwrap();
-        let to = root.path().join("to");
-        assert!(copy(root.path(), &to).is_err());
-        assert_eq!(fs::read_dir(root.path()).unwrap().count(), 0);
+        let layouts = FilesystemLayouts::new(Layout::new(root.path()), false);
+        let name: RepositoryName = "a".parse().unwrap();
+        for index in ["[1]", "[2]"] {
+            layouts.write_index(&name, Bytes::from_static(index.as_bytes())).await.unwrap();
+            assert_eq!(fs::read(layouts.keep_index(&name).await.unwrap()).unwrap(), b"[1]");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_blob_that_was_cut_is_replaced_by_the_one_that_a_layout_shows() {
+        let root = tempfile::tempdir().unwrap();
+        let layout = Layout::new(root.path());
+        let layouts = FilesystemLayouts::new(layout.clone(), false);
+        let (name, bytes): (RepositoryName, &'static [u8]) = ("a".parse().unwrap(), b"content");
+        let digest = Digest::sha256(bytes);
+        layouts.apply(&name, vec![Change::Add(Content::Inline { digest, bytes: Bytes::from_static(bytes) })]).await.unwrap();
+        let key = BlobKey::shared(&digest);
+        let kept = layout.blob(&key);
+        Durability::new(false).create_directory(kept.parent().unwrap()).unwrap();
+        fs::write(&kept, b"cont").unwrap();
+        layouts.keep(&name, &digest, &key).await.unwrap();
+        assert_eq!(fs::read(kept).unwrap(), bytes);
     }
 }
