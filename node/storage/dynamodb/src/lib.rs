@@ -6,7 +6,7 @@
 //! | key | holds |
 //! |---|---|
 //! | `cacheTablename` | blobs |
-//! | `repoMetaTablename` | repositories, tags, referrers, and marks of what image layouts do not show yet |
+//! | `repoMetaTablename` | repositories, tags, referrers, marks of what image layouts do not show yet, and which changes were made |
 //! | `imageMetaTablename`, or `manifestDataTablename` | manifests |
 //! | `repoBlobsInfoTablename`, if absent `repoMetaTablename` | which blobs a repository has, and which manifests need them |
 //! | `userDataTablename`, if absent `repoMetaTablename` | users, with their API keys |

@@ -13,7 +13,7 @@ use crate::{
     BlobKey,
     blobs::read_whole,
     metadata::{
-        Key, Outcome,
+        Key,
         rows::{Location, ManifestRow, TagRow},
     },
 };
@@ -40,8 +40,11 @@ impl Manifests for Engine {
         }
         let row = self.place_manifest(cx, repository, &manifest, &push).await?;
         let (mut attempts, mut push) = (Attempts::default(), push);
-        while self.try_push(repository, &manifest, &mut push, &row).await? == Outcome::Conflict {
-            attempts.again().await?;
+        loop {
+            let tried = self.try_push(cx, repository, &manifest, &mut push, &row).await;
+            if self.is_made(cx, &mut attempts, tried).await? {
+                break;
+            }
         }
         self.layout_changed();
         Ok(PushedManifest { subject: manifest.subject.map(|subject| subject.digest) })
@@ -49,21 +52,20 @@ impl Manifests for Engine {
 
     async fn delete_manifest(
         &self,
-        _cx: &Context,
+        cx: &Context,
         repository: &RepositoryName,
         reference: &Reference,
         collisions: Collisions,
     ) -> Result<()> {
         let mut attempts = Attempts::default();
         loop {
-            let outcome = match reference {
-                Reference::Tag(tag) => self.try_untag(repository, tag).await?,
-                Reference::Digest(digest) => self.try_delete(repository, digest, collisions).await?,
+            let tried = match reference {
+                Reference::Tag(tag) => self.try_untag(cx, repository, tag).await,
+                Reference::Digest(digest) => self.try_delete(cx, repository, digest, collisions).await,
             };
-            if outcome == Outcome::Committed {
+            if self.is_made(cx, &mut attempts, tried).await? {
                 break;
             }
-            attempts.again().await?;
         }
         self.layout_changed();
         Ok(())

@@ -9,6 +9,7 @@ use zot_oci::{Descriptor, Digest, Manifest, RepositoryName};
 
 use crate::{
     Error, Result,
+    engine::operations::unended,
     metadata::{
         Change, Expect, Key, Transaction, Write,
         rows::{ManifestRow, TagRow},
@@ -76,24 +77,40 @@ impl PushRows {
         Transaction { changes: self.own.into_iter().chain(self.tags).chain(self.needs.into_values().flatten()).collect() }
     }
 
-    /// The rows as transactions of at most `changes_max`, of which the last has the condition that the push's `mark` is still the one it set.
-    pub(super) fn steps(self, mark: &Key, set: u64, changes_max: usize) -> Steps {
+    /// The rows as transactions of at most `changes_max`, of which that of the manifest has the condition that the push's `mark` is still the one
+    /// it set. The last of all has the `ending` of the push.
+    pub(super) fn steps(self, mark: &Key, set: u64, ending: Option<Change>, changes_max: usize) -> Steps {
+        let room = changes_max - ending.iter().len();
         let manifest: Vec<Change> = self.own.iter().take(1).map(|own| Change { expect: Expect::Present, ..own.clone() }).collect();
         let mut last = Transaction { changes: self.own };
         last.put(mark.clone(), Expect::Version(set), Bytes::new());
         let mut tags = self.tags;
-        let rest = tags.split_off(tags.len().min(changes_max - last.len()));
+        let rest = tags.split_off(tags.len().min(room - last.len()));
         last.changes.extend(tags);
         let mut needs: Vec<Vec<Change>> = self.needs.into_values().collect();
-        while let Some(need) = needs.pop_if(|need| last.len() + need.len() <= changes_max) {
+        while let Some(need) = needs.pop_if(|need| last.len() + need.len() <= room) {
             last.changes.extend(need);
         }
-        let after = rest.chunks(changes_max - manifest.len() - 1).map(|tags| {
+        let after = rest.chunks(room - manifest.len() - 1).map(|tags| {
             let mut some = Transaction { changes: [manifest.as_slice(), tags].concat() };
             some.put(mark.clone(), Expect::Anything, Bytes::new());
             some
         });
-        Steps { before: packed(needs, changes_max), last, after: after.collect() }
+        let mut steps = Steps { before: packed(needs, changes_max), last, after: after.collect() };
+        steps.end_with(ending);
+        steps
+    }
+}
+
+impl Steps {
+    /// Has the push end with its last transaction, and none that writes tags be applied after that.
+    fn end_with(&mut self, ending: Option<Change>) {
+        let Some(ending) = ending else { return };
+        let mut tagging: Vec<_> = [&mut self.last].into_iter().chain(&mut self.after).collect();
+        if let Some(end) = tagging.pop() {
+            end.changes.push(ending.clone());
+        }
+        tagging.into_iter().for_each(|earlier| earlier.changes.push(unended(&ending)));
     }
 }
 
