@@ -17,7 +17,7 @@ use zot_oci::ByteRange;
 use zot_storage::{
     BlobAddress, BlobKey, Engine, Error, Result, WallClock,
     blobs::{BlobStore, MemoryBlobs, Opened, Pieces, Staged, Staging},
-    metadata::{Change, Expect, Key, Kind, MemoryMetadata, Metadata, Outcome, Row, Scan, Transaction, Write},
+    metadata::{Change, Cursor, Expect, Key, Kind, MemoryMetadata, Metadata, Outcome, Row, Scan, Transaction, Write},
     sessions::{MemorySessions, SessionRecord, Sessions},
 };
 
@@ -166,7 +166,7 @@ impl Metadata for Far {
         self.way.call(self.stores.metadata.scan(scan, limit)).await
     }
 
-    async fn walk(&self, kind: Kind, after: Option<&Key>) -> Result<(Vec<(Key, Row)>, Option<Key>)> {
+    async fn walk(&self, kind: Kind, after: Option<&Cursor>) -> Result<(Vec<(Key, Row)>, Option<Cursor>)> {
         self.way.call(self.stores.metadata.walk(kind, after)).await
     }
 

@@ -47,7 +47,7 @@ mod walk;
 use zot_config::storage::DynamoDb;
 use zot_storage::{
     Result,
-    metadata::{Key, Kind, Metadata, Outcome, Row, Scan, Transaction},
+    metadata::{Cursor, Key, Kind, Metadata, Outcome, Row, Scan, Transaction},
 };
 
 pub use calls::{Calls, Operation};
@@ -101,7 +101,7 @@ impl Metadata for DynamoMetadata {
         self.first_rows(scan, limit).await
     }
 
-    async fn walk(&self, kind: Kind, after: Option<&Key>) -> Result<(Vec<(Key, Row)>, Option<Key>)> {
+    async fn walk(&self, kind: Kind, after: Option<&Cursor>) -> Result<(Vec<(Key, Row)>, Option<Cursor>)> {
         self.walked(kind, after).await
     }
 

@@ -114,6 +114,15 @@ pub(crate) fn key(partition: &str, sort: &str) -> Option<Key> {
     })
 }
 
+/// Whether the rows of a partition are of a kind.
+pub(crate) fn is_of(kind: Kind, partition: &str) -> bool {
+    let name = match kind {
+        Kind::Blobs => "blobs",
+        Kind::Links => "links",
+    };
+    partition.split(SEPARATOR).next() == Some(name)
+}
+
 impl Range {
     /// Where the rows of a scan are.
     pub(crate) fn of(scan: &Scan) -> Self {

@@ -99,6 +99,13 @@ proptest! {
     }
 
     #[test]
+    fn a_partition_tells_the_kind_of_its_rows(key in keys()) {
+        for kind in [Kind::Blobs, Kind::Links] {
+            prop_assert_eq!(is_of(kind, &Place::of(&key).partition), kind.has(&key));
+        }
+    }
+
+    #[test]
     fn no_two_rows_have_one_place_even_in_one_table(one in keys(), other in keys()) {
         let (a, b) = (Place::of(&one), Place::of(&other));
         prop_assert_eq!((a.partition, a.sort) == (b.partition, b.sort), one == other);

@@ -5,7 +5,7 @@ use std::ops::Bound;
 use zot_contract::{OperationId, UserName};
 use zot_oci::{Algorithm, Digest, RepositoryName, Tag};
 
-use crate::{Error, Result};
+use crate::{Error, Result, metadata::Cursor};
 
 /// Names a row.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -172,12 +172,12 @@ impl Kind {
     }
 
     /// The encoded keys of this kind, those after one of them.
-    pub fn range(self, after: Option<&Key>) -> (Bound<Vec<u8>>, Bound<Vec<u8>>) {
+    pub fn range(self, after: Option<&Cursor>) -> (Bound<Vec<u8>>, Bound<Vec<u8>>) {
         let kind = match self {
             Self::Blobs => BLOB,
             Self::Links => LINK,
         };
-        Encoder::kind(kind).range(after.map(|after| Encoder(after.encode())))
+        Encoder::kind(kind).range(after.map(|after| Encoder(after.as_bytes().to_vec())))
     }
 }
 
