@@ -211,6 +211,7 @@ tests! {
     }
     referrers {
         a_push_names_its_subject,
+        annotations_may_be_as_large_as_a_manifest,
         referrers_are_listed_in_order,
         a_referrer_is_described,
         the_artifact_type_of_an_image_is_its_configs,

@@ -7,7 +7,7 @@
 
 use bytes::Bytes;
 use zot_contract::{Collisions, Context, Error, Result};
-use zot_oci::{Digest, Manifest, RepositoryName, Tag};
+use zot_oci::{Digest, RepositoryName, Tag};
 
 use super::rows::references;
 use crate::{
@@ -45,9 +45,7 @@ impl Engine {
         if let Some(index) = self.referencing_manifest(repository, digest).await? {
             return Err(Error::ManifestReferenced { repository: repository.clone(), digest: *digest, index });
         }
-        let bytes = self.manifest_bytes(repository, digest, &row).await?;
-        let media_type = row.info(*digest)?.media_type;
-        let manifest = Manifest::parse(&media_type, &bytes).map_err(|error| crate::Error::damaged(format!("manifest {digest}"), error))?;
+        let manifest = self.parsed_manifest(repository, digest, &row).await?;
         let mut transaction = Transaction::new();
         // Whoever tags the manifest at the same time writes its row, so that this version is gone.
         transaction.delete(Key::Manifest(repository.clone(), *digest), Expect::Version(version));

@@ -2,6 +2,7 @@
 
 mod delete;
 mod push;
+mod referrer;
 mod rows;
 
 use bytes::Bytes;
@@ -127,6 +128,13 @@ impl Engine {
             Some(at) => read_whole(self.blobs.as_ref(), &at, row.size).await,
             None => Ok(row.inline.clone()),
         }
+    }
+
+    /// A manifest, from its bytes.
+    async fn parsed_manifest(&self, repository: &RepositoryName, digest: &Digest, row: &ManifestRow) -> crate::Result<Manifest> {
+        let bytes = self.manifest_bytes(repository, digest, row).await?;
+        let media_type = row.info(*digest)?.media_type;
+        Manifest::parse(&media_type, &bytes).map_err(|error| crate::Error::damaged(format!("manifest {digest}"), error))
     }
 
     /// The error for a manifest that is not there: the repository may not be there either.

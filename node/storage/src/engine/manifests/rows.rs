@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use prost::Message;
 use zot_contract::{ManifestPush, TagRule};
-use zot_oci::{Descriptor, Digest, Manifest, RepositoryName};
+use zot_oci::{Digest, Manifest, RepositoryName};
 
+use super::referrer;
 use crate::{
-    Error, Result,
+    Result,
     engine::operations::unended,
     metadata::{
         Change, Expect, Key, Transaction, Write,
@@ -42,8 +43,8 @@ impl PushRows {
     pub(crate) fn new(repository: &RepositoryName, manifest: &Manifest, push: &ManifestPush, row: &ManifestRow) -> Result<Self> {
         let mut own = vec![put(Key::Manifest(repository.clone(), push.digest), row.encode_to_vec())];
         if let Some(subject) = &manifest.subject {
-            let descriptor = serde_json::to_vec(&as_referrer(manifest, push)).map_err(Error::metadata("encode"))?;
-            own.push(put(Key::Referrer(repository.clone(), subject.digest, push.digest), descriptor));
+            let entry = referrer::row(&referrer::entry(manifest, push.digest, &row.media_type, row.size))?;
+            own.push(put(Key::Referrer(repository.clone(), subject.digest, push.digest), entry));
         }
         let reference = |target| (target, vec![put(Key::Reference(repository.clone(), target, push.digest), Bytes::new())]);
         let needs = references(manifest).into_iter().map(reference).collect();
@@ -136,15 +137,4 @@ pub(super) fn references(manifest: &Manifest) -> Vec<Digest> {
     targets.sort_unstable();
     targets.dedup();
     targets
-}
-
-/// The descriptor under which a manifest is listed as a referrer (distribution-spec, "Listing Referrers").
-fn as_referrer(manifest: &Manifest, push: &ManifestPush) -> Descriptor {
-    Descriptor {
-        media_type: push.media_type.to_string(),
-        digest: push.digest,
-        size: push.bytes.len() as u64,
-        artifact_type: manifest.artifact_type.clone(),
-        annotations: manifest.annotations.clone(),
-    }
 }
