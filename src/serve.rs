@@ -53,7 +53,7 @@ async fn serve_members(process: &mut Process, cluster: &Cluster, node: &Arc<Node
     let front = Front::open(process, Arc::new(registry), Health::supplied_while(move || supplied.is_ready())).await?;
     tokio::select! {
         () = process.signal() => {}
-        error = plane.failed() => return Err(error),
+        ended = plane.ended() => ended?,
     }
     front.drain().await?;
     plane.drain(process).await.map(drop)

@@ -46,12 +46,16 @@ async fn run(process: &mut Process, place: PlaceArguments) -> anyhow::Result<()>
         }
     };
     node.run_jobs(&process.config, &process.tasks, plane.roles(&ownership));
-    tokio::select! {
-        () = process.signal() => {}
-        error = plane.failed() => return Err(error),
-    }
-    let stopped = plane.drain(process).await?;
+    let ended = tokio::select! {
+        () = process.signal() => Ok(()),
+        ended = plane.ended() => ended,
+    };
+    let stopped = match ended {
+        Ok(()) => plane.drain(process).await,
+        Err(error) => Err(error),
+    };
     let unfinished = process.end_tasks().await;
+    let stopped = stopped?;
     node.close(process.storage_may_take()).await.context("close the storage")?;
     tracing::info!(?stopped, ?unfinished, "stopped");
     Ok(())

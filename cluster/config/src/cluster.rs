@@ -175,6 +175,10 @@ impl Cluster {
             let message = "the storage of each node is its own: repositories stay on the node they were first pushed to, \
                            and cannot be reached while it is down";
             report.warning(&KeyPath::of("cluster"), message);
+        } else if self.redis.is_none() {
+            let message = "is absent, so that uploads in progress are known to their own node alone: they do not survive its death, no other \
+                           node can go on with them, and what dead nodes leave of uploads in the stores is not removed";
+            report.warning(&KeyPath::of("cluster").key("redis"), message);
         }
     }
 }

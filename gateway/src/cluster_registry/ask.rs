@@ -1,16 +1,10 @@
 //! How a call finds the member that answers it.
 
-use std::{
-    future,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-};
+use std::{future, sync::Arc};
 
 use futures::{StreamExt as _, stream::FuturesUnordered};
 use zot_cluster::{Member, Placement, State, Storage};
-use zot_contract::{Context, Error, Result, Routed, UserName};
+use zot_contract::{Context, Error, Operation, OperationId, Result, Routed, UserName};
 use zot_oci::RepositoryName;
 use zot_proto::Unreachable;
 
@@ -53,34 +47,10 @@ pub(super) struct Candidate {
     failover: bool,
 }
 
-/// A deletion that may be made again by another member. What is not there any more is then what an attempt has removed whose answer was not heard.
-#[derive(Default)]
-pub(super) struct Deletion {
-    unheard: AtomicBool,
-}
-
-impl Deletion {
-    /// Makes an attempt.
-    pub(super) async fn attempt(&self, attempt: impl Future<Output = Result<()>>) -> Result<()> {
-        match attempt.await {
-            Err(error) if Unreachable::caused(&error) => {
-                self.unheard.store(true, Ordering::Relaxed);
-                Err(error)
-            }
-            Err(Error::NameUnknown { .. } | Error::ManifestUnknown { .. } | Error::BlobUnknown { .. } | Error::UploadUnknown { .. })
-                if self.unheard.load(Ordering::Relaxed) =>
-            {
-                Ok(())
-            }
-            answer => answer,
-        }
-    }
-}
-
 impl ClusterRegistry {
     /// What the owner of what a call is about answers, or who comes after it if it cannot be reached; a move is followed once.
     ///
-    /// `call` must be safe to be made again: it says itself when it cannot be.
+    /// `call` must be safe to be made again: it says itself when it cannot be. All attempts at a change name it alike where others may make it too.
     pub(super) async fn ask<T, F>(
         &self,
         cx: &Context,
@@ -94,6 +64,10 @@ impl ClusterRegistry {
     {
         let about = about.into();
         let placement = self.directory.placement()?;
+        let cx = &match act {
+            Act::Change if placement.view().storage == Storage::Shared => attempting(cx),
+            Act::Change | Act::Read => cx.clone(),
+        };
         let candidates = self.candidates_for(&placement, about)?;
         let moved = match self.ask_by(&placement, cx, candidates, act, &call).await {
             Err(Error::Moved { view }) => view,
@@ -103,7 +77,7 @@ impl ClusterRegistry {
         let mut candidates = self.candidates_for(&newer, about)?;
         // It is followed once: should it move again meanwhile, whoever reaches the stores serves it.
         candidates.iter_mut().for_each(|candidate| candidate.failover = true);
-        match self.ask_by(&newer, cx, candidates, act, &call).await {
+        match self.ask_by(&newer, &cx.clone().again(), candidates, act, &call).await {
             Err(Error::Moved { .. }) => Err(unavailable("what was asked for moved twice meanwhile")),
             answer => answer,
         }
@@ -128,6 +102,7 @@ impl ClusterRegistry {
         let mut failed = unavailable("no member can own repositories at the moment");
         let mut asked = FuturesUnordered::new();
         let mut candidates = candidates.into_iter();
+        let mut cx = cx.clone();
         loop {
             let next = candidates.next();
             if next.is_none() && asked.is_empty() {
@@ -135,8 +110,9 @@ impl ClusterRegistry {
             }
             let newest = next.as_ref().map(|candidate| Arc::clone(&candidate.remote));
             if let Some(Candidate { remote, failover }) = next {
-                let cx = cx.clone().routed(Routed { view: placement.view().number, failover });
-                asked.push(async move { (call(Arc::clone(&remote), cx).await, remote) });
+                let routed = cx.clone().routed(Routed { view: placement.view().number, failover });
+                asked.push(async move { (call(Arc::clone(&remote), routed).await, remote) });
+                cx = cx.again();
             }
             let silence = silence(newest, act);
             tokio::pin!(silence);
@@ -194,6 +170,12 @@ impl ClusterRegistry {
     }
 }
 
+/// The context of the first attempt at a change, unless whoever asks for it has begun already.
+fn attempting(cx: &Context) -> Context {
+    let cx = cx.clone();
+    if cx.operation.is_some() { cx } else { cx.attempting(Operation { id: OperationId::new(), again: false }) }
+}
+
 /// Ends when the member that was asked last falls silent, if another one may be asked then.
 async fn silence(asked: Option<Arc<Remote>>, act: Act) {
     if let Some(remote) = asked {
@@ -204,23 +186,4 @@ async fn silence(asked: Option<Arc<Remote>>, act: Act) {
         }
     }
     future::pending().await
-}
-
-#[cfg(test)]
-mod tests {
-    use zot_oci::Digest;
-
-    use super::*;
-
-    fn unknown() -> Error {
-        Error::BlobUnknown { repository: "a".parse().unwrap(), digest: Digest::sha256(b"a") }
-    }
-
-    #[tokio::test]
-    async fn what_is_not_there_was_not_deleted_unless_an_attempt_was_not_heard() {
-        let deletion = Deletion::default();
-        assert!(matches!(deletion.attempt(async { Err(unknown()) }).await, Err(Error::BlobUnknown { .. })));
-        deletion.unheard.store(true, Ordering::Relaxed);
-        assert!(deletion.attempt(async { Err(unknown()) }).await.is_ok());
-    }
 }

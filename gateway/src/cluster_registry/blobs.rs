@@ -8,7 +8,7 @@ use zot_oci::{ByteRange, Digest, RepositoryName};
 
 use super::{
     ClusterRegistry,
-    ask::{Act, Deletion},
+    ask::Act,
     continued::{Wanted, continued},
     members::Remote,
 };
@@ -44,9 +44,7 @@ impl Blobs for ClusterRegistry {
     }
 
     async fn delete_blob(&self, cx: &Context, repository: &RepositoryName, digest: &Digest) -> Result<()> {
-        let deletion = &Deletion::default();
-        self.ask(cx, repository, Act::Change, |node, cx| deletion.attempt(async move { node.delete_blob(&cx, repository, digest).await }))
-            .await
+        self.ask(cx, repository, Act::Change, |node, cx| async move { node.delete_blob(&cx, repository, digest).await }).await
     }
 }
 

@@ -1,16 +1,11 @@
 //! The newest view of the cluster that this process knows, and who owns what by it.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
+use parking_lot::Mutex;
 use tokio::{
     sync::watch,
-    time::{sleep, timeout},
+    time::{Instant, sleep, timeout},
 };
 use zot_cluster::{HashKey, Placement, View};
 use zot_contract::Result;
@@ -21,6 +16,9 @@ use super::unavailable;
 const NEWER_VIEW_WITHIN: Duration = Duration::from_secs(2);
 /// How long the stream that is followed may be behind what others know, before another node's is followed.
 const BEHIND_MAX: Duration = Duration::from_millis(200);
+/// How long a view is relied on that nobody repeats. Nodes repeat theirs every second; when the one that is followed dies, another one is found
+/// within this, so that gateways that followed the same one do not send their clients away together.
+const RELIED_ON_FOR: Duration = Duration::from_secs(5);
 
 /// Who owns what. Views that are older than what is known change nothing, wherever they come from.
 pub(super) struct Directory {
@@ -28,12 +26,13 @@ pub(super) struct Directory {
     placement: watch::Sender<Option<Arc<Placement>>>,
     /// The number of the newest view that anybody spoke of.
     told: watch::Sender<u64>,
-    followed: AtomicBool,
+    /// When a node last told of its view.
+    heard: Mutex<Option<Instant>>,
 }
 
 impl Directory {
     pub(super) fn new(key: HashKey) -> Self {
-        Self { key, placement: watch::Sender::new(None), told: watch::Sender::new(0), followed: AtomicBool::new(false) }
+        Self { key, placement: watch::Sender::new(None), told: watch::Sender::new(0), heard: Mutex::default() }
     }
 
     /// Takes a view if it is newer than what is known; returns whether it was.
@@ -102,13 +101,14 @@ impl Directory {
         }
     }
 
-    /// Notes whether a node tells of its views at present.
-    pub(super) fn set_followed(&self, followed: bool) {
-        self.followed.store(followed, Ordering::Relaxed);
+    /// Notes that a node tells of its view.
+    pub(super) fn hear(&self) {
+        *self.heard.lock() = Some(Instant::now());
     }
 
+    /// Whether a node has told of its view within the last moments.
     pub(super) fn is_followed(&self) -> bool {
-        self.followed.load(Ordering::Relaxed)
+        self.heard.lock().is_some_and(|heard| heard.elapsed() < RELIED_ON_FOR)
     }
 }
 
@@ -146,6 +146,17 @@ mod tests {
             directory.take(view(3));
         });
         assert_eq!(reached.unwrap().view().number, 3);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_view_is_relied_on_for_a_while() {
+        let directory = directory();
+        assert!(!directory.is_followed());
+        directory.hear();
+        sleep(RELIED_ON_FOR - Duration::from_millis(1)).await;
+        assert!(directory.is_followed());
+        sleep(Duration::from_millis(1)).await;
+        assert!(!directory.is_followed());
     }
 
     #[tokio::test(start_paused = true)]

@@ -1,8 +1,11 @@
 //! Follows the cluster's views: one node's stream at a time, another one's when it ends, falls silent or falls behind.
 
-use std::{sync::Arc, time::Duration};
+use std::{pin::pin, sync::Arc, time::Duration};
 
-use futures::StreamExt as _;
+use futures::{
+    StreamExt as _, TryStreamExt as _,
+    stream::{BoxStream, FuturesUnordered},
+};
 use tokio::time::sleep;
 use zot_cluster::{State, View};
 use zot_proto::{ClusterClient, Dialer, PlaneError};
@@ -12,27 +15,42 @@ use super::directory::Directory;
 
 /// How long one node is followed. A node that is cut off from the others, but not from here, keeps telling of the last view that it knew.
 const FOLLOWED_MAX: Duration = Duration::from_secs(30);
-/// How long it is waited after the first node that could not be followed; twice as long after each further one.
+/// How long a node may take to tell of its view before the next one is asked as well.
+const TELLS_WITHIN: Duration = Duration::from_millis(200);
+/// How long it is waited after no node could be followed; twice as long after each further time.
 const PAUSE_FIRST: Duration = Duration::from_millis(100);
 /// The longest wait.
 const PAUSE_MAX: Duration = Duration::from_secs(2);
+
+/// Why a node is followed no more.
+const ENDED: &str = "the node ended its stream of views";
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// A node that tells of its views.
+struct Source<'a> {
+    address: &'a str,
+    views: BoxStream<'static, Result<View, PlaneError>>,
+}
 
 /// Follows the views for as long as it is polled.
 pub(super) async fn follow(directory: Arc<Directory>, dialer: Dialer, seeds: Vec<String>) {
     let (mut turn, mut pause) = (0_usize, PAUSE_FIRST);
     loop {
-        let sources = sources(directory.placement().ok().as_deref().map(zot_cluster::Placement::view), &seeds);
-        let address = sources.get(turn % sources.len().max(1)).map_or("", String::as_str);
+        let mut sources = sources(directory.placement().ok().as_deref().map(zot_cluster::Placement::view), &seeds);
+        let first = turn % sources.len().max(1);
+        sources.rotate_left(first);
         turn = turn.wrapping_add(1);
-        match follow_one(&directory, &dialer, address).await {
-            Ok(()) => pause = PAUSE_FIRST,
-            Err(error) => {
-                if directory.is_followed() {
+        match first_to_tell(&directory, &dialer, &sources).await {
+            Ok(source) => {
+                pause = PAUSE_FIRST;
+                let address = source.address;
+                if let Err(error) = follow_one(&directory, source).await {
                     tracing::warn!(address, error = %chain(&*error), "no longer told of the cluster's views");
-                    pause = PAUSE_FIRST;
                 }
-                directory.set_followed(false);
-                tracing::debug!(address, error = %chain(&*error), "could not follow the cluster's views");
+            }
+            Err(error) => {
+                tracing::debug!(error = %chain(&*error), "could not follow the cluster's views");
                 sleep(pause).await;
                 pause = (pause * 2).min(PAUSE_MAX);
             }
@@ -40,28 +58,54 @@ pub(super) async fn follow(directory: Arc<Directory>, dialer: Dialer, seeds: Vec
     }
 }
 
-/// Follows one node's views, until it is another one's turn.
-async fn follow_one(directory: &Directory, dialer: &Dialer, address: &str) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+/// The first of some nodes that tells of its view. They are asked in turn, without waiting long for one before the next.
+async fn first_to_tell<'a>(directory: &Directory, dialer: &Dialer, addresses: &'a [String]) -> Result<Source<'a>, BoxError> {
+    let (mut failed, mut asked): (BoxError, _) = ("nobody is known who could tell".into(), FuturesUnordered::new());
+    let mut addresses = addresses.iter();
+    loop {
+        let next = addresses.next();
+        let is_last = next.is_none();
+        asked.extend(next.map(|address| ask(directory, dialer, address)));
+        let mut late = pin!(sleep(TELLS_WITHIN));
+        loop {
+            tokio::select! {
+                told = asked.next() => match told {
+                    Some(Ok(source)) => return Ok(source),
+                    Some(Err(error)) => failed = error,
+                    None if is_last => return Err(failed),
+                    None => break,
+                },
+                () = &mut late, if !is_last => break,
+            }
+        }
+    }
+}
+
+/// Asks a node to tell of its views, and notes the first one.
+async fn ask<'a>(directory: &Directory, dialer: &Dialer, address: &'a str) -> Result<Source<'a>, BoxError> {
     let mut views = ClusterClient::dial(dialer, address)?.watch_views().await?;
-    let long_enough = sleep(FOLLOWED_MAX);
-    tokio::pin!(long_enough);
+    note(directory, views.try_next().await?.ok_or(ENDED)?);
+    Ok(Source { address, views })
+}
+
+/// Follows a node's views, until it is another one's turn.
+async fn follow_one(directory: &Directory, Source { mut views, .. }: Source<'_>) -> Result<(), BoxError> {
+    let mut long_enough = pin!(sleep(FOLLOWED_MAX));
     loop {
         tokio::select! {
-            view = views.next() => note(directory, view.ok_or("the node ended its stream of views")?)?,
+            view = views.try_next() => note(directory, view?.ok_or(ENDED)?),
             () = directory.fell_behind() => return Ok(()),
             () = &mut long_enough => return Ok(()),
         }
     }
 }
 
-fn note(directory: &Directory, view: Result<View, PlaneError>) -> Result<(), PlaneError> {
-    let view = view?;
+fn note(directory: &Directory, view: View) {
     let (number, members) = (view.number, view.members.len());
-    directory.set_followed(true);
+    directory.hear();
     if directory.take(view) {
         tracing::info!(view = number, members, "learned who is in the cluster");
     }
-    Ok(())
 }
 
 /// Whom to follow, in turn: the members, those that are up first, then the seeds that are none of them.

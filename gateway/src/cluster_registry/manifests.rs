@@ -1,19 +1,12 @@
-//! Manifests of the cluster. All that is done to them can be done twice: a manifest is in memory when it is pushed.
+//! Manifests of the cluster. All that is done to them can be asked for twice: a manifest is in memory when it is pushed, and members see to it that
+//! of all attempts at a change one is made.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
-};
+use std::sync::Arc;
 
-use zot_contract::{Collisions, Context, Error, ManifestInfo, ManifestPush, Manifests, PushedManifest, Result, StoredManifest};
+use zot_contract::{Collisions, Context, ManifestInfo, ManifestPush, Manifests, PushedManifest, Result, StoredManifest};
 use zot_oci::{Reference, RepositoryName};
-use zot_proto::Unreachable;
 
-use super::{
-    ClusterRegistry,
-    ask::{Act, Deletion},
-    members::Remote,
-};
+use super::{ClusterRegistry, ask::Act, members::Remote};
 
 #[async_trait::async_trait]
 impl Manifests for ClusterRegistry {
@@ -26,16 +19,8 @@ impl Manifests for ClusterRegistry {
     }
 
     async fn put_manifest(&self, cx: &Context, repository: &RepositoryName, push: ManifestPush) -> Result<PushedManifest> {
-        let (push, unheard) = (&push, &AtomicBool::default());
-        let put = |node: Arc<Remote>, cx: Context| async move {
-            let answer = node.put_manifest(&cx, repository, push.clone()).await;
-            unheard.fetch_or(answer.as_ref().is_err_and(Unreachable::caused), Ordering::Relaxed);
-            answer
-        };
-        match self.ask(cx, repository, Act::Change, put).await {
-            Err(Error::TagExists { .. }) if unheard.load(Ordering::Relaxed) => self.put_rest(cx, repository, push).await,
-            answer => answer,
-        }
+        let push = &push;
+        self.ask(cx, repository, Act::Change, |node, cx| async move { node.put_manifest(&cx, repository, push.clone()).await }).await
     }
 
     async fn delete_manifest(
@@ -45,26 +30,7 @@ impl Manifests for ClusterRegistry {
         reference: &Reference,
         collisions: Collisions,
     ) -> Result<()> {
-        let deletion = &Deletion::default();
-        let delete = |node: Arc<Remote>, cx: Context| {
-            deletion.attempt(async move { node.delete_manifest(&cx, repository, reference, collisions).await })
-        };
+        let delete = |node: Arc<Remote>, cx: Context| async move { node.delete_manifest(&cx, repository, reference, collisions).await };
         self.ask(cx, repository, Act::Change, delete).await
-    }
-}
-
-impl ClusterRegistry {
-    /// Pushes again after an attempt whose answer was not heard, without the tags that point to the manifest: those it has made.
-    async fn put_rest(&self, cx: &Context, repository: &RepositoryName, push: &ManifestPush) -> Result<PushedManifest> {
-        let mut rest = ManifestPush { tags: Vec::new(), ..push.clone() };
-        for pushed in &push.tags {
-            match self.stat_manifest(cx, repository, &pushed.tag.clone().into()).await {
-                Ok(info) if info.digest == push.digest => {}
-                Ok(_) | Err(Error::ManifestUnknown { .. } | Error::NameUnknown { .. }) => rest.tags.push(pushed.clone()),
-                Err(error) => return Err(error),
-            }
-        }
-        let rest = &rest;
-        self.ask(cx, repository, Act::Change, |node, cx| async move { node.put_manifest(&cx, repository, rest.clone()).await }).await
     }
 }

@@ -1,16 +1,15 @@
 //! Uploads to the cluster.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
 
 use zot_contract::{Blobs as _, Chunk, Context, Error, Result, UploadId, UploadStatus, Uploads};
 use zot_oci::{Algorithm, Digest, RepositoryName};
+use zot_proto::Unreachable;
 
-use super::{
-    ClusterRegistry,
-    ask::{Act, Deletion},
-    members::Remote,
-    replay::Replay,
-};
+use super::{ClusterRegistry, ask::Act, members::Remote, replay::Replay};
 
 #[async_trait::async_trait]
 impl Uploads for ClusterRegistry {
@@ -49,8 +48,16 @@ impl Uploads for ClusterRegistry {
     }
 
     async fn cancel_upload(&self, cx: &Context, repository: &RepositoryName, upload: UploadId) -> Result<()> {
-        let deletion = &Deletion::default();
-        self.ask(cx, repository, Act::Change, |node, cx| deletion.attempt(async move { node.cancel_upload(&cx, repository, upload).await }))
-            .await
+        let unheard = &AtomicBool::default();
+        let cancel = |node: Arc<Remote>, cx: Context| async move {
+            let answer = node.cancel_upload(&cx, repository, upload).await;
+            unheard.fetch_or(answer.as_ref().is_err_and(Unreachable::caused), Ordering::Relaxed);
+            answer
+        };
+        match self.ask(cx, repository, Act::Change, cancel).await {
+            // What is not there any more is what an attempt has ended whose answer was not heard.
+            Err(Error::UploadUnknown { .. }) if unheard.load(Ordering::Relaxed) => Ok(()),
+            answer => answer,
+        }
     }
 }

@@ -11,7 +11,7 @@ use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 use zot_cluster::{ClaimKey, HashKey, Storage};
 use zot_config::{Config, cluster::Cluster};
-use zot_consensus::{ClusterRoles, Consensus, Options, Timings};
+use zot_consensus::{ClusterRoles, Consensus, Options, Standing, Timings};
 use zot_process::Process;
 use zot_proto::{Dialer, PeerTransport, ServeError, Services, Stopped, serve};
 use zot_runtime::schedule::{Alone, Roles};
@@ -65,12 +65,23 @@ impl Plane {
         }
     }
 
-    /// Waits until serving ends by itself, which it should not.
-    pub async fn failed(&mut self) -> anyhow::Error {
-        match (&mut self.serving).await {
-            Ok(Ok(_)) => anyhow::anyhow!("serving the cluster ended"),
-            Ok(Err(error)) => error.into(),
-            Err(error) => error.into(),
+    /// Waits until the node takes part no more although its process goes on. That is in order if the others removed it.
+    ///
+    /// # Errors
+    /// Its disk failed, or serving ended: it takes part again when its process starts again, which is for whoever supervises it to see to.
+    pub async fn ended(&mut self) -> anyhow::Result<()> {
+        let mut standing = self.consensus.standing();
+        let is_over = |standing: &Standing| matches!(standing, Standing::Removed | Standing::Failed(_));
+        tokio::select! {
+            served = &mut self.serving => match served {
+                Ok(Ok(_)) => Err(anyhow::anyhow!("serving the cluster ended")),
+                Ok(Err(error)) => Err(error.into()),
+                Err(error) => Err(error.into()),
+            },
+            Ok(standing) = standing.wait_for(is_over) => match &*standing {
+                Standing::Failed(error) => Err(anyhow::anyhow!("take part in the cluster: the state of this node cannot be written: {error}")),
+                _ => Ok(()),
+            },
         }
     }
 

@@ -101,7 +101,10 @@ pub(super) async fn open(
     let (engine, found) = shared.open(progress).await?;
     let place = place(store);
     adopted(&place, found);
-    Ok(Opened { engine, place, orphans: Some(Orphans { blobs: bucket, sessions, rows_read: Mutex::default() }), guard: None })
+    // What the uploads of other members have put there can only be told from what nobody continues by who knows of their uploads.
+    let knows_all = config.cluster.is_none() || services.redis.is_some();
+    let orphans = knows_all.then(|| Orphans { blobs: bucket, sessions, rows_read: Mutex::default() });
+    Ok(Opened { engine, place, orphans, guard: None })
 }
 
 /// Throws the rows away, but those of users, once the image layouts show all that they held; opening the store reads the layouts anew.

@@ -11,6 +11,8 @@
 //! - **Somewhere.** In a cluster, whoever does not have the repository says so with [`Error::Moved`] to callers that go by an older view; callers
 //!   that say nothing of views, clients among them, never see it.
 //! - **Linearizable.** A change is visible to every call that starts after it returned.
+//! - **Once.** Of the calls that attempt one [`Operation`], one at most moves tags or deletes anything, and none does after one of them was
+//!   answered. What is stored under its digest may be stored again.
 
 mod blob_url;
 mod blobs;
@@ -31,7 +33,7 @@ use std::fmt::Debug;
 pub use blob_url::{BlobUrl, InvalidBlobUrl};
 pub use blobs::{BlobBody, BlobInfo, BlobStream, Blobs, Fetched};
 pub use catalog::{Catalog, PAGE_ENTRIES_MAX, Page, PageRequest, Referrers};
-pub use context::{Context, InvalidTraceParent, RequestId, Routed, SealedClaim, Subject, TraceParent};
+pub use context::{Context, InvalidTraceParent, Operation, OperationId, RequestId, Routed, SealedClaim, Subject, TraceParent};
 pub use error::{BoxError, Error, Result};
 pub use manifests::{Collisions, ManifestInfo, ManifestPush, Manifests, PushedManifest, StoredManifest, TagPush, TagRule};
 #[cfg(any(test, feature = "testing"))]

@@ -17,7 +17,7 @@ use zot_oci::ByteRange;
 use zot_storage::{
     BlobAddress, BlobKey, Engine, Error, Result, WallClock,
     blobs::{BlobStore, MemoryBlobs, Opened, Pieces, Staged, Staging},
-    metadata::{Change, Expect, Key, Kind, MemoryMetadata, Metadata, Outcome, Row, Scan, Transaction, Write},
+    metadata::{Change, Cursor, Expect, Key, Kind, MemoryMetadata, Metadata, Outcome, Row, Scan, Transaction, Write},
     sessions::{MemorySessions, SessionRecord, Sessions},
 };
 
@@ -27,7 +27,7 @@ use crate::random::Random;
 const FAILS_ONE_OF: u64 = 60;
 /// One change of so many is forgotten where that promise is broken.
 const FORGETS_ONE_OF: u64 = 10;
-/// One change of so many that speak of new bytes is made late.
+/// One change of so many that speak of new bytes or of a tag is made late.
 const DAWDLES_ONE_OF: u64 = 8;
 /// How long a node that is cut off waits for a store.
 const GIVES_UP_AFTER: Duration = Duration::from_secs(1);
@@ -127,7 +127,8 @@ impl Way {
         Ok(())
     }
 
-    /// Stays away for a while now and then, as a process that is stopped between its bytes and the rows that speak of them.
+    /// Stays away for a while now and then, as a process that is stopped between its bytes and the rows that speak of them, or between what it was
+    /// asked and its answer.
     async fn dawdle(&self) {
         if self.rough.load(Ordering::Relaxed) && self.random.once_in(DAWDLES_ONE_OF) {
             sleep(self.random.milliseconds(200..5000)).await;
@@ -165,7 +166,7 @@ impl Metadata for Far {
         self.way.call(self.stores.metadata.scan(scan, limit)).await
     }
 
-    async fn walk(&self, kind: Kind, after: Option<&Key>) -> Result<(Vec<(Key, Row)>, Option<Key>)> {
+    async fn walk(&self, kind: Kind, after: Option<&Cursor>) -> Result<(Vec<(Key, Row)>, Option<Cursor>)> {
         self.way.call(self.stores.metadata.walk(kind, after)).await
     }
 
@@ -177,7 +178,7 @@ impl Metadata for Far {
         if self.is_forgotten(Broken::Rows) {
             return Ok(Outcome::Committed);
         }
-        if transaction.changes.iter().any(needs_no_mark) {
+        if transaction.changes.iter().any(|change| needs_no_mark(change) || matches!(change.key, Key::Tag(..))) {
             self.way.dawdle().await;
             if self.stores.broken == Broken::Marks {
                 transaction.changes.retain(|change| !needs_no_mark(change));

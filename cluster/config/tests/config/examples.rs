@@ -23,12 +23,13 @@ fn below(folder: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// The warnings that shipped files may come with: of what is not built yet, of what a cluster of local disks cannot do, and of secrets that are none
-/// before they are replaced.
+/// The warnings that shipped files may come with: of what is not built yet, of what a cluster of local disks or without Redis cannot do, and of secrets
+/// that are none before they are replaced.
 fn is_meant(path: &str, example: &Path) -> bool {
     let is_of = |folder: &str| example.to_string_lossy().contains(folder);
     match path {
         "cluster" => is_of("scale-out-cluster-local"),
+        "cluster.redis" => is_of("scale-out-cluster-cloud"),
         "cluster.hashKey" => is_of("scale-out-cluster-"),
         "cluster.claimKey" => is_of("deploy"),
         other => other.ends_with("gc"),

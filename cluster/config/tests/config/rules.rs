@@ -357,6 +357,24 @@ fn the_stores_of_several_nodes_are_all_shared_or_all_local() {
 }
 
 #[test]
+fn several_nodes_without_redis_are_warned_of_what_they_do_without() {
+    let tables = r#""cacheTablename": "a", "repoMetaTablename": "b", "imageMetaTablename": "c", "versionTablename": "d""#;
+    let stores = format!(
+        r#""storageDriver": {{"name": "s3", "bucket": "b", "region": "r"}},
+           "cacheDriver": {{"name": "dynamodb", "region": "r", {tables}}}"#
+    );
+    let warned = |cluster: &str| {
+        let cluster = format!(r#"{{"hashKey": "0123456789abcdef", {cluster}}}"#);
+        let text = format!(r#"{{"storage": {{"rootDirectory": "/d", "gc": false, {stores}}}, "cluster": {cluster}}}"#);
+        good(&text).warnings.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    let [warning] = &warned(r#""nodes": ["a:1", "b:1"]"#)[..] else { panic!("no warning, or several") };
+    assert!(warning.starts_with("cluster.redis: is absent") && warning.contains("do not survive its death"), "{warning}");
+    assert_eq!(warned(r#""nodes": ["a:1", "b:1"], "redis": {"url": "redis://r"}"#), Vec::<String>::new());
+    assert_eq!(warned(r#""nodes": ["a:1"]"#), Vec::<String>::new());
+}
+
+#[test]
 fn keys_that_nobody_could_make_are_warned_of() {
     let warned = |file: &str| {
         let parsed = zot_config::Config::parse("config.json".as_ref(), file).unwrap();

@@ -1,6 +1,7 @@
 //! Nodes that die, freeze or fail, and what a gateway's clients see of it.
 
 use std::{
+    collections::BTreeSet,
     sync::{Arc, mpsc},
     time::Duration,
 };
@@ -10,7 +11,7 @@ use futures::{StreamExt as _, TryStreamExt as _};
 use tokio::time::timeout;
 use zot_cluster::{HashKey, State, Storage};
 use zot_contract::{
-    Chunk, Error, MemoryRegistry, PageRequest, Registry, Routed,
+    Chunk, Context, Error, MemoryRegistry, PageRequest, Registry, Routed,
     suite::{
         Client, body,
         content::{CONFIG, Document, blob_of, describe},
@@ -115,6 +116,24 @@ async fn a_frozen_owner_is_passed_over() {
     let resolved = timeout(Duration::from_secs(20), client.resolve("v1")).await;
     assert!(resolved.expect("another member answers").is_some());
     drop(thaw);
+}
+
+#[tokio::test]
+async fn a_gateway_stays_ready_while_one_node_answers() {
+    let mut cluster = Cluster::start(Storage::Shared).await;
+    let registry = cluster.registry().await;
+    for place in 0..2 {
+        cluster.nodes[place].kill();
+    }
+    let view = cluster.view(2, &[0, 1]);
+    cluster.nodes[2].tell(&view, cluster.key());
+    until(async || {
+        assert!(registry.is_ready());
+        registry.view().is_some_and(|known| known.number == 2)
+    })
+    .await;
+    cluster.nodes[2].kill();
+    until(async || !registry.is_ready()).await;
 }
 
 /// Pushes an image as a client does that tries again what is unavailable.
@@ -266,8 +285,14 @@ async fn an_upload_whose_end_was_not_heard_of_has_ended() {
     let (_cluster, client, recordings, _) = recorded(Answers::Lost).await;
     let upload = client.open().await;
     client.append(upload, Chunk::of("abc")).await.unwrap();
+    routes(&recordings);
     client.finish(upload, Chunk::empty(), &Digest::sha256(b"abc")).await.unwrap();
+    let calls: Vec<Context> = recordings.iter().flat_map(|recording| recording.calls.lock().clone()).collect();
     assert!(routes(&recordings).contains(&Some(Routed { view: 1, failover: true })));
+    // All attempts are one operation, and say which of them is not the first.
+    let operations: BTreeSet<_> = calls.iter().filter_map(|cx| cx.operation).map(|operation| (operation.id, operation.again)).collect();
+    let [(first, false), (second, true)] = operations.into_iter().collect::<Vec<_>>()[..] else { panic!("{calls:?}") };
+    assert_eq!(first, second);
     let unknown = client.finish(upload, Chunk::empty(), &Digest::sha256(b"other")).await;
     assert!(matches!(unknown, Err(Error::UploadUnknown { .. })), "{unknown:?}");
 }

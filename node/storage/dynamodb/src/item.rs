@@ -24,8 +24,13 @@ pub(crate) const VERSION: &str = "Version";
 
 /// The key of the item at a place.
 pub(crate) fn key(place: &Place) -> Item {
-    let text = |text: &String| AttributeValue::S(text.clone());
-    HashMap::from([(PARTITION.to_owned(), text(&place.partition)), (SORT.to_owned(), text(&place.sort))])
+    key_at(&place.partition, &place.sort)
+}
+
+/// The key of the item with these two texts.
+pub(crate) fn key_at(partition: &str, sort: &str) -> Item {
+    let text = |text: &str| AttributeValue::S(text.to_owned());
+    HashMap::from([(PARTITION.to_owned(), text(partition)), (SORT.to_owned(), text(sort))])
 }
 
 /// The key attributes of an item alone.

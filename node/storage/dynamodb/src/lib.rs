@@ -6,7 +6,7 @@
 //! | key | holds |
 //! |---|---|
 //! | `cacheTablename` | blobs |
-//! | `repoMetaTablename` | repositories, tags, referrers, and marks of what image layouts do not show yet |
+//! | `repoMetaTablename` | repositories, tags, referrers, marks of what image layouts do not show yet, and which changes were made |
 //! | `imageMetaTablename`, or `manifestDataTablename` | manifests |
 //! | `repoBlobsInfoTablename`, if absent `repoMetaTablename` | which blobs a repository has, and which manifests need them |
 //! | `userDataTablename`, if absent `repoMetaTablename` | users, with their API keys |
@@ -47,7 +47,7 @@ mod walk;
 use zot_config::storage::DynamoDb;
 use zot_storage::{
     Result,
-    metadata::{Key, Kind, Metadata, Outcome, Row, Scan, Transaction},
+    metadata::{Cursor, Key, Kind, Metadata, Outcome, Row, Scan, Transaction},
 };
 
 pub use calls::{Calls, Operation};
@@ -101,7 +101,7 @@ impl Metadata for DynamoMetadata {
         self.first_rows(scan, limit).await
     }
 
-    async fn walk(&self, kind: Kind, after: Option<&Key>) -> Result<(Vec<(Key, Row)>, Option<Key>)> {
+    async fn walk(&self, kind: Kind, after: Option<&Cursor>) -> Result<(Vec<(Key, Row)>, Option<Cursor>)> {
         self.walked(kind, after).await
     }
 

@@ -66,31 +66,37 @@ impl Blobs for Engine {
         }
     }
 
-    async fn delete_blob(&self, _cx: &Context, repository: &RepositoryName, digest: &Digest) -> Result<()> {
-        let key = Key::Link(repository.clone(), *digest);
+    async fn delete_blob(&self, cx: &Context, repository: &RepositoryName, digest: &Digest) -> Result<()> {
         let mut attempts = Attempts::default();
         loop {
-            let Some(row) = self.metadata.get(&key).await? else {
-                return Err(self.blob_unknown(repository, digest).await?);
-            };
-            if let Some(manifest) = self.referencing_manifest(repository, digest).await? {
-                return Err(Error::BlobReferenced { repository: repository.clone(), digest: *digest, manifest });
+            let tried = self.try_unlink(cx, repository, digest).await;
+            if self.is_made(cx, &mut attempts, tried).await? {
+                break;
             }
-            // A manifest that takes up the blob now writes the link, so that this version is gone.
-            let mut transaction = Transaction::new();
-            transaction.delete(key.clone(), Expect::Version(row.version));
-            // Else the layout would bring the blob back when the rows are made from it.
-            transaction.put(Key::Unprojected(repository.clone(), *digest), Expect::Anything, Bytes::new());
-            if self.metadata.commit(transaction).await? == Outcome::Committed {
-                self.layout_changed();
-                return Ok(());
-            }
-            attempts.again().await?;
         }
+        self.layout_changed();
+        Ok(())
     }
 }
 
 impl Engine {
+    async fn try_unlink(&self, cx: &Context, repository: &RepositoryName, digest: &Digest) -> Result<Outcome> {
+        let key = Key::Link(repository.clone(), *digest);
+        let Some(row) = self.metadata.get(&key).await? else {
+            return Err(self.blob_unknown(repository, digest).await?);
+        };
+        if let Some(manifest) = self.referencing_manifest(repository, digest).await? {
+            return Err(Error::BlobReferenced { repository: repository.clone(), digest: *digest, manifest });
+        }
+        // A manifest that takes up the blob now writes the link, so that this version is gone.
+        let mut transaction = Transaction::new();
+        transaction.delete(key, Expect::Version(row.version));
+        // Else the layout would bring the blob back when the rows are made from it.
+        transaction.put(Key::Unprojected(repository.clone(), *digest), Expect::Anything, Bytes::new());
+        transaction.changes.extend(self.ending(cx));
+        Ok(self.metadata.commit(transaction).await?)
+    }
+
     pub(super) async fn link(&self, repository: &RepositoryName, digest: &Digest) -> crate::Result<Option<LinkRow>> {
         let key = Key::Link(repository.clone(), *digest);
         self.metadata.get(&key).await?.map(|row| row.read(&key)).transpose()

@@ -1,7 +1,7 @@
 //! Lists: range reads over rows that are already in order.
 
 use zot_contract::{Catalog, Context, Error, Page, PageRequest, Referrers, Result};
-use zot_oci::{Descriptor, Digest, RepositoryName, Tag};
+use zot_oci::{Digest, RepositoryName, Tag};
 
 use super::Engine;
 use crate::metadata::{Key, Row, Scan};
@@ -31,14 +31,15 @@ impl Catalog for Engine {
     }
 
     async fn list_referrers(&self, _cx: &Context, repository: &RepositoryName, subject: &Digest) -> Result<Referrers> {
-        let mut referrers: Referrers = Vec::new();
+        let (mut referrers, mut after) = (Referrers::new(), None);
         loop {
-            let after = referrers.last().map(|last: &Descriptor| last.digest);
             let rows = self.metadata.scan(&Scan::Referrers(repository.clone(), *subject, after), REFERRERS_AT_A_TIME).await?;
             let full = rows.len() == REFERRERS_AT_A_TIME;
             for (key, row) in rows {
-                let damaged = |error| crate::Error::damaged(format!("row of {key:?}"), error);
-                referrers.push(serde_json::from_slice(&row.value).map_err(damaged)?);
+                referrers.extend(self.referrer(repository, &key, &row).await?);
+                if let Key::Referrer(_, _, referrer) = key {
+                    after = Some(referrer);
+                }
             }
             if !full {
                 return Ok(referrers);

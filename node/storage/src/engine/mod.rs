@@ -8,6 +8,7 @@ mod content;
 mod handover;
 mod manifests;
 mod open_uploads;
+mod operations;
 mod places;
 mod publish;
 #[cfg(test)]

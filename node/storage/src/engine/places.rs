@@ -15,7 +15,7 @@ use prost::Message;
 
 use super::Engine;
 use crate::{
-    BlobAddress, Result,
+    BlobAddress, Error, Result,
     metadata::{
         Expect, Key, Kind, Row, Scan, Transaction,
         rows::{BlobRow, CondemnedRow, LinkRow},
@@ -32,6 +32,9 @@ const MARKS_MAX: usize = 100_000;
 /// For how long a mark stays whose bytes are removed. No process is stopped for so long and then goes on with a push.
 const MARK_KEPT_FOR: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
+/// So many places are condemned whatever others there are: this many processes may well have died at a certain moment.
+const CONDEMNED_ANYHOW: usize = 100;
+
 /// A place that is condemned.
 struct Mark {
     version: u64,
@@ -45,6 +48,7 @@ impl Engine {
         let Some(rows) = self.complete_rows().await? else { return Ok(0) };
         let marks = self.marks().await?;
         let mut unspoken: BTreeSet<String> = places.into_iter().filter(|place| !place.is_empty()).collect();
+        let shown = unspoken.len();
         unspoken.extend(marks.keys().cloned());
         if !unspoken.is_empty() {
             self.drop_spoken_of(&mut unspoken).await?;
@@ -58,6 +62,7 @@ impl Engine {
             let unspoken = unspoken.remove(place);
             emptied += usize::from(self.settle(place, mark, unspoken).await?);
         }
+        check_share(unspoken.len(), shown)?;
         for place in unspoken {
             self.condemn(place).await?;
         }
@@ -147,6 +152,18 @@ impl Engine {
     pub(super) async fn is_condemned(&self, place: &str) -> Result<bool> {
         Ok(!place.is_empty() && self.metadata.get(&Key::Condemned(place.to_owned())).await?.is_some())
     }
+}
+
+/// Refuses to condemn most of what there is: rows that cannot be seen are a likelier reason than as many uploads that came to no end.
+fn check_share(unspoken: usize, shown: usize) -> Result<()> {
+    if unspoken <= CONDEMNED_ANYHOW || unspoken <= shown / 2 {
+        return Ok(());
+    }
+    let reason = format!(
+        "no row speaks of {unspoken} of {shown} blobs that lie in the store for long, and at most half may be left over; nothing is removed. \
+         Are these the rows of this store?"
+    );
+    Err(Error::damaged("list of blobs", reason))
 }
 
 /// The place that a row speaks of; empty if it speaks of none.

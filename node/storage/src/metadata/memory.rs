@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use parking_lot::Mutex;
 
-use super::{Key, Kind, Metadata, Outcome, Row, Scan, Transaction, WALKED_ROWS, Write, walked};
+use super::{Cursor, Key, Kind, Metadata, Outcome, Row, Scan, Transaction, WALKED_ROWS, Write, walked};
 use crate::{Error, Result};
 
 /// Rows in memory.
@@ -50,7 +50,7 @@ impl Metadata for MemoryMetadata {
         rows.map(|(key, row)| Ok((Key::decode(key)?, row.clone()))).collect()
     }
 
-    async fn walk(&self, kind: Kind, after: Option<&Key>) -> Result<(Vec<(Key, Row)>, Option<Key>)> {
+    async fn walk(&self, kind: Kind, after: Option<&Cursor>) -> Result<(Vec<(Key, Row)>, Option<Cursor>)> {
         let state = self.state.lock();
         let rows = state.rows.range(kind.range(after)).take(WALKED_ROWS);
         let rows = rows.map(|(key, row)| Ok((Key::decode(key)?, row.clone()))).collect::<Result<_>>()?;

@@ -21,8 +21,8 @@ pub use memory::MemoryMetadata;
 const WALKED_ROWS: usize = 1000;
 
 /// What a walk shows of rows in order, and where it goes on: nowhere if there were fewer than asked for.
-fn walked(rows: Vec<(Key, Row)>) -> (Vec<(Key, Row)>, Option<Key>) {
-    let next = rows.last().filter(|_| rows.len() == WALKED_ROWS).map(|(key, _)| key.clone());
+fn walked(rows: Vec<(Key, Row)>) -> (Vec<(Key, Row)>, Option<Cursor>) {
+    let next = rows.last().filter(|_| rows.len() == WALKED_ROWS).map(|(key, _)| Cursor::new(key.encode()));
     (rows, next)
 }
 
@@ -46,7 +46,7 @@ pub trait Metadata: Debug + Send + Sync {
 
     /// Some rows of a kind, in no order, and where to go on after them, if not at the end. For work in the background: where rows are spread
     /// over machines, all of them are read. A row that is there all the time is shown; one that changes meanwhile may be shown as it was.
-    async fn walk(&self, kind: Kind, after: Option<&Key>) -> Result<(Vec<(Key, Row)>, Option<Key>)>;
+    async fn walk(&self, kind: Kind, after: Option<&Cursor>) -> Result<(Vec<(Key, Row)>, Option<Cursor>)>;
 
     /// The most changes that one transaction may have: eight or more.
     fn changes_max(&self) -> usize;
@@ -56,6 +56,22 @@ pub trait Metadata: Debug + Send + Sync {
 
     /// Finishes what is under way and releases the store.
     async fn close(&self) -> Result<()>;
+}
+
+/// Where a walk goes on. What it says only the store knows that made it: there need not be a row that this release can name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cursor(Bytes);
+
+impl Cursor {
+    /// The cursor that says this.
+    pub fn new(bytes: impl Into<Bytes>) -> Self {
+        Self(bytes.into())
+    }
+
+    /// What it says.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
 }
 
 /// A stored row.

@@ -13,7 +13,7 @@ use parking_lot::Mutex;
 use zot_contract::UploadId;
 use zot_storage::{
     Error, Result,
-    metadata::{Key, Kind, Metadata, Outcome, Row, Scan, Transaction},
+    metadata::{Cursor, Key, Kind, Metadata, Outcome, Row, Scan, Transaction},
     sessions::{MemorySessions, SessionRecord, Sessions},
 };
 
@@ -125,7 +125,7 @@ impl Metadata for EventfulMetadata {
         self.metadata.scan(scan, limit).await
     }
 
-    async fn walk(&self, kind: Kind, after: Option<&Key>) -> Result<(Vec<(Key, Row)>, Option<Key>)> {
+    async fn walk(&self, kind: Kind, after: Option<&Cursor>) -> Result<(Vec<(Key, Row)>, Option<Cursor>)> {
         self.metadata.walk(kind, after).await
     }
 

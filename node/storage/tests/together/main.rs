@@ -7,6 +7,7 @@ mod faults;
 mod layouts;
 mod links;
 mod manifests;
+mod operations;
 mod places;
 mod round_robin;
 mod steps;

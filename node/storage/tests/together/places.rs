@@ -162,6 +162,18 @@ async fn nothing_is_removed_while_the_rows_are_being_made() {
 }
 
 #[tokio::test]
+async fn rows_that_speak_of_nothing_are_not_believed() {
+    let (stores, engine, _) = scene().await;
+    let places = |count: usize| (0..count).map(|number| format!("_large/{number}"));
+    let error = engine.reap_places(places(101)).await.unwrap_err();
+    let why = std::error::Error::source(&error).unwrap().to_string();
+    assert!(why.starts_with("no row speaks of 101 of 101 blobs") && why.ends_with("Are these the rows of this store?"), "{why}");
+    assert_eq!(stores.metadata.scan(&Scan::Condemned(None), 1).await.unwrap(), []);
+    engine.reap_places(places(100)).await.unwrap();
+    assert_eq!(stores.metadata.scan(&Scan::Condemned(None), 1000).await.unwrap().len(), 100);
+}
+
+#[tokio::test]
 async fn places_may_be_shown_a_page_at_a_time() {
     let (stores, engine, client) = scene().await;
     let kept = client.push_blob(blob_of(6, LARGE)).await;

@@ -1,9 +1,11 @@
 //! Who asks, in which request, and how whoever asks chose whom to ask.
 
+mod operation;
 mod trace;
 
 use std::{fmt, sync::Arc};
 
+pub use operation::{Operation, OperationId};
 pub use trace::{InvalidTraceParent, TraceParent};
 
 /// Travels with every call, first parameter everywhere.
@@ -19,12 +21,14 @@ pub struct Context {
     pub routed: Option<Routed>,
     /// What a gateway has decided that the call may do, sealed; absent where nobody needs to vouch.
     pub claim: Option<SealedClaim>,
+    /// The change that the call is an attempt at; absent where nobody else is ever asked for it.
+    pub operation: Option<Operation>,
 }
 
 impl Context {
     /// The context of a call made by `subject` within `request`.
     pub fn new(subject: Subject, request: RequestId) -> Self {
-        Self { subject, request, trace: None, routed: None, claim: None }
+        Self { subject, request, trace: None, routed: None, claim: None, operation: None }
     }
 
     /// The same context, as part of a trace.
@@ -40,6 +44,16 @@ impl Context {
     /// The same context, for whom a gateway vouches.
     pub fn claimed(self, claim: SealedClaim) -> Self {
         Self { claim: Some(claim), ..self }
+    }
+
+    /// The same context, as an attempt at `operation`.
+    pub fn attempting(self, operation: Operation) -> Self {
+        Self { operation: Some(operation), ..self }
+    }
+
+    /// The same context, for an attempt that may not be the first.
+    pub fn again(self) -> Self {
+        Self { operation: self.operation.map(|operation| Operation { again: true, ..operation }), ..self }
     }
 
     /// The context of work that no client asked for.

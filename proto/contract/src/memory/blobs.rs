@@ -45,17 +45,18 @@ impl Blobs for MemoryRegistry {
         Ok(true)
     }
 
-    async fn delete_blob(&self, _: &Context, repository: &RepositoryName, digest: &Digest) -> Result<()> {
-        let mut state = self.state.lock();
-        let held = state.repository_mut(repository)?;
-        if !held.blobs.contains_key(digest) {
-            return Err(blob_unknown(repository, digest));
-        }
-        if let Some(manifest) = held.user_of(digest) {
-            return Err(Error::BlobReferenced { repository: repository.clone(), digest: *digest, manifest });
-        }
-        held.blobs.remove(digest);
-        Ok(())
+    async fn delete_blob(&self, cx: &Context, repository: &RepositoryName, digest: &Digest) -> Result<()> {
+        self.state.lock().once(cx, |state| {
+            let held = state.repository_mut(repository)?;
+            if !held.blobs.contains_key(digest) {
+                return Err(blob_unknown(repository, digest));
+            }
+            if let Some(manifest) = held.user_of(digest) {
+                return Err(Error::BlobReferenced { repository: repository.clone(), digest: *digest, manifest });
+            }
+            held.blobs.remove(digest);
+            Ok(())
+        })
     }
 }
 

@@ -19,20 +19,31 @@ impl Manifests for MemoryRegistry {
         Ok(manifest.stored(digest))
     }
 
-    async fn put_manifest(&self, _: &Context, repository: &RepositoryName, push: ManifestPush) -> Result<PushedManifest> {
+    async fn put_manifest(&self, cx: &Context, repository: &RepositoryName, push: ManifestPush) -> Result<PushedManifest> {
         let content = Manifest::parse(&push.media_type, &push.bytes).map_err(|reason| Error::ManifestInvalid { reason })?;
         let found = Digest::of(push.digest.algorithm(), &push.bytes);
         if found != push.digest {
             return Err(Error::DigestMismatch { expected: push.digest, found });
         }
         let subject = content.subject.as_ref().map(|subject| subject.digest);
-        self.state.lock().put(repository, push, content)?;
+        self.state.lock().once(cx, |state| state.put(repository, push, content))?;
         Ok(PushedManifest { subject })
     }
 
-    async fn delete_manifest(&self, _: &Context, repository: &RepositoryName, reference: &Reference, collisions: Collisions) -> Result<()> {
-        let mut state = self.state.lock();
-        let held = state.repository_mut(repository)?;
+    async fn delete_manifest(
+        &self,
+        cx: &Context,
+        repository: &RepositoryName,
+        reference: &Reference,
+        collisions: Collisions,
+    ) -> Result<()> {
+        self.state.lock().once(cx, |state| state.delete(repository, reference, collisions))
+    }
+}
+
+impl State {
+    fn delete(&mut self, repository: &RepositoryName, reference: &Reference, collisions: Collisions) -> Result<()> {
+        let held = self.repository_mut(repository)?;
         let digest = held.resolve(reference).ok_or_else(|| manifest_unknown(repository, reference))?;
         if let Reference::Tag(tag) = reference {
             held.tags.remove(tag);
@@ -49,9 +60,7 @@ impl Manifests for MemoryRegistry {
         held.tags.retain(|_, target| *target != digest);
         Ok(())
     }
-}
 
-impl State {
     fn put(&mut self, name: &RepositoryName, push: ManifestPush, content: Manifest) -> Result<()> {
         let held = self.repositories.get(name);
         for blob in &content.blobs {

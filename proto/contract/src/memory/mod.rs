@@ -9,13 +9,14 @@ mod users;
 use std::{
     collections::{BTreeMap, HashMap},
     fmt,
+    time::Duration,
 };
 
 use bytes::Bytes;
 use parking_lot::Mutex;
 use zot_oci::{Digest, Manifest, MediaType, RepositoryName, Tag};
 
-use crate::{Error, FoundUser, Result, UploadId, UserName};
+use crate::{Context, Error, FoundUser, OperationId, Result, UploadId, UserName};
 
 /// A registry in memory.
 #[derive(Default)]
@@ -31,6 +32,8 @@ struct State {
     repositories: BTreeMap<RepositoryName, Repository>,
     uploads: HashMap<UploadId, uploads::Upload>,
     users: BTreeMap<UserName, FoundUser>,
+    /// Operations that have ended, and whether their change was made.
+    operations: HashMap<OperationId, bool>,
 }
 
 #[derive(Default)]
@@ -57,6 +60,24 @@ impl MemoryRegistry {
 }
 
 impl State {
+    /// Makes the change of a call, unless another attempt at it has.
+    fn once(&mut self, cx: &Context, change: impl FnOnce(&mut Self) -> Result<()>) -> Result<()> {
+        let Some(operation) = cx.operation else { return change(self) };
+        match self.operations.get(&operation.id) {
+            Some(true) => return Ok(()),
+            Some(false) => {
+                let source = "another attempt was refused".into();
+                return Err(Error::Unavailable { what: "change", retry_after: Duration::from_secs(1), source });
+            }
+            None => {}
+        }
+        let changed = change(self);
+        if changed.is_ok() || operation.again {
+            self.operations.insert(operation.id, changed.is_ok());
+        }
+        changed
+    }
+
     fn repository(&self, name: &RepositoryName) -> Result<&Repository> {
         self.repositories.get(name).ok_or_else(|| name_unknown(name))
     }

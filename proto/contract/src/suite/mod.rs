@@ -31,6 +31,7 @@ mod blobs;
 mod catalog;
 mod concurrency;
 mod manifests;
+mod operations;
 mod paging;
 mod referrers;
 mod tags;
@@ -188,6 +189,12 @@ tests! {
         a_child_of_an_index_cannot_be_deleted,
         a_deleted_manifest_can_be_pushed_again,
     }
+    operations {
+        a_push_that_was_made_is_not_made_again,
+        a_tag_that_was_made_by_an_attempt_is_none_that_was_there,
+        a_deletion_that_was_made_is_not_made_again,
+        a_change_that_was_refused_again_is_not_made_later,
+    }
     tags {
         a_manifest_may_have_many_tags,
         a_manifest_may_have_no_tag,
@@ -205,6 +212,7 @@ tests! {
     }
     referrers {
         a_push_names_its_subject,
+        annotations_may_be_as_large_as_a_manifest,
         referrers_are_listed_in_order,
         a_referrer_is_described,
         the_artifact_type_of_an_image_is_its_configs,

@@ -34,6 +34,31 @@ pub(super) async fn a_push_names_its_subject(registry: Arc<dyn Registry>) {
     assert_eq!(plain.subject, None);
 }
 
+pub(super) async fn annotations_may_be_as_large_as_a_manifest(registry: Arc<dyn Registry>) {
+    let client = Client::new(&registry, "a");
+    let subject = subject(&client).await;
+    let mut pushed = Vec::new();
+    for (name, bytes) in [("small", 1), ("large", 500_000), ("other", 1)] {
+        let referrer = artifact(&client, &subject, name).await.annotation("long", &"x".repeat(bytes));
+        client.put(referrer.push(&[])).await.unwrap();
+        pushed.push(referrer);
+    }
+    pushed.sort_by_key(|referrer| referrer.descriptor().digest);
+    let listed = client.referrers(&subject.digest).await;
+    assert_eq!(
+        listed.iter().map(|entry| entry.digest).collect::<Vec<_>>(),
+        pushed.iter().map(|it| it.descriptor().digest).collect::<Vec<_>>()
+    );
+    for (entry, referrer) in listed.iter().zip(&pushed) {
+        let Descriptor { media_type, size, .. } = referrer.descriptor();
+        assert_eq!((&entry.media_type, entry.size), (&media_type, size));
+        assert_eq!(entry.artifact_type.as_deref(), Some("application/vnd.oci.empty.v1+json"));
+    }
+    let mut lengths: Vec<_> = listed.iter().map(|entry| entry.annotations["long"].len()).collect();
+    lengths.sort_unstable();
+    assert_eq!(lengths, [1, 1, 500_000]);
+}
+
 pub(super) async fn referrers_are_listed_in_order(registry: Arc<dyn Registry>) {
     let client = Client::new(&registry, "a");
     let subject = subject(&client).await;

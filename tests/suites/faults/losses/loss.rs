@@ -7,6 +7,7 @@ use zot_tests::{
     Cluster,
     cluster::{Builder, Endpoints},
     sandbox::Signal,
+    wait,
 };
 
 use crate::disk::{Disk, PLAIN};
@@ -95,8 +96,8 @@ impl Loss {
         if self != Self::DiskFull {
             return builder;
         }
-        // Raft says so in its own words, and the node takes no part until it starts again.
-        ["No space left", "takes no part in its cluster", "openraft"].into_iter().fold(builder, Builder::tolerate_errors)
+        // Raft says so in its own words, and the node ends.
+        ["No space left", "takes no part in its cluster", "openraft", "could not serve"].into_iter().fold(builder, Builder::tolerate_errors)
     }
 
     /// Sets up what is not between a cluster and its servers, before its processes start.
@@ -143,9 +144,9 @@ impl Loss {
                 proxy.set(Mood::Fair);
             }
             Way::Disk(disk) => {
+                // It takes no part any more once its log could not be written, and leaves it to whoever supervises it to start it again.
+                wait::until("the node ends by itself", async || cluster.node(STRUCK).has_ended()).await;
                 disk.free();
-                // Raft takes no part any more once its log could not be written.
-                cluster.node(STRUCK).kill9();
             }
             Way::Server(_) | Way::Nothing => {}
         }

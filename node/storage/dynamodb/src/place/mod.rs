@@ -11,6 +11,9 @@ use zot_storage::metadata::{Key, Kind, Scan};
 /// Partitions of the marks of the projector. Every push of a manifest, whatever the repository, writes and later removes one.
 const MARK_PARTITIONS: u8 = 8;
 
+/// Partitions of operations. Every change that a cluster is asked for writes one.
+const OPERATION_PARTITIONS: u8 = 8;
+
 /// Stands between the parts of a key. No name, tag or digest contains it, and it sorts before every character of a name.
 const SEPARATOR: char = '#';
 
@@ -22,7 +25,7 @@ const AFTER_BYTES_MAX: usize = 512;
 pub(crate) enum Table {
     /// Blobs that repositories share (`cacheTablename`).
     Blobs,
-    /// Repositories, tags, referrers and marks of the projector (`repoMetaTablename`).
+    /// Repositories, tags, referrers, marks of the projector and operations (`repoMetaTablename`).
     Repositories,
     /// Manifests (`imageMetaTablename`).
     Manifests,
@@ -80,6 +83,7 @@ impl Place {
             Key::Unprojected(name, digest) => (Table::Repositories, marks(mark_partition(name)), joined(name, digest)),
             Key::User(name) => (Table::Users, users(), name.to_string()),
             Key::Condemned(place) => (Table::Blobs, condemned(), place.clone()),
+            Key::Operation(id) => (Table::Repositories, operations(operation_partition(id.as_bytes())), id.to_string()),
         };
         Self { table, partition, sort }
     }
@@ -105,8 +109,18 @@ pub(crate) fn key(partition: &str, sort: &str) -> Option<Key> {
         }
         "users" => Key::User(sort.parse().ok()?),
         "condemned" => Key::Condemned(sort.to_owned()),
+        "operations" => Key::Operation(sort.parse().ok()?),
         _ => return None,
     })
+}
+
+/// Whether the rows of a partition are of a kind.
+pub(crate) fn is_of(kind: Kind, partition: &str) -> bool {
+    let name = match kind {
+        Kind::Blobs => "blobs",
+        Kind::Links => "links",
+    };
+    partition.split(SEPARATOR).next() == Some(name)
 }
 
 impl Range {
@@ -128,6 +142,11 @@ impl Range {
             },
             Scan::Users(after) => one(Table::Users, users(), text(after.as_deref())),
             Scan::Condemned(after) => one(Table::Blobs, condemned(), text(after.as_deref())),
+            Scan::Operations(after) => Self {
+                table: Table::Repositories,
+                partitions: (0..OPERATION_PARTITIONS).map(operations).collect(),
+                after: after.map(|id| id.to_string()),
+            },
         }
     }
 }
@@ -173,6 +192,15 @@ fn marks(partition: u8) -> String {
 fn mark_partition(name: &RepositoryName) -> u8 {
     let hash = Digest::sha256(name.as_str().as_bytes());
     hash.value().first().map_or(0, |byte| byte % MARK_PARTITIONS)
+}
+
+fn operations(partition: u8) -> String {
+    joined(&"operations", &partition)
+}
+
+/// By the last byte, which is chance; the first ones are the time.
+fn operation_partition([.., last]: &[u8; 16]) -> u8 {
+    last % OPERATION_PARTITIONS
 }
 
 /// One partition: there are as many as processes died at a certain moment.

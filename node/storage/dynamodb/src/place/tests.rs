@@ -3,6 +3,7 @@
 use std::{collections::BTreeSet, ops::RangeBounds};
 
 use proptest::prelude::*;
+use zot_contract::OperationId;
 use zot_oci::{Algorithm, Tag};
 
 use super::*;
@@ -32,6 +33,10 @@ fn places() -> impl Strategy<Value = String> {
     "_large/[0-9a-f]{1,4}/[0-9a-f]{1,4}"
 }
 
+fn operations() -> impl Strategy<Value = OperationId> {
+    any::<[u8; 16]>().prop_map(|bytes| OperationId::from_bytes(&bytes).unwrap())
+}
+
 fn keys() -> impl Strategy<Value = Key> {
     prop_oneof![
         Just(Key::Schema),
@@ -45,6 +50,7 @@ fn keys() -> impl Strategy<Value = Key> {
         (names(), digests()).prop_map(|(name, digest)| Key::Unprojected(name, digest)),
         users().prop_map(|text| Key::User(text.parse().unwrap())),
         places().prop_map(Key::Condemned),
+        operations().prop_map(Key::Operation),
     ]
 }
 
@@ -60,6 +66,7 @@ fn scans() -> impl Strategy<Value = Scan> {
         proptest::option::of((names(), digests())).prop_map(Scan::Unprojected),
         proptest::option::of(users()).prop_map(Scan::Users),
         proptest::option::of(places()).prop_map(Scan::Condemned),
+        proptest::option::of(operations()).prop_map(Scan::Operations),
     ]
 }
 
@@ -75,6 +82,7 @@ fn key_near(scan: &Scan, name: RepositoryName, tag: Tag, digest: Digest) -> Key 
         Scan::Unprojected(_) => Key::Unprojected(name, digest),
         Scan::Users(_) => Key::User(tag.as_str().parse().unwrap()),
         Scan::Condemned(_) => Key::Condemned(format!("_large/{name}")),
+        Scan::Operations(_) => Key::Operation(OperationId::new()),
     }
 }
 
@@ -88,6 +96,13 @@ proptest! {
     fn every_place_tells_its_key(key in keys()) {
         let place = Place::of(&key);
         prop_assert_eq!(super::key(&place.partition, &place.sort), Some(key));
+    }
+
+    #[test]
+    fn a_partition_tells_the_kind_of_its_rows(key in keys()) {
+        for kind in [Kind::Blobs, Kind::Links] {
+            prop_assert_eq!(is_of(kind, &Place::of(&key).partition), kind.has(&key));
+        }
     }
 
     #[test]

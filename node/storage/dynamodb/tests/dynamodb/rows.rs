@@ -2,9 +2,9 @@
 
 use bytes::Bytes;
 use zot_oci::Digest;
-use zot_storage::metadata::{Expect, Key, Metadata, Outcome, Scan, Transaction};
+use zot_storage::metadata::{Expect, Key, Kind, Metadata, Outcome, Scan, Transaction};
 
-use crate::{one_table, open, put, server, tables, tag};
+use crate::{one_table, open, proxy, put, server, tables, tag};
 
 fn keys(rows: Vec<(Key, zot_storage::metadata::Row)>) -> Vec<Key> {
     rows.into_iter().map(|(key, _)| key).collect()
@@ -34,6 +34,60 @@ async fn scans_go_on_over_pages_of_a_megabyte() {
     assert_eq!(keys(store.scan(&scan(None), 0).await.unwrap()), []);
     let rows = store.get_many(&all).await.unwrap();
     assert!(rows.iter().all(|row| row.as_ref().is_some_and(|row| row.value.len() == 30_000)));
+}
+
+/// All rows that a walk shows, and after how many pages.
+async fn walk(store: &impl Metadata, kind: Kind) -> (Vec<Key>, usize) {
+    let (mut found, mut after) = (Vec::new(), None);
+    for pages in 1.. {
+        let (rows, next) = store.walk(kind, after.as_ref()).await.unwrap();
+        found.extend(keys(rows));
+        match next {
+            Some(next) => after = Some(next),
+            None => return (found, pages),
+        }
+    }
+    unreachable!("a table has an end")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_walk_goes_on_after_pages_that_end_with_what_is_no_row() {
+    let Some(server) = server("rows::a_walk_goes_on_after_pages_that_end_with_what_is_no_row").await else { return };
+    let config = one_table(&server.endpoint());
+    let store = open(&config).await;
+    let mut blobs: Vec<Key> = (0..50_u8).map(|number| Key::Blob(Digest::sha256(&[number]))).collect();
+    for blob in &blobs {
+        put(&store, blob.clone(), Expect::Absent, "x").await.unwrap();
+    }
+    // Of 400 KB, so that a page ends with one of every two or three.
+    let table = config.cache_table.as_deref().unwrap();
+    for number in 0..20 {
+        let (key, filler) = (format!(r#""Partition": {{"S": "stranger#{number}"}}, "Sort": {{"S": "x"}}"#), "x".repeat(390 << 10));
+        proxy::ask(
+            &server.endpoint(),
+            "PutItem",
+            &format!(r#"{{"TableName": "{table}", "Item": {{{key}, "Filler": {{"S": "{filler}"}}}}}}"#),
+        )
+        .await;
+    }
+    let (mut found, pages) = walk(&store, Kind::Blobs).await;
+    assert!(pages > 5, "{pages} pages");
+    for keys in [&mut found, &mut blobs] {
+        keys.sort_by_key(Key::encode);
+    }
+    assert_eq!(found, blobs);
+    // A row of the kind that this release cannot read is not passed over.
+    let later = r#""Partition": {"S": "blobs#blake9:00"}, "Sort": {"S": "blob"}, "Value": {"B": ""}, "Version": {"N": "1"}"#;
+    proxy::ask(&server.endpoint(), "PutItem", &format!(r#"{{"TableName": "{table}", "Item": {{{later}}}}}"#)).await;
+    let (mut seen, mut after) = (Ok(()), None);
+    while seen.is_ok() {
+        match store.walk(Kind::Blobs, after.as_ref()).await {
+            Ok((_, Some(next))) => after = Some(next),
+            Ok((_, None)) => break,
+            Err(error) => seen = Err(error),
+        }
+    }
+    assert_eq!(seen.unwrap_err().to_string(), "row blob of partition blobs#blake9:00 in DynamoDB is damaged");
 }
 
 #[tokio::test(flavor = "multi_thread")]

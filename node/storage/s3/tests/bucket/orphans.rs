@@ -7,7 +7,7 @@ use zot_s3::S3Blobs;
 use zot_storage::{
     Engine, Result,
     blobs::BlobStore,
-    metadata::{Expect, Key, Kind, MemoryMetadata, Metadata, Outcome, Row, Scan, Transaction},
+    metadata::{Cursor, Expect, Key, Kind, MemoryMetadata, Metadata, Outcome, Row, Scan, Transaction},
     sessions::MemorySessions,
 };
 
@@ -31,7 +31,7 @@ impl Metadata for Killed {
         self.0.scan(scan, limit).await
     }
 
-    async fn walk(&self, kind: Kind, after: Option<&Key>) -> Result<(Vec<(Key, Row)>, Option<Key>)> {
+    async fn walk(&self, kind: Kind, after: Option<&Cursor>) -> Result<(Vec<(Key, Row)>, Option<Cursor>)> {
         self.0.walk(kind, after).await
     }
 

@@ -6,12 +6,12 @@
 //! [`super::push`].
 
 use bytes::Bytes;
-use zot_contract::{Collisions, Error, Result};
-use zot_oci::{Digest, Manifest, RepositoryName, Tag};
+use zot_contract::{Collisions, Context, Error, Result};
+use zot_oci::{Digest, RepositoryName, Tag};
 
 use super::rows::references;
 use crate::{
-    engine::{Attempts, Engine},
+    engine::{Attempts, Engine, operations::unended},
     metadata::{Change, Expect, Key, Outcome, Scan, Transaction, Write, rows::TagRow},
 };
 
@@ -19,7 +19,7 @@ use crate::{
 const TAGS_AT_A_TIME: usize = 1000;
 
 impl Engine {
-    pub(super) async fn try_untag(&self, repository: &RepositoryName, tag: &Tag) -> Result<Outcome> {
+    pub(super) async fn try_untag(&self, cx: &Context, repository: &RepositoryName, tag: &Tag) -> Result<Outcome> {
         let key = Key::Tag(repository.clone(), tag.clone());
         let Some(row) = self.metadata.get(&key).await? else {
             return Err(self.manifest_unknown(repository, &tag.clone().into()).await?);
@@ -28,23 +28,29 @@ impl Engine {
         let mut transaction = Transaction::new();
         transaction.delete(key, Expect::Version(row.version));
         transaction.put(Key::Unprojected(repository.clone(), digest), Expect::Anything, Bytes::new());
+        transaction.changes.extend(self.ending(cx));
         Ok(self.metadata.commit(transaction).await?)
     }
 
-    pub(super) async fn try_delete(&self, repository: &RepositoryName, digest: &Digest, collisions: Collisions) -> Result<Outcome> {
+    pub(super) async fn try_delete(
+        &self,
+        cx: &Context,
+        repository: &RepositoryName,
+        digest: &Digest,
+        collisions: Collisions,
+    ) -> Result<Outcome> {
         let Some((row, version)) = self.manifest_row(repository, digest).await? else {
             return Err(self.manifest_unknown(repository, &(*digest).into()).await?);
         };
         if let Some(index) = self.referencing_manifest(repository, digest).await? {
             return Err(Error::ManifestReferenced { repository: repository.clone(), digest: *digest, index });
         }
-        let bytes = self.manifest_bytes(repository, digest, &row).await?;
-        let media_type = row.info(*digest)?.media_type;
-        let manifest = Manifest::parse(&media_type, &bytes).map_err(|error| crate::Error::damaged(format!("manifest {digest}"), error))?;
+        let manifest = self.parsed_manifest(repository, digest, &row).await?;
         let mut transaction = Transaction::new();
         // Whoever tags the manifest at the same time writes its row, so that this version is gone.
         transaction.delete(Key::Manifest(repository.clone(), *digest), Expect::Version(version));
         transaction.put(Key::Unprojected(repository.clone(), *digest), Expect::Anything, Bytes::new());
+        transaction.changes.extend(self.ending(cx));
         if let Some(subject) = &manifest.subject {
             transaction.delete(Key::Referrer(repository.clone(), subject.digest, *digest), Expect::Anything);
         }
@@ -53,7 +59,7 @@ impl Engine {
         if tags.len() > 1 && collisions == Collisions::Refused {
             return Err(Error::ManifestTagged { repository: repository.clone(), digest: *digest, tags: tags.len() });
         }
-        if self.delete_tags(&mut transaction, repository, digest, tags).await? == Outcome::Conflict {
+        if self.delete_tags(cx, &mut transaction, repository, digest, tags).await? == Outcome::Conflict {
             return Ok(Outcome::Conflict);
         }
         let mut targets = references(&manifest);
@@ -72,6 +78,7 @@ impl Engine {
     /// Adds the deletion of all tags of a manifest. Those for which there is no room in the transaction are deleted before it.
     async fn delete_tags(
         &self,
+        cx: &Context,
         transaction: &mut Transaction,
         repository: &RepositoryName,
         digest: &Digest,
@@ -80,8 +87,10 @@ impl Engine {
         let changes_max = self.metadata.changes_max();
         let rest = tags.split_off(tags.len().min(changes_max - transaction.len()));
         transaction.changes.extend(tags);
-        for some in rest.chunks(changes_max - 1) {
+        let unended = self.ending(cx).as_ref().map(unended);
+        for some in rest.chunks(changes_max - 2) {
             let mut some = Transaction { changes: some.to_vec() };
+            some.changes.extend(unended.clone());
             some.put(Key::Unprojected(repository.clone(), *digest), Expect::Anything, Bytes::new());
             if self.metadata.commit(some).await? == Outcome::Conflict {
                 return Ok(Outcome::Conflict);

@@ -2,6 +2,7 @@
 
 mod delete;
 mod push;
+mod referrer;
 mod rows;
 
 use bytes::Bytes;
@@ -13,7 +14,7 @@ use crate::{
     BlobKey,
     blobs::read_whole,
     metadata::{
-        Key, Outcome,
+        Key,
         rows::{Location, ManifestRow, TagRow},
     },
 };
@@ -40,8 +41,11 @@ impl Manifests for Engine {
         }
         let row = self.place_manifest(cx, repository, &manifest, &push).await?;
         let (mut attempts, mut push) = (Attempts::default(), push);
-        while self.try_push(repository, &manifest, &mut push, &row).await? == Outcome::Conflict {
-            attempts.again().await?;
+        loop {
+            let tried = self.try_push(cx, repository, &manifest, &mut push, &row).await;
+            if self.is_made(cx, &mut attempts, tried).await? {
+                break;
+            }
         }
         self.layout_changed();
         Ok(PushedManifest { subject: manifest.subject.map(|subject| subject.digest) })
@@ -49,21 +53,20 @@ impl Manifests for Engine {
 
     async fn delete_manifest(
         &self,
-        _cx: &Context,
+        cx: &Context,
         repository: &RepositoryName,
         reference: &Reference,
         collisions: Collisions,
     ) -> Result<()> {
         let mut attempts = Attempts::default();
         loop {
-            let outcome = match reference {
-                Reference::Tag(tag) => self.try_untag(repository, tag).await?,
-                Reference::Digest(digest) => self.try_delete(repository, digest, collisions).await?,
+            let tried = match reference {
+                Reference::Tag(tag) => self.try_untag(cx, repository, tag).await,
+                Reference::Digest(digest) => self.try_delete(cx, repository, digest, collisions).await,
             };
-            if outcome == Outcome::Committed {
+            if self.is_made(cx, &mut attempts, tried).await? {
                 break;
             }
-            attempts.again().await?;
         }
         self.layout_changed();
         Ok(())
@@ -125,6 +128,13 @@ impl Engine {
             Some(at) => read_whole(self.blobs.as_ref(), &at, row.size).await,
             None => Ok(row.inline.clone()),
         }
+    }
+
+    /// A manifest, from its bytes.
+    async fn parsed_manifest(&self, repository: &RepositoryName, digest: &Digest, row: &ManifestRow) -> crate::Result<Manifest> {
+        let bytes = self.manifest_bytes(repository, digest, row).await?;
+        let media_type = row.info(*digest)?.media_type;
+        Manifest::parse(&media_type, &bytes).map_err(|error| crate::Error::damaged(format!("manifest {digest}"), error))
     }
 
     /// The error for a manifest that is not there: the repository may not be there either.

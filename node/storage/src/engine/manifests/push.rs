@@ -20,12 +20,15 @@
 //! writes it. If that does not hold any more, the push begins anew and finds out. Such tags come before others, so that they are in the transaction
 //! of the manifest as long as there is room; one for which there was none, and which was written before the push had to begin anew, is done.
 //!
+//! *Another member is asked for the same push*, because this one was not heard: see [`crate::engine::operations`]. From step 3 on, no transaction is
+//! applied after the push was answered; references that come late are of no harm.
+//!
 //! *Somebody deletes the same manifest* in the middle of being pushed again: he sets the mark too, in the transaction that removes the row and in
 //! each that removes references, so that step 3 conflicts unless all of that was before step 1.
 
 use bytes::Bytes;
 use prost::Message;
-use zot_contract::{Error, ManifestPush, Result, TagRule};
+use zot_contract::{Context, Error, ManifestPush, Result, TagRule};
 use zot_oci::{Descriptor, Manifest, RepositoryName, Tag};
 
 use super::{PushRows, rows::Steps};
@@ -40,6 +43,7 @@ use crate::{
 impl Engine {
     pub(super) async fn try_push(
         &self,
+        cx: &Context,
         repository: &RepositoryName,
         manifest: &Manifest,
         push: &mut ManifestPush,
@@ -54,10 +58,12 @@ impl Engine {
             rows.own.push(Change { key, expect: Expect::Absent, write: Write::Put(value.into()) });
         }
         let mark = Key::Unprojected(repository.clone(), push.digest);
-        if rows.len() >= self.metadata.changes_max() {
-            return Ok(self.push_in_steps(rows, &mark, push).await?);
+        let ending = self.ending(cx);
+        if rows.len() + 1 + ending.iter().len() > self.metadata.changes_max() {
+            return Ok(self.push_in_steps(rows, &mark, ending, push).await?);
         }
         let mut transaction = rows.whole();
+        transaction.changes.extend(ending);
         transaction.put(mark, Expect::Anything, Bytes::new());
         Ok(self.metadata.commit(transaction).await?)
     }
@@ -109,14 +115,14 @@ impl Engine {
         Ok(())
     }
 
-    async fn push_in_steps(&self, rows: PushRows, mark: &Key, push: &mut ManifestPush) -> crate::Result<Outcome> {
+    async fn push_in_steps(&self, rows: PushRows, mark: &Key, ending: Option<Change>, push: &mut ManifestPush) -> crate::Result<Outcome> {
         let mut begin = Transaction::new();
         begin.put(mark.clone(), Expect::Anything, Bytes::new());
         self.metadata.commit(begin).await?;
         let Some(set) = self.metadata.get(mark).await? else {
             return Ok(Outcome::Conflict);
         };
-        let Steps { before, last, after } = rows.steps(mark, set.version, self.metadata.changes_max());
+        let Steps { before, last, after } = rows.steps(mark, set.version, ending, self.metadata.changes_max());
         for transaction in before.into_iter().chain([last]).chain(after) {
             let written: Vec<Tag> = transaction.changes.iter().filter_map(tag_of).collect();
             if self.metadata.commit(transaction).await? == Outcome::Conflict {

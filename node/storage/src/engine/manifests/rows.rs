@@ -5,10 +5,12 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use prost::Message;
 use zot_contract::{ManifestPush, TagRule};
-use zot_oci::{Descriptor, Digest, Manifest, RepositoryName};
+use zot_oci::{Digest, Manifest, RepositoryName};
 
+use super::referrer;
 use crate::{
-    Error, Result,
+    Result,
+    engine::operations::unended,
     metadata::{
         Change, Expect, Key, Transaction, Write,
         rows::{ManifestRow, TagRow},
@@ -41,8 +43,8 @@ impl PushRows {
     pub(crate) fn new(repository: &RepositoryName, manifest: &Manifest, push: &ManifestPush, row: &ManifestRow) -> Result<Self> {
         let mut own = vec![put(Key::Manifest(repository.clone(), push.digest), row.encode_to_vec())];
         if let Some(subject) = &manifest.subject {
-            let descriptor = serde_json::to_vec(&as_referrer(manifest, push)).map_err(Error::metadata("encode"))?;
-            own.push(put(Key::Referrer(repository.clone(), subject.digest, push.digest), descriptor));
+            let entry = referrer::row(&referrer::entry(manifest, push.digest, &row.media_type, row.size))?;
+            own.push(put(Key::Referrer(repository.clone(), subject.digest, push.digest), entry));
         }
         let reference = |target| (target, vec![put(Key::Reference(repository.clone(), target, push.digest), Bytes::new())]);
         let needs = references(manifest).into_iter().map(reference).collect();
@@ -76,24 +78,40 @@ impl PushRows {
         Transaction { changes: self.own.into_iter().chain(self.tags).chain(self.needs.into_values().flatten()).collect() }
     }
 
-    /// The rows as transactions of at most `changes_max`, of which the last has the condition that the push's `mark` is still the one it set.
-    pub(super) fn steps(self, mark: &Key, set: u64, changes_max: usize) -> Steps {
+    /// The rows as transactions of at most `changes_max`, of which that of the manifest has the condition that the push's `mark` is still the one
+    /// it set. The last of all has the `ending` of the push.
+    pub(super) fn steps(self, mark: &Key, set: u64, ending: Option<Change>, changes_max: usize) -> Steps {
+        let room = changes_max - ending.iter().len();
         let manifest: Vec<Change> = self.own.iter().take(1).map(|own| Change { expect: Expect::Present, ..own.clone() }).collect();
         let mut last = Transaction { changes: self.own };
         last.put(mark.clone(), Expect::Version(set), Bytes::new());
         let mut tags = self.tags;
-        let rest = tags.split_off(tags.len().min(changes_max - last.len()));
+        let rest = tags.split_off(tags.len().min(room - last.len()));
         last.changes.extend(tags);
         let mut needs: Vec<Vec<Change>> = self.needs.into_values().collect();
-        while let Some(need) = needs.pop_if(|need| last.len() + need.len() <= changes_max) {
+        while let Some(need) = needs.pop_if(|need| last.len() + need.len() <= room) {
             last.changes.extend(need);
         }
-        let after = rest.chunks(changes_max - manifest.len() - 1).map(|tags| {
+        let after = rest.chunks(room - manifest.len() - 1).map(|tags| {
             let mut some = Transaction { changes: [manifest.as_slice(), tags].concat() };
             some.put(mark.clone(), Expect::Anything, Bytes::new());
             some
         });
-        Steps { before: packed(needs, changes_max), last, after: after.collect() }
+        let mut steps = Steps { before: packed(needs, changes_max), last, after: after.collect() };
+        steps.end_with(ending);
+        steps
+    }
+}
+
+impl Steps {
+    /// Has the push end with its last transaction, and none that writes tags be applied after that.
+    fn end_with(&mut self, ending: Option<Change>) {
+        let Some(ending) = ending else { return };
+        let mut tagging: Vec<_> = [&mut self.last].into_iter().chain(&mut self.after).collect();
+        if let Some(end) = tagging.pop() {
+            end.changes.push(ending.clone());
+        }
+        tagging.into_iter().for_each(|earlier| earlier.changes.push(unended(&ending)));
     }
 }
 
@@ -119,15 +137,4 @@ pub(super) fn references(manifest: &Manifest) -> Vec<Digest> {
     targets.sort_unstable();
     targets.dedup();
     targets
-}
-
-/// The descriptor under which a manifest is listed as a referrer (distribution-spec, "Listing Referrers").
-fn as_referrer(manifest: &Manifest, push: &ManifestPush) -> Descriptor {
-    Descriptor {
-        media_type: push.media_type.to_string(),
-        digest: push.digest,
-        size: push.bytes.len() as u64,
-        artifact_type: manifest.artifact_type.clone(),
-        annotations: manifest.annotations.clone(),
-    }
 }

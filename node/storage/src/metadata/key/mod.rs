@@ -2,10 +2,10 @@
 
 use std::ops::Bound;
 
-use zot_contract::UserName;
+use zot_contract::{OperationId, UserName};
 use zot_oci::{Algorithm, Digest, RepositoryName, Tag};
 
-use crate::{Error, Result};
+use crate::{Error, Result, metadata::Cursor};
 
 /// Names a row.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -32,6 +32,8 @@ pub enum Key {
     User(UserName),
     /// That no row may speak of a place in the blob store any more, because what is there is removed.
     Condemned(String),
+    /// That a change which several members may be asked for was made, or will not be.
+    Operation(OperationId),
 }
 
 /// The kinds of rows that can be walked over.
@@ -64,6 +66,8 @@ pub enum Scan {
     Users(Option<String>),
     /// Places that no row may speak of, those after a text.
     Condemned(Option<String>),
+    /// Changes that were made or will not be, in the order in which they were begun, those after one.
+    Operations(Option<OperationId>),
 }
 
 const SCHEMA: u8 = 0;
@@ -77,6 +81,7 @@ const BLOB: u8 = 7;
 const UNPROJECTED: u8 = 8;
 const USER: u8 = 9;
 const CONDEMNED: u8 = 10;
+const OPERATION: u8 = 11;
 
 /// Ends a name. No name or tag contains it, and it sorts before every character that may follow.
 const END: u8 = 0;
@@ -108,6 +113,11 @@ impl Encoder {
         self
     }
 
+    fn operation(mut self, operation: &OperationId) -> Self {
+        self.0.extend_from_slice(operation.as_bytes());
+        self
+    }
+
     /// Every key that starts like this, after the one that goes on with `after`.
     fn range(self, after: Option<Self>) -> (Bound<Vec<u8>>, Bound<Vec<u8>>) {
         let mut end = self.0.clone();
@@ -136,6 +146,7 @@ impl Key {
             Self::Unprojected(name, digest) => Encoder::kind(UNPROJECTED).name(name).digest(digest),
             Self::User(name) => Encoder::kind(USER).text(name.as_str()),
             Self::Condemned(place) => Encoder::kind(CONDEMNED).text(place),
+            Self::Operation(operation) => Encoder::kind(OPERATION).operation(operation),
         };
         encoder.0
     }
@@ -161,12 +172,12 @@ impl Kind {
     }
 
     /// The encoded keys of this kind, those after one of them.
-    pub fn range(self, after: Option<&Key>) -> (Bound<Vec<u8>>, Bound<Vec<u8>>) {
+    pub fn range(self, after: Option<&Cursor>) -> (Bound<Vec<u8>>, Bound<Vec<u8>>) {
         let kind = match self {
             Self::Blobs => BLOB,
             Self::Links => LINK,
         };
-        Encoder::kind(kind).range(after.map(|after| Encoder(after.encode())))
+        Encoder::kind(kind).range(after.map(|after| Encoder(after.as_bytes().to_vec())))
     }
 }
 
@@ -186,6 +197,9 @@ impl Scan {
             }
             Self::Users(after) => text_range(|| Encoder::kind(USER), after.as_deref()),
             Self::Condemned(after) => text_range(|| Encoder::kind(CONDEMNED), after.as_deref()),
+            Self::Operations(after) => {
+                Encoder::kind(OPERATION).range(after.as_ref().map(|operation| Encoder::kind(OPERATION).operation(operation)))
+            }
         }
     }
 }
@@ -214,6 +228,7 @@ impl Decoder<'_> {
             UNPROJECTED => Key::Unprojected(self.name()?, self.digest()?),
             USER => Key::User(self.rest()?.parse().ok()?),
             CONDEMNED => Key::Condemned(self.rest()?),
+            OPERATION => Key::Operation(OperationId::from_bytes(std::mem::take(&mut self.0)).ok()?),
             _ => return None,
         };
         self.0.is_empty().then_some(key)

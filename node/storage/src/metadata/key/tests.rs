@@ -24,6 +24,7 @@ fn every_kind() -> Vec<Key> {
         Key::Unprojected(name("a"), a),
         Key::User("cn=ä b#c".parse().unwrap()),
         Key::Condemned("_large/1/2".to_owned()),
+        Key::Operation(OperationId::new()),
     ]
 }
 
@@ -36,7 +37,7 @@ fn every_key_comes_back() {
 
 #[test]
 fn damaged_keys_are_errors() {
-    for bytes in [&b""[..], b"\xff", b"\x02a", b"\x03a\0\0short", b"\x07\x09"] {
+    for bytes in [&b""[..], b"\xff", b"\x02a", b"\x03a\0\0short", b"\x07\x09", b"\x0bshort"] {
         assert!(Key::decode(bytes).is_err());
     }
 }

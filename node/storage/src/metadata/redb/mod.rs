@@ -13,7 +13,7 @@ use ::redb::{Database, ReadableDatabase, TableDefinition, TableError};
 use parking_lot::RwLock;
 use tokio::sync::{mpsc, oneshot};
 
-use super::{Key, Kind, Metadata, Outcome, Row, Scan, Transaction, WALKED_ROWS, walked};
+use super::{Cursor, Key, Kind, Metadata, Outcome, Row, Scan, Transaction, WALKED_ROWS, walked};
 use crate::{Error, Result, error::blocking};
 use file::{MetadataFile, Source};
 pub use keep::keep_users;
@@ -131,7 +131,7 @@ impl Metadata for RedbMetadata {
         blocking(move || database.scan(scan.range(), limit)).await
     }
 
-    async fn walk(&self, kind: Kind, after: Option<&Key>) -> Result<(Vec<(Key, Row)>, Option<Key>)> {
+    async fn walk(&self, kind: Kind, after: Option<&Cursor>) -> Result<(Vec<(Key, Row)>, Option<Cursor>)> {
         let (database, range) = (self.database.clone(), kind.range(after));
         blocking(move || database.scan(range, WALKED_ROWS)).await.map(walked)
     }

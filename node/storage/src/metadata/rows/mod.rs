@@ -102,6 +102,16 @@ pub(crate) struct CondemnedRow {
     pub(crate) removed: bool,
 }
 
+/// Row of [`Key::Operation`].
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct OperationRow {
+    #[prost(uint64, tag = "1")]
+    pub(crate) ended_unix_ms: u64,
+    /// Whether it was refused, and so changed nothing.
+    #[prost(bool, tag = "2")]
+    pub(crate) refused: bool,
+}
+
 /// Where bytes are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, prost::Enumeration)]
 #[repr(i32)]
