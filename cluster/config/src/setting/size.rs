@@ -64,6 +64,8 @@ impl Setting for Size {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -75,11 +77,25 @@ mod tests {
         }
     }
 
-    #[test]
-    fn what_is_shown_is_read_back() {
-        for bytes in [0, 1, 1000, 1024, 1 << 20, 3 << 30, 2_000_000_000, 12_345] {
-            let shown = Size::of_bytes(bytes).show();
-            assert_eq!(Size::parse(shown.as_str().unwrap()), Some(Size::of_bytes(bytes)), "{shown}");
+    proptest! {
+        #[test]
+        fn any_text_is_read_or_refused(text in ".{0,20}") {
+            let _ = Size::parse(&text);
+        }
+
+        #[test]
+        fn a_size_is_its_number_times_its_unit(digits in "[0-9]{0,21}", space in " {0,2}", unit in "([kmgtKMGTx]?i?[bB])?") {
+            let known = UNITS.iter().find(|(name, _)| name.eq_ignore_ascii_case(&unit)).map(|(_, bytes)| *bytes);
+            let factor = if unit.is_empty() { Some(1) } else { known };
+            let product = factor.and_then(|factor| digits.parse::<u128>().ok()?.checked_mul(factor.into()));
+            let expected = product.and_then(|bytes| u64::try_from(bytes).ok());
+            prop_assert_eq!(Size::parse(&format!("{digits}{space}{unit}")).map(Size::bytes), expected);
+        }
+
+        #[test]
+        fn what_is_shown_is_read_back(number in prop_oneof![0..2_000_u64, any::<u64>()], unit in 0..UNITS.len()) {
+            let size = Size::of_bytes(number.saturating_mul(UNITS[unit].1));
+            prop_assert_eq!(size.show().as_str().and_then(Size::parse), Some(size));
         }
     }
 }

@@ -57,6 +57,8 @@ impl Setting for TimeWindow {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -71,6 +73,32 @@ mod tests {
     fn what_is_no_window_is_refused() {
         for text in ["", "22:00", "22:00-22:00", "24:00-01:00", "1:00-02:00", "01:60-02:00", "01:00-02:00-03:00", "+1:00-02:00"] {
             assert_eq!(TimeWindow::parse(text), None, "{text}");
+        }
+    }
+
+    const MINUTES: u16 = 24 * 60;
+
+    proptest! {
+        #[test]
+        fn any_text_is_read_or_refused(text in ".{0,20}") {
+            let _ = TimeWindow::parse(&text);
+        }
+
+        #[test]
+        fn what_looks_like_a_window_is_one_that_is_read_back_or_refused(text in " ?[0-2]?[0-9]:[0-6][0-9] ?[-–] ?[0-2][0-9]:[0-6][0-9]?") {
+            if let Some(window) = TimeWindow::parse(&text) {
+                prop_assert!(window.start < MINUTES && window.end < MINUTES);
+                let shown = window.show();
+                prop_assert_eq!(shown.as_str(), Some(&*text.replace(' ', "")));
+            }
+        }
+
+        #[test]
+        fn what_is_shown_is_read_back_and_turned_around_holds_all_other_minutes(start in 0..MINUTES, end in 0..MINUTES, minute in 0..MINUTES) {
+            prop_assume!(start != end);
+            let (window, others) = (TimeWindow { start, end }, TimeWindow { start: end, end: start });
+            prop_assert_eq!(window.show().as_str().and_then(TimeWindow::parse), Some(window));
+            prop_assert!(window.contains(minute) != others.contains(minute));
         }
     }
 }

@@ -133,6 +133,36 @@ fn any_value() -> impl Strategy<Value = Value> {
     })
 }
 
+/// A configuration that is good, in YAML and in TOML.
+const WRITTEN: [(&str, &str); 2] = [
+    (
+        "c.yaml",
+        "storage: {rootDirectory: /d, gc: false}\n\
+         http:\n  port: \"5000\" # as text\n  trustedProxies:\n    - 10.0.0.0/8\n\
+         log: &log\n  level: >-\n    debug\n",
+    ),
+    (
+        "c.toml",
+        "[storage]\nrootDirectory = '/d'\ngc = false\n\
+         [http]\nport = \"5000\" # as text\ntrustedProxies = [\n  \"10.0.0.0/8\",\n]\n\
+         [log]\nlevel = \"\"\"\ndebug\"\"\"\n",
+    ),
+];
+
+/// A place in a text, how many characters are removed there, and what is put in, of what matters to a parser.
+type Edit = (prop::sample::Index, usize, String);
+
+fn any_edit() -> impl Strategy<Value = Edit> {
+    (any::<prop::sample::Index>(), 0..4_usize, "[\\[\\]{}:,\"'&*!|>%@#=.\\-+<~?_\r\t\n \\\\0-2ae\u{85}\u{feff}é]{0,3}")
+}
+
+fn edit(text: &str, edits: &[Edit]) -> String {
+    edits.iter().fold(text.to_owned(), |text, (place, removed, put_in)| {
+        let place = place.index(text.chars().count() + 1);
+        text.chars().take(place).chain(put_in.chars()).chain(text.chars().skip(place + removed)).collect()
+    })
+}
+
 fn swap_case(text: &str, mask: u64) -> String {
     let swapped = text.chars().enumerate().map(|(index, c)| if mask >> (index % 64) & 1 == 1 { c.to_ascii_uppercase() } else { c });
     swapped.collect()
@@ -150,6 +180,15 @@ proptest! {
         for name in ["c.json", "c.yaml", "c.toml", "c"] {
             let _ = parse(name, &text);
             let _ = parse(name, &structure);
+        }
+    }
+
+    #[test]
+    fn what_is_nearly_a_configuration_is_read_or_refused(edits in prop::collection::vec(any_edit(), 0..4)) {
+        for (name, text) in WRITTEN {
+            let edited = edit(text, &edits);
+            let read = parse(name, &edited);
+            prop_assert!(read.is_ok() || edited != text, "{name}: {read:?}");
         }
     }
 
