@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use axum::http::{HeaderMap, HeaderName};
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use zot_auth::Peer;
 use zot_config::http::Network;
 
@@ -17,11 +17,12 @@ pub(super) fn client(peer: Arc<Peer>, headers: &HeaderMap, trusted: &[Network]) 
     if !is_trusted(peer.address.ip()) {
         return peer;
     }
-    let values: Vec<&str> = headers.get_all(FORWARDED_FOR).iter().filter_map(|value| value.to_str().ok()).collect();
+    // As bytes: what a client puts before a proxy's word may be no text, and must not hide it.
+    let values: Vec<&[u8]> = headers.get_all(FORWARDED_FOR).iter().map(HeaderValue::as_bytes).collect();
     let mut client = peer.address.ip();
-    for said in values.iter().rev().flat_map(|value| value.rsplit(',')) {
+    for said in values.iter().rev().flat_map(|value| value.rsplit(|byte| *byte == b',')) {
         // What cannot be read was not written by a proxy that is trusted.
-        let Some(address) = address(said.trim()) else { break };
+        let Some(address) = str::from_utf8(said).ok().and_then(|said| address(said.trim())) else { break };
         client = address;
         if !is_trusted(address) {
             break;
@@ -41,16 +42,21 @@ fn address(text: &str) -> Option<IpAddr> {
 
 #[cfg(test)]
 mod tests {
-    use axum::http::HeaderValue;
+    use std::sync::LazyLock;
+
+    use proptest::prelude::*;
     use zot_config::Config;
 
     use super::*;
 
-    fn seen(peer: &str, forwarded: &[&'static str]) -> String {
+    static TRUSTED: LazyLock<Vec<Network>> = LazyLock::new(|| {
         let file = r#"{"storage": {"rootDirectory": "/d"}, "http": {"trustedProxies": ["10.0.0.0/8", "::1"]}}"#;
-        let trusted = Config::parse("c.json".as_ref(), file).unwrap().config.http.trusted_proxies;
-        let headers = forwarded.iter().map(|value| (FORWARDED_FOR, HeaderValue::from_static(value))).collect();
-        client(Arc::new(Peer::plain(peer.parse().unwrap())), &headers, &trusted).address.to_string()
+        Config::parse("c.json".as_ref(), file).unwrap().config.http.trusted_proxies
+    });
+
+    fn seen<T: AsRef<[u8]>>(peer: &str, forwarded: &[T]) -> String {
+        let headers = forwarded.iter().map(|value| (FORWARDED_FOR, HeaderValue::from_bytes(value.as_ref()).unwrap())).collect();
+        client(Arc::new(Peer::plain(peer.parse().unwrap())), &headers, &TRUSTED).address.to_string()
     }
 
     #[test]
@@ -58,7 +64,7 @@ mod tests {
         assert_eq!(seen("192.0.2.1:5", &["203.0.113.9"]), "192.0.2.1:5");
         assert_eq!(seen("10.0.0.1:5", &["203.0.113.9"]), "203.0.113.9:0");
         assert_eq!(seen("[::1]:5", &["203.0.113.9"]), "203.0.113.9:0");
-        assert_eq!(seen("10.0.0.1:5", &[]), "10.0.0.1:5");
+        assert_eq!(seen::<&str>("10.0.0.1:5", &[]), "10.0.0.1:5");
     }
 
     #[test]
@@ -68,5 +74,37 @@ mod tests {
         assert_eq!(seen("10.0.0.1:5", &["10.0.0.8"]), "10.0.0.8:0");
         assert_eq!(seen("10.0.0.1:5", &["203.0.113.9, unknown"]), "10.0.0.1:5");
         assert_eq!(seen("10.0.0.1:5", &["[2001:db8::1]:80"]), "[2001:db8::1]:0");
+    }
+
+    /// What a client may send: anything that a header can hold, and what looks like a chain.
+    fn any_values() -> impl Strategy<Value = Vec<Vec<u8>>> {
+        let byte = prop_oneof![Just(b'\t'), 0x20..0x7f_u8, 0x80..=0xff_u8];
+        let value = prop_oneof![prop::collection::vec(byte, 0..20), "[0-9a-f.:,\\[\\] ]{0,30}".prop_map(String::into_bytes)];
+        prop::collection::vec(value, 0..4)
+    }
+
+    proptest! {
+        #[test]
+        fn nobody_is_believed_who_is_not_trusted(values in any_values()) {
+            prop_assert_eq!(seen("192.0.2.1:5", &values), "192.0.2.1:5");
+        }
+
+        #[test]
+        fn what_a_client_says_does_not_change_who_it_is(values in any_values(), trusted in 0..3_usize) {
+            let chain = format!("203.0.113.9{}", ", 10.0.0.7".repeat(trusted));
+            let as_another = [values.clone(), vec![chain.clone().into()]].concat();
+            prop_assert_eq!(seen("10.0.0.1:5", &as_another), "203.0.113.9:0");
+            let mut in_the_last = values;
+            let last = in_the_last.pop().unwrap_or_default();
+            in_the_last.push([last, b", ".to_vec(), chain.into_bytes()].concat());
+            prop_assert_eq!(seen("10.0.0.1:5", &in_the_last), "203.0.113.9:0");
+        }
+
+        #[test]
+        fn an_address_is_read_with_and_without_its_port(address in any::<[u8; 16]>().prop_map(IpAddr::from), port in any::<u16>()) {
+            for text in [address.to_string(), format!("[{address}]"), SocketAddr::new(address, port).to_string()] {
+                prop_assert_eq!(super::address(&text), Some(address), "{}", text);
+            }
+        }
     }
 }

@@ -83,6 +83,9 @@ impl Content {
             };
             Stored::Staged(staged)
         } else {
+            if saved.offset != saved.inline.len() as u64 {
+                return Ok(None);
+            }
             Stored::Inline(BytesMut::from(saved.inline.as_ref()))
         };
         let staging = blobs.staging();
@@ -280,5 +283,34 @@ impl Gathered {
     fn push(&mut self, piece: Bytes) {
         self.length += piece.len();
         self.pieces.push(piece);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::{executor::block_on, stream};
+    use proptest::prelude::*;
+    use prost::Message;
+
+    use super::*;
+    use crate::blobs::MemoryBlobs;
+
+    proptest! {
+        #[test]
+        fn a_damaged_session_is_taken_up_as_it_was_or_not_at_all(
+            bytes in prop::collection::vec(any::<u8>(), 0..100), place in any::<prop::sample::Index>(), byte in any::<u8>(), cut in any::<bool>(),
+        ) {
+            let (upload, blobs) = (UploadId::random(), MemoryBlobs::default());
+            let mut content = Content::new(Algorithm::Sha256, blobs.staging());
+            prop_assert!(block_on(content.take_in(upload, &blobs, stream::iter([Ok(Bytes::from(bytes))]))).is_ok());
+            let mut session = content.record().encode_to_vec();
+            let place = place.index(session.len());
+            session[place] = byte;
+            session.truncate(if cut { place } else { session.len() });
+            let resumed = SessionRecord::decode(session.as_slice()).map(|saved| block_on(Content::resume(upload, &saved, &blobs)).unwrap());
+            if let Ok(Some(resumed)) = resumed {
+                prop_assert_eq!((resumed.offset(), resumed.digest()), (content.offset(), content.digest()));
+            }
+        }
     }
 }

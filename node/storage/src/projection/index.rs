@@ -125,6 +125,10 @@ async fn tags(metadata: &dyn Metadata, name: &RepositoryName) -> Result<BTreeMap
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
+    use zot_oci::Algorithm;
+
     use super::*;
 
     fn read(text: &str) -> (Vec<Descriptor>, usize) {
@@ -147,6 +151,57 @@ mod tests {
     fn what_is_no_index_is_none() {
         for text in ["{}", "[]", "null", r#"{"manifests":7}"#, r#"{"manifests":[{]}"#] {
             assert!(serde_json::from_str::<FoundIndex>(text).is_err(), "{text}");
+        }
+    }
+
+    fn decode(bytes: &[u8]) -> Result<(Vec<Descriptor>, usize)> {
+        FoundIndex::decode(bytes, &"a".parse().unwrap()).map(FoundIndex::descriptors)
+    }
+
+    fn any_descriptor() -> impl Strategy<Value = Descriptor> {
+        let digest = (0..Algorithm::ALL.len(), any::<u8>()).prop_map(|(algorithm, byte)| Digest::of(Algorithm::ALL[algorithm], &[byte]));
+        let annotations = prop::collection::btree_map(any::<String>(), any::<String>(), 0..3);
+        (any::<String>(), digest, any::<u64>(), any::<Option<String>>(), annotations).prop_map(
+            |(media_type, digest, size, artifact_type, annotations)| Descriptor { media_type, digest, size, artifact_type, annotations },
+        )
+    }
+
+    /// A field of a descriptor, and what may stand there instead.
+    fn any_damage() -> impl Strategy<Value = (&'static str, Value)> {
+        let values = vec![json!(null), json!(-1), json!(1.5), json!("sha256:0"), json!([7]), json!({"a": null}), json!(true)];
+        (prop::sample::select(vec!["mediaType", "digest", "size", "artifactType", "annotations"]), prop::sample::select(values))
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read_back(manifests in prop::collection::vec(any_descriptor(), 0..4)) {
+            let written = Index { schema_version: 2, manifests: manifests.clone() }.encode().unwrap();
+            prop_assert_eq!(decode(&written).unwrap(), (manifests, 0));
+        }
+
+        #[test]
+        fn a_damaged_entry_costs_no_other(entries in prop::collection::vec((any_descriptor(), prop::option::of(any_damage())), 0..6)) {
+            let written = entries.iter().map(|(descriptor, damage)| {
+                let mut entry = json!(descriptor);
+                damage.iter().for_each(|(field, value)| entry[*field] = value.clone());
+                entry
+            });
+            let index = json!({"manifests": written.collect::<Vec<_>>()});
+            let (found, unusable) = decode(index.to_string().as_bytes()).unwrap();
+            prop_assert_eq!(found.len() + unusable, entries.len());
+            let intact = entries.iter().filter(|(_, damage)| damage.is_none());
+            prop_assert!(intact.into_iter().all(|(descriptor, _)| found.contains(descriptor)));
+        }
+
+        #[test]
+        fn any_bytes_are_an_index_or_an_error(
+            manifest in any_descriptor(), place in any::<prop::sample::Index>(), bytes in prop::collection::vec(any::<u8>(), 0..4), cut in any::<bool>(),
+        ) {
+            let mut index = Index { schema_version: 2, manifests: vec![manifest] }.encode().unwrap().to_vec();
+            let place = place.index(index.len());
+            let end = if cut { index.len() } else { index.len().min(place + bytes.len()) };
+            index.splice(place..end, bytes.iter().copied());
+            let _ = (decode(&index), decode(&bytes));
         }
     }
 }

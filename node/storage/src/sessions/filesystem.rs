@@ -147,6 +147,8 @@ fn session(entry: &fs::DirEntry) -> Result<Option<(UploadId, SystemTime)>> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[tokio::test]
@@ -168,5 +170,56 @@ mod tests {
         let again = FilesystemSessions::open(directory.path()).unwrap();
         let left: Vec<_> = fs::read_dir(store.layout.uploads()).unwrap().map(|entry| entry.unwrap().path()).collect();
         assert_eq!(left, [again.layout.session(saved)]);
+    }
+
+    fn any_bytes() -> impl Strategy<Value = Vec<u8>> {
+        prop::collection::vec(any::<u8>(), 0..70)
+    }
+
+    fn any_session() -> impl Strategy<Value = SessionRecord> {
+        let texts = (any::<String>(), any::<String>(), any::<String>());
+        let numbers = (any::<u64>(), any::<u64>(), any::<u64>());
+        (texts, numbers, (any_bytes(), any_bytes(), any_bytes()), any::<bool>(), any::<bool>()).prop_map(
+            |(
+                (repository, subject, algorithm),
+                (offset, revision, finishing_unix_ms),
+                (hash_state, inline, stage_state),
+                staged,
+                ended,
+            )| {
+                let (inline, stage_state) = (inline.into(), stage_state.into());
+                SessionRecord {
+                    repository,
+                    subject,
+                    algorithm,
+                    hash_state,
+                    offset,
+                    inline,
+                    staged,
+                    revision,
+                    stage_state,
+                    finishing_unix_ms,
+                    ended,
+                }
+            },
+        )
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_saved_is_read_back(session in any_session()) {
+            prop_assert_eq!(decode(&session.encode_to_vec(), Path::new("a")), Some(session));
+        }
+
+        #[test]
+        fn any_bytes_are_a_session_or_none(
+            session in any_session(), bytes in any_bytes(), place in any::<prop::sample::Index>(), byte in any::<u8>(), cut in any::<bool>(),
+        ) {
+            let mut damaged = [session.encode_to_vec(), vec![0x58]].concat();
+            let place = place.index(damaged.len());
+            damaged[place] = byte;
+            damaged.truncate(if cut { place } else { damaged.len() });
+            let _ = (decode(&damaged, Path::new("a")), decode(&bytes, Path::new("a")));
+        }
     }
 }

@@ -48,6 +48,8 @@ impl fmt::Display for TraceParent {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -66,6 +68,29 @@ mod tests {
         ];
         for text in wrong {
             assert_eq!(text.parse::<TraceParent>(), Err(InvalidTraceParent), "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_identifiers_are_passed_on_as_they_came(trace in 1..=u128::MAX, parent in 1..=u64::MAX, flags in any::<u8>()) {
+            let text = format!("00-{trace:032x}-{parent:016x}-{flags:02x}");
+            prop_assert_eq!(text.parse::<TraceParent>().map(|read| read.to_string()), Ok(text));
+        }
+
+        #[test]
+        fn nothing_but_a_traceparent_is_passed_on(
+            text in prop_oneof![any::<String>(), Just(format!("00-{:032x}-{:016x}-01", 1, 1))],
+            place in any::<prop::sample::Index>(),
+            put_in in "[0-9a-gA-F\\- \n\0é]{0,2}",
+        ) {
+            let place = place.index(text.chars().count() + 1);
+            let edited: String = text.chars().take(place).chain(put_in.chars()).chain(text.chars().skip(place + 1)).collect();
+            if let Ok(read) = edited.parse::<TraceParent>() {
+                prop_assert_eq!(read.as_str(), &edited);
+                prop_assert_eq!(edited.split('-').map(str::len).collect::<Vec<_>>(), [2, 32, 16, 2]);
+                prop_assert!(edited.bytes().all(|byte| b"-0123456789abcdef".contains(&byte)), "{edited}");
+            }
         }
     }
 }

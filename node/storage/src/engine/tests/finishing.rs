@@ -1,7 +1,7 @@
 //! A finish that was refused, and is tried again.
 
 use super::*;
-use crate::metadata::{Key, Kind, Metadata, Row, Scan, Transaction};
+use crate::metadata::{Cursor, Key, Kind, Metadata, Row, Scan, Transaction};
 
 #[derive(Debug, Default)]
 pub(super) struct FailingMetadata {
@@ -25,7 +25,7 @@ impl Metadata for FailingMetadata {
         self.metadata.scan(scan, limit).await
     }
 
-    async fn walk(&self, kind: Kind, after: Option<&Key>) -> Result<(Vec<(Key, Row)>, Option<Key>)> {
+    async fn walk(&self, kind: Kind, after: Option<&Cursor>) -> Result<(Vec<(Key, Row)>, Option<Cursor>)> {
         self.metadata.walk(kind, after).await
     }
 

@@ -197,6 +197,8 @@ impl Row {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     /// A link as the release before places wrote it.
@@ -217,5 +219,80 @@ mod tests {
         let digest = Digest::sha256(b"x");
         assert_eq!(row.address(&"a".parse().unwrap(), &digest), Some(BlobKey::shared(&digest).into()));
         assert_eq!(FormerLinkRow::decode(row.encode_to_vec().as_slice()).unwrap(), former);
+    }
+
+    fn read<M: Message + Default>(bytes: &[u8]) -> Result<M> {
+        Row { value: Bytes::copy_from_slice(bytes), version: 0 }.read(&Key::Schema)
+    }
+
+    fn any_bytes() -> impl Strategy<Value = Vec<u8>> {
+        prop::collection::vec(any::<u8>(), 0..70)
+    }
+
+    /// The digest may be none, and the location one of a later release.
+    fn any_manifest() -> impl Strategy<Value = ManifestRow> {
+        let texts = (any::<String>(), any::<String>(), any::<String>());
+        let subject = prop::option::of((0..5_u32, any_bytes()).prop_map(|(algorithm, value)| DigestField { algorithm, value }));
+        (texts, any::<u64>(), any::<u64>(), subject, -1..4, any_bytes()).prop_map(
+            |((media_type, pushed_by, place), size, pushed_unix_ms, subject, location, inline)| ManifestRow {
+                media_type,
+                size,
+                pushed_unix_ms,
+                pushed_by,
+                subject,
+                location,
+                inline: inline.into(),
+                place,
+            },
+        )
+    }
+
+    /// Asks all that can be asked of these bytes, whatever row they are.
+    fn ask(bytes: &[u8]) {
+        let (repository, digest) = ("a".parse().unwrap(), Digest::sha256(b"x"));
+        let _ = (read::<SchemaRow>(bytes), read::<RepositoryRow>(bytes), read::<CondemnedRow>(bytes));
+        let _ = read::<TagRow>(bytes).and_then(|row| Digest::try_from(&row.digest));
+        let _ = read::<LinkRow>(bytes).map(|row| row.address(&repository, &digest));
+        let _ = read::<BlobRow>(bytes).map(|row| row.address(&digest));
+        let _ = read::<user::UserRow>(bytes).and_then(|row| user::record(row, &Key::Schema));
+        if let Ok(row) = read::<ManifestRow>(bytes) {
+            let _ = (row.address(&repository, &digest), row.info(digest), row.subject.as_ref().map(Digest::try_from));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read_back(manifest in any_manifest()) {
+            let ManifestRow { size, location, pushed_unix_ms, inline, place, subject, .. } = manifest.clone();
+            let link = LinkRow { size, location, touched_unix_ms: pushed_unix_ms, place: place.clone() };
+            let blob = BlobRow { size, location, inline, place };
+            let tag = TagRow { digest: subject.unwrap_or_default(), pushed_unix_ms };
+            prop_assert_eq!(read::<ManifestRow>(&manifest.encode_to_vec()).unwrap(), manifest);
+            prop_assert_eq!(read::<LinkRow>(&link.encode_to_vec()).unwrap(), link);
+            prop_assert_eq!(read::<BlobRow>(&blob.encode_to_vec()).unwrap(), blob);
+            prop_assert_eq!(read::<TagRow>(&tag.encode_to_vec()).unwrap(), tag);
+        }
+
+        #[test]
+        fn a_digest_is_read_back_and_nothing_else_is_one(algorithm in 0..5_u32, value in any_bytes()) {
+            let field = DigestField { algorithm, value };
+            let known = Algorithm::ALL.into_iter().find(|known| *known as u32 == algorithm);
+            match Digest::try_from(&field) {
+                Ok(digest) => prop_assert_eq!(DigestField::from(&digest), field),
+                Err(_) => prop_assert!(known.is_none_or(|known| known.size() != field.value.len())),
+            }
+        }
+
+        #[test]
+        fn any_bytes_are_a_row_or_an_error(
+            manifest in any_manifest(), bytes in any_bytes(), place in any::<prop::sample::Index>(), byte in any::<u8>(), cut in any::<bool>(),
+        ) {
+            let mut row = [manifest.encode_to_vec(), vec![0x40]].concat();
+            let place = place.index(row.len());
+            row[place] = byte;
+            row.truncate(if cut { place } else { row.len() });
+            ask(&row);
+            ask(&bytes);
+        }
     }
 }

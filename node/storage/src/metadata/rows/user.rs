@@ -98,6 +98,7 @@ fn api_key(field: ApiKeyField) -> Option<ApiKey> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use zot_contract::USER_RECORD_BYTES_MAX;
 
     use super::*;
@@ -128,5 +129,41 @@ mod tests {
         assert!(record(row, &key).is_err());
         let row = UserRow { starred: vec!["../a".to_owned()], ..UserRow::default() };
         assert!(record(row, &key).is_err());
+    }
+
+    fn any_texts() -> impl Strategy<Value = Vec<String>> {
+        prop::collection::vec(any::<String>(), 0..3)
+    }
+
+    fn any_api_key() -> impl Strategy<Value = ApiKey> {
+        let times = (any::<u64>(), any::<Option<u64>>(), any::<Option<u64>>());
+        (any::<u128>(), any::<String>(), any::<[u8; 32]>(), any_texts(), times, any::<String>()).prop_map(
+            |(id, label, secret_sha256, scopes, (created_unix_ms, expires_unix_ms, last_used_unix_ms), user_agent)| ApiKey {
+                id: Uuid::from_u128(id),
+                label,
+                secret_sha256,
+                scopes,
+                created_unix_ms,
+                expires_unix_ms,
+                last_used_unix_ms,
+                user_agent,
+            },
+        )
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read_back(
+            groups in any_texts(),
+            api_keys in prop::collection::vec(any_api_key(), 0..3),
+            names in prop::collection::vec("[a-z]{1,5}(/[a-z]{1,5})?", 0..3),
+            sessions_valid_from_unix_ms in any::<u64>(),
+        ) {
+            let starred: Vec<_> = names.iter().map(|name| name.parse().unwrap()).collect();
+            let bookmarked = starred.iter().rev().cloned().collect();
+            let written = UserRecord { groups, api_keys, starred, bookmarked, sessions_valid_from_unix_ms };
+            let row = UserRow::decode(UserRow::from(&written).encode_to_vec().as_slice()).unwrap();
+            prop_assert_eq!(record(row, &Key::User("alice".parse().unwrap())).unwrap(), written);
+        }
     }
 }
