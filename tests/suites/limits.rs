@@ -99,11 +99,11 @@ async fn two_hundred_transfers_with_s3_take_bounded_memory() {
 }
 
 /// Connections that do nothing, of which most wait to be accepted.
-const IDLE: usize = 300;
+const IDLE: usize = 150;
 
 #[tokio::test]
 async fn idle_connections_leave_descriptors_for_blobs() {
-    let sandbox = Sandbox::builder().descriptors_max(256).start().await;
+    let sandbox = Sandbox::builder().descriptors_max(160).start().await;
     let mut first = Wire::open(&sandbox).await;
     let mut idle = Vec::new();
     for _ in 0..IDLE {

@@ -146,7 +146,7 @@ impl Gateway {
         let body = RequestBody::new(&head, body, self.options.body_progress);
         let continued = body.continued();
         let request = cx.request.clone();
-        let answered = AssertUnwindSafe(self.answer(&peer, cx, outlet, &head, body, &mut report)).catch_unwind().await;
+        let answered = AssertUnwindSafe(self.answer(Way { peer: &peer, outlet }, cx, &head, body, &mut report)).catch_unwind().await;
         let mut response = match answered {
             Ok(Ok(response)) => response,
             Ok(Err(refusal)) => {
@@ -170,9 +170,8 @@ impl Gateway {
     /// Finds out who asks for what, whether they may, and does it.
     async fn answer(
         &self,
-        peer: &Peer,
+        Way { peer, outlet }: Way<'_>,
         cx: Context,
-        outlet: Option<Outlet>,
         head: &Arc<Parts>,
         body: RequestBody,
         report: &mut Report,
@@ -215,6 +214,12 @@ impl Gateway {
         tracing::error!(%request, method = %head.method, path = head.uri.path(), error = text, "request panicked");
         Refusal::panicked()
     }
+}
+
+/// What a request came by.
+struct Way<'a> {
+    peer: &'a Peer,
+    outlet: Option<Outlet>,
 }
 
 /// The trace that the client says the request belongs to. It is passed on; nothing is decided by it.

@@ -18,8 +18,7 @@ pub(super) fn pieces(blob: &[u8]) -> BlobStream {
         rest = others;
         (!first.is_empty()).then_some(first)
     };
-    loop {
-        let Some(some) = next(IN_MEMORY) else { break };
+    while let Some(some) = next(IN_MEMORY) {
         pieces.push(Piece::Bytes(Bytes::copy_from_slice(some)));
         let Some(some) = next(IN_A_PIPE) else { break };
         pieces.push(piped(&pipes, some));

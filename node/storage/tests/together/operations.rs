@@ -50,7 +50,9 @@ async fn what_was_pushed_since_stays() {
             let happened = held(
                 &stores,
                 number,
-                async |client| drop(client.put(late).await.unwrap()),
+                async |client| {
+                    client.put(late).await.unwrap();
+                },
                 move |again, client| {
                     async move {
                         again.put(push).await.unwrap();
@@ -80,7 +82,9 @@ async fn what_was_deleted_since_is_not_there_again() {
             let happened = held(
                 &stores,
                 number,
-                async |client| drop(client.put(late).await.unwrap()),
+                async |client| {
+                    client.put(late).await.unwrap();
+                },
                 move |again, client| {
                     async move {
                         again.put(push).await.unwrap();
@@ -135,7 +139,17 @@ async fn what_was_pushed_again_since_is_not_deleted() {
 async fn it_is_forgotten_what_ended_long_ago() {
     let stores = Stores::new();
     let [push, _] = images(&stores).await;
-    assert!(held(&stores, 0, async |client| drop(client.put(push).await.unwrap()), |_, _| async {}.boxed()).await);
+    assert!(
+        held(
+            &stores,
+            0,
+            async |client| {
+                client.put(push).await.unwrap();
+            },
+            |_, _| async {}.boxed()
+        )
+        .await
+    );
     let there = async || stores.metadata.scan(&Scan::Operations(None), 10).await.unwrap().len();
     assert_eq!((stores.engine().forget_operations().await.unwrap(), there().await), (0, 1));
     let later = |days: u64| WallClock::of(move || std::time::SystemTime::now() + std::time::Duration::from_secs(days * 24 * 60 * 60));

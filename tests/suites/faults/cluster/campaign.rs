@@ -44,6 +44,7 @@ pub(super) async fn campaign(nemesis: Nemesis, times: usize) {
         load = running.stopped().await;
         gaps.push(probes.stop().await);
         tell(&format!("{nemesis:?} {round}: {}", gaps[round - 1]));
+        gaps[round - 1].check();
         load.resume_uploads(&front.client(), after).await;
         let checked = check(&load.model, &front.client()).await;
         push_to_every_repository(&load.model, &front.client(), rounds.random.next()).await;

@@ -19,6 +19,9 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// How long an attempt may take before the client gives up.
 const ATTEMPT: Duration = Duration::from_secs(10);
 
+/// The most reads that may fail in a row: one, whose connection was to what died, and as many for what is slow because everything runs on one machine.
+const READ_FAILURES_MAX: usize = 2;
+
 /// Probes at work.
 pub(super) struct Probes {
     stop: Arc<AtomicBool>,
@@ -36,6 +39,13 @@ struct Gap {
 pub(super) struct Gaps {
     reads: Gap,
     writes: Gap,
+}
+
+impl Gaps {
+    /// Fails where a client had to try again and again, as it need not while any way to what it wants is left.
+    pub(super) fn check(&self) {
+        assert!(self.reads.failures <= READ_FAILURES_MAX, "reads failed again and again: {self}");
+    }
 }
 
 impl fmt::Display for Gaps {
