@@ -17,7 +17,7 @@ const STRIDE: u32 = 97;
 
 static GIVEN: AtomicU16 = AtomicU16::new(0);
 
-/// A port of this machine that nobody listens on and that this process has not given out lately; the one [`PLANE`] above it is free too.
+/// A port of this machine that nobody listens on and that this process has not given out lately; the one where a member of a cluster would listen for others is free too.
 pub fn free() -> u16 {
     let start = (process::id() * STRIDE) % u32::from(COUNT);
     for _ in 0..COUNT {
