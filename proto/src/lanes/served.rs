@@ -3,11 +3,11 @@
 use std::{io, sync::Arc};
 
 use bytes::{Buf as _, Bytes, BytesMut};
-use futures::{FutureExt as _, StreamExt as _};
+use futures::{FutureExt as _, StreamExt as _, TryStreamExt as _};
 use prost::Message as _;
 use tokio::{sync::mpsc, task::JoinSet, time::timeout};
 use tokio_util::sync::CancellationToken;
-use zot_contract::{BlobBody, BlobStream, Context, Fetched, Held, Piece, Registry};
+use zot_contract::{BlobBody, BlobStream, Context, Error, Fetched, Held, Piece, Registry, in_memory};
 use zot_oci::{ByteRange, Digest, RepositoryName};
 
 use super::{
@@ -129,6 +129,9 @@ impl Served {
 
     /// Sends `head`, and as many bytes as were announced.
     async fn send(&mut self, mut stream: BlobStream, mut head: BytesMut, mut missing: u64) -> io::Result<()> {
+        if !self.inbound.is_plain() {
+            stream = in_memory(stream, Error::internal).map_ok(Piece::Bytes).boxed();
+        }
         let mut next = stream.next().now_or_never();
         if next.is_none() {
             // What comes first may take long, and whoever asks waits for the header.
@@ -150,7 +153,7 @@ impl Served {
             missing = missing.saturating_sub(piece.length());
             let bytes = match piece {
                 Piece::Bytes(bytes) => bytes,
-                Piece::Held(held) if self.inbound.is_plain() => {
+                Piece::Held(held) => {
                     // What is said before and after the bytes goes with them: to wake the other end costs as much as many bytes.
                     self.inbound.hold_back(true)?;
                     self.held(&mut head, held).await?;
@@ -165,13 +168,6 @@ impl Served {
                     self.inbound.hold_back(false)?;
                     continue;
                 }
-                Piece::Held(mut held) => loop {
-                    let bytes = held.take()?;
-                    if held.length() == 0 {
-                        break bytes;
-                    }
-                    self.data(&mut head, bytes, BytesMut::new()).await?;
-                },
             };
             let mut tail = BytesMut::new();
             if missing == 0 {
