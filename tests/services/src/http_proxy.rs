@@ -15,7 +15,7 @@ use tokio::{
         TcpStream,
         tcp::{OwnedReadHalf, OwnedWriteHalf},
     },
-    sync::watch,
+    sync::{Mutex, watch},
     task::JoinSet,
 };
 
@@ -33,6 +33,8 @@ pub enum Mood {
     Refuses(u64, u16, &'static str),
     /// Every request waits for so long before it is passed on.
     Slow(Duration),
+    /// Requests are passed on one after the other, each after so long; those whose senders have gone as well.
+    OneAtATime(Duration),
 }
 
 /// What S3 answers when something is wrong with it.
@@ -51,14 +53,15 @@ struct State {
     mood: watch::Sender<Mood>,
     requests: AtomicU64,
     refused: AtomicU64,
+    turn: Mutex<()>,
 }
 
 impl HttpProxy {
     /// Starts a proxy in front of the server at `target`.
     pub async fn start(target: u16) -> Self {
         let (port, listener) = proxy::listen().await;
-        let state = State { mood: watch::Sender::new(Mood::Fair), requests: AtomicU64::new(0), refused: AtomicU64::new(0) };
-        let state = Arc::new(state);
+        let (requests, refused, turn) = Default::default();
+        let state = Arc::new(State { mood: watch::Sender::new(Mood::Fair), requests, refused, turn });
         let (mut accepting, shared) = (JoinSet::new(), state.clone());
         accepting.spawn(async move {
             let mut connections = JoinSet::new();
@@ -70,6 +73,13 @@ impl HttpProxy {
             }
         });
         Self { port, state, _accepting: accepting }
+    }
+
+    /// Starts a proxy in front of the server at `url`, which is the proxy's from now on.
+    pub async fn before(url: &mut String) -> Self {
+        let proxy = Self::start(proxy::target(url)).await;
+        proxy::redirect(url, proxy.port);
+        proxy
     }
 
     /// Where it listens on 127.0.0.1.
@@ -116,6 +126,10 @@ async fn pass_requests(client: &mut OwnedReadHalf, server: &mut OwnedWriteHalf, 
                 return Ok(Some((status, body)));
             }
             Mood::Slow(time) => tokio::time::sleep(time).await,
+            Mood::OneAtATime(time) => {
+                let _turn = state.turn.lock().await;
+                tokio::time::sleep(time).await;
+            }
             _ => {}
         }
         server.write_all(&head).await?;

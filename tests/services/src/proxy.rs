@@ -49,6 +49,13 @@ impl Proxy {
         Self { port, fault, _accepting: accepting }
     }
 
+    /// Starts a proxy in front of the server at `url`, which is the proxy's from now on.
+    pub async fn before(url: &mut String) -> Self {
+        let proxy = Self::start(target(url)).await;
+        redirect(url, proxy.port);
+        proxy
+    }
+
     /// Where it listens on 127.0.0.1.
     pub fn port(&self) -> u16 {
         self.port
@@ -63,6 +70,18 @@ impl Proxy {
     pub fn heal(&self) {
         self.set(Fault::None);
     }
+}
+
+/// The port of a URL that ends with one.
+pub(crate) fn target(url: &str) -> u16 {
+    let port = url.rsplit_once(':').and_then(|(_, port)| port.parse().ok());
+    port.unwrap_or_else(|| panic!("`{url}` does not end with a port"))
+}
+
+/// Gives a URL that ends with a port another one.
+pub(crate) fn redirect(url: &mut String, port: u16) {
+    url.truncate(url.rfind(':').map_or(0, |colon| colon + 1));
+    url.push_str(&port.to_string());
 }
 
 /// A free port, and what listens there.

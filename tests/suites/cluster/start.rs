@@ -4,7 +4,7 @@ use std::{thread, time::Duration};
 
 use zot_tests::{
     Cluster,
-    cluster::{Builder, Services},
+    cluster::{Builder, Endpoints, Services},
     skip::skip,
 };
 
@@ -18,11 +18,16 @@ pub(crate) fn repositories() -> Vec<String> {
 
 /// A cluster with shared storage to be set up, or nothing after saying that this test is skipped.
 pub(crate) async fn shared() -> Option<Builder> {
+    Some(Cluster::builder().shared(&shared_endpoints().await?))
+}
+
+/// Where shared storage is, or nothing after saying that this test is skipped.
+pub(crate) async fn shared_endpoints() -> Option<Endpoints> {
     if let Err(reason) = Services::available() {
         skip(&this_test(), &reason);
         return None;
     }
-    Some(Cluster::builder().shared(&Services::shared().await.endpoints()))
+    Some(Services::shared().await.endpoints())
 }
 
 /// Says what was measured, also of a test that passes.

@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use zot_storage::{Error, Result};
 
 use crate::{
+    admission::{Rank, Sign},
     calls::Operation,
     connection::Connection,
     failure::{Failure, Kind},
@@ -60,25 +61,37 @@ pub(crate) struct Attempts<'a> {
     give_up: Instant,
     failed: u32,
     unsure: bool,
+    /// When the last one was made.
+    begun: Instant,
     /// How far the clock was ahead when the last one was signed, in seconds.
     signed_ahead: i64,
 }
 
 impl<'a> Attempts<'a> {
     pub(crate) fn new(connection: &'a Connection, operation: Operation) -> Self {
-        let give_up = Instant::now() + connection.options.call_timeout;
-        Self { connection, operation, give_up, failed: 0, unsure: false, signed_ahead: 0 }
+        let begun = Instant::now();
+        let give_up = begun + connection.options.call_timeout;
+        Self { connection, operation, give_up, failed: 0, unsure: false, begun, signed_ahead: 0 }
     }
 
-    /// Makes an attempt.
-    pub(crate) async fn make<T, E>(&mut self, attempt: impl Future<Output = std::result::Result<T, E>>) -> std::result::Result<T, E> {
-        self.connection.counters.count(self.operation);
-        self.signed_ahead = self.connection.clock.ahead_seconds();
+    /// Makes an attempt when its turn has come, or fails if that is not in time.
+    pub(crate) async fn make<T, E>(
+        &mut self,
+        attempt: impl Future<Output = std::result::Result<T, E>>,
+    ) -> Result<std::result::Result<T, E>> {
+        let connection = self.connection;
+        let Some(_permit) = connection.admission.enter(Rank::of(self.operation), self.give_up).await else {
+            return Err(unavailable(Failure::Crowded));
+        };
+        connection.counters.count(self.operation);
+        self.signed_ahead = connection.clock.ahead_seconds();
+        self.begun = Instant::now();
         let made = attempt.await;
         if made.is_ok() {
-            self.connection.budget.refund();
+            connection.budget.refund();
+            connection.admission.learn(self.begun, Sign::Answered);
         }
-        made
+        Ok(made)
     }
 
     /// Whether an attempt failed of which it is not known if it was heard. It may still be heard, as long as it lasts.
@@ -106,6 +119,9 @@ impl<'a> Attempts<'a> {
     /// Waits for the next attempt, if one is to be made after a failure of this kind.
     pub(crate) async fn wait(&mut self, kind: Kind, failure: Failure) -> Result<()> {
         self.unsure |= kind == Kind::Unsure;
+        if matches!(kind, Kind::Unsure | Kind::Throttled) {
+            self.connection.admission.learn(self.begun, Sign::TooMuch);
+        }
         if kind == Kind::Refused {
             return Err(Error::remote(format!("call {:?} of DynamoDB", self.operation), failure));
         }

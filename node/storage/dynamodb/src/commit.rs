@@ -55,7 +55,7 @@ impl DynamoMetadata {
         let request = self.update_request(statement);
         let mut attempts = self.connection.attempts(Operation::UpdateItem);
         loop {
-            match attempts.make(request.clone().send()).await {
+            match attempts.make(request.clone().send()).await? {
                 Ok(_) => return Ok(Outcome::Committed),
                 Err(error) if !is_unmet(&error) => attempts.failed(error).await?,
                 Err(_) if !attempts.unsure() => return Ok(Outcome::Conflict),
@@ -87,7 +87,7 @@ impl DynamoMetadata {
         let request = self.transact_request(statements)?;
         let mut attempts = self.connection.attempts(Operation::TransactWriteItems);
         loop {
-            let Err(error) = attempts.make(request.clone().send()).await else { return Ok(Outcome::Committed) };
+            let Err(error) = attempts.make(request.clone().send()).await? else { return Ok(Outcome::Committed) };
             let unmet = unmet(&error);
             if unmet.is_empty() {
                 attempts.failed_as(Kind::of_transaction(&error), error).await?;

@@ -12,10 +12,14 @@ use zot_config::storage::DynamoDb;
 use zot_storage::{Error, Result};
 
 use crate::{
+    admission::Admission,
     attempts::{Attempts, Budget},
     calls::{Counters, Operation},
     options::Options,
 };
+
+/// An answer comes soon that takes less than this part of the time that it may take.
+const SOON_IN: u32 = 3;
 
 /// The way to DynamoDB.
 #[derive(Debug)]
@@ -23,6 +27,7 @@ pub(crate) struct Connection {
     pub(crate) client: Client,
     pub(crate) counters: Counters,
     pub(crate) budget: Budget,
+    pub(crate) admission: Admission,
     pub(crate) options: Options,
     /// What calls are signed with.
     pub(crate) clock: Clock,
@@ -47,7 +52,9 @@ impl Connection {
         // The clock is put right by us: the SDK would put it right a second time.
         let builder = builder.time_source(clock.clone()).disable_clock_skew_correction(true);
         let client = Client::from_conf(builder.build());
-        Ok(Self { client, counters: Counters::default(), budget: Budget::default(), options, clock })
+        let (counters, budget) = Default::default();
+        let admission = Admission::new(options.attempt_timeout / SOON_IN);
+        Ok(Self { client, counters, budget, admission, options, clock })
     }
 
     /// The attempts of a call.
@@ -63,7 +70,7 @@ impl Connection {
     {
         let mut attempts = self.attempts(operation);
         loop {
-            match attempts.make(attempt()).await {
+            match attempts.make(attempt()).await? {
                 Ok(answer) => return Ok(answer),
                 Err(error) => attempts.failed(error).await?,
             }

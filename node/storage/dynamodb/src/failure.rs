@@ -53,6 +53,8 @@ pub(crate) enum Failure {
     Unanswered(String),
     #[error("DynamoDB left keys of a batch unread")]
     Unread,
+    #[error("too many other calls of DynamoDB are under way")]
+    Crowded,
     #[error("it is not known whether the change was applied: an attempt was not answered, and the rows were changed since")]
     Undecided,
 }

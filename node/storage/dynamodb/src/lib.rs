@@ -27,6 +27,7 @@
 //! and where bytes are looked for that no row speaks of; without `DescribeTable`, a start
 //! looks at tables by reading a row.
 
+mod admission;
 mod attempts;
 mod calls;
 mod commit;

@@ -46,7 +46,7 @@ impl DynamoMetadata {
         let request = self.note_request(place, named);
         let mut attempts = self.connection.attempts(Operation::UpdateItem);
         loop {
-            match attempts.make(request.clone().send()).await {
+            match attempts.make(request.clone().send()).await? {
                 Ok(_) => return Ok(()),
                 Err(error) if error.code() == Some("ConditionalCheckFailedException") => return Ok(()),
                 Err(error) => attempts.failed(error).await?,

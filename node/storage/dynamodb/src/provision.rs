@@ -63,7 +63,7 @@ impl DynamoMetadata {
         let request = self.connection.client.describe_table().table_name(name);
         let mut attempts = self.connection.attempts(Operation::DescribeTable);
         loop {
-            match attempts.make(request.clone().send()).await {
+            match attempts.make(request.clone().send()).await? {
                 Ok(answer) => return Ok(answer.table.as_ref().map_or(State::Absent, described)),
                 Err(error) if is_absent(&error) => return Ok(State::Absent),
                 // Whoever may not look at tables may still use them.
@@ -78,7 +78,7 @@ impl DynamoMetadata {
         let request = self.connection.client.get_item().table_name(name).set_key(Some(item::key(&Place::of(&Key::Schema))));
         let mut attempts = self.connection.attempts(Operation::GetItem);
         loop {
-            match attempts.make(request.clone().send()).await {
+            match attempts.make(request.clone().send()).await? {
                 Ok(_) => return Ok(State::Ready),
                 Err(error) if error.code() == Some("ResourceNotFoundException") => return Ok(State::Absent),
                 Err(error) if error.code() == Some("ValidationException") => return Ok(State::Foreign("others".to_owned())),
@@ -91,7 +91,7 @@ impl DynamoMetadata {
         let request = self.create_request(name)?;
         let mut attempts = self.connection.attempts(Operation::CreateTable);
         loop {
-            match attempts.make(request.clone().send()).await {
+            match attempts.make(request.clone().send()).await? {
                 Ok(_) => {
                     tracing::info!(table = name, "created a table in DynamoDB");
                     return Ok(());

@@ -59,7 +59,7 @@ impl DynamoMetadata {
         let mut attempts = self.connection.attempts(Operation::BatchGetItem);
         loop {
             let request = self.connection.client.batch_get_item().set_request_items(Some(consistent(&wanted)?));
-            match attempts.make(request.send()).await {
+            match attempts.make(request.send()).await? {
                 Ok(answer) => {
                     for item in answer.responses.into_iter().flatten().flat_map(|(_, items)| items) {
                         found.push((item::position(&item)?, item::row(item)?));

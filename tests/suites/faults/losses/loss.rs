@@ -79,11 +79,11 @@ impl Loss {
                 endpoints.redis = redis.url();
                 Way::Server(redis)
             }
-            Self::RedisDown => wire(&mut endpoints.redis).await,
-            Self::DynamoDbDown => wire(&mut endpoints.dynamodb).await,
-            Self::S3Down => wire(&mut endpoints.s3).await,
-            Self::DynamoDbThrottles => http(&mut endpoints.dynamodb).await,
-            Self::S3Fails | Self::S3Slow => http(&mut endpoints.s3).await,
+            Self::RedisDown => Way::Wire(Proxy::before(&mut endpoints.redis).await),
+            Self::DynamoDbDown => Way::Wire(Proxy::before(&mut endpoints.dynamodb).await),
+            Self::S3Down => Way::Wire(Proxy::before(&mut endpoints.s3).await),
+            Self::DynamoDbThrottles => Way::Http(HttpProxy::before(&mut endpoints.dynamodb).await),
+            Self::S3Fails | Self::S3Slow => Way::Http(HttpProxy::before(&mut endpoints.s3).await),
             Self::DiskFull => Way::Disk(Disk::new(test, DISK_MEBIBYTES, PLAIN)?),
             Self::Majority | Self::NodeFrozen | Self::Clocks(_) => Way::Nothing,
         };
@@ -156,24 +156,4 @@ impl Loss {
         cluster.start().await;
         cluster.all_nodes_up().await;
     }
-}
-
-async fn wire(url: &mut String) -> Way {
-    let (before, port) = split(url);
-    let proxy = Proxy::start(port).await;
-    *url = format!("{before}:{}", proxy.port());
-    Way::Wire(proxy)
-}
-
-async fn http(url: &mut String) -> Way {
-    let (before, port) = split(url);
-    let proxy = HttpProxy::start(port).await;
-    *url = format!("{before}:{}", proxy.port());
-    Way::Http(proxy)
-}
-
-/// A URL that ends with a port, and the port.
-fn split(url: &str) -> (String, u16) {
-    let (before, port) = url.rsplit_once(':').expect("a URL with a port");
-    (before.to_owned(), port.parse().expect("a port"))
 }

@@ -61,14 +61,14 @@ pub(super) async fn row(loss: Loss, expected: [Expected; 5], clean_up: CleanUp) 
     cells.iter().zip(COLUMNS).zip(expected).for_each(|((cell, column), expected)| cell.expect(column, expected));
 }
 
-/// Pushes what is to be pulled, and pulls one half of it.
+/// Pushes what is to be pulled, and pulls one half of it. The servers are busy with other tests as well, and may be late.
 async fn prepare(client: &Client) {
     let pushes = (0..REPOSITORIES).map(|number| async move {
         for which in [CACHED, NEW] {
-            push(client, number, which).await.expect("nothing is wrong yet");
+            again(async || push(client, number, which).await).await;
         }
         for _ in 0..PULLS {
-            pull(client, number, CACHED).await.expect("nothing is wrong yet");
+            again(async || pull(client, number, CACHED).await).await;
         }
     });
     join_all(pushes).await;

@@ -28,14 +28,14 @@
 
 use bytes::Bytes;
 use prost::Message;
-use zot_contract::{Context, Error, ManifestPush, Result, TagRule};
+use zot_contract::{Context, Error, ManifestPush, Result, TagPush, TagRule};
 use zot_oci::{Descriptor, Manifest, RepositoryName, Tag};
 
 use super::{PushRows, rows::Steps};
 use crate::{
     engine::Engine,
     metadata::{
-        Change, Expect, Key, Outcome, Transaction, Write,
+        Change, Expect, Key, Outcome, Row, Transaction, Write,
         rows::{LinkRow, ManifestRow, RepositoryRow},
     },
 };
@@ -49,13 +49,19 @@ impl Engine {
         push: &mut ManifestPush,
         row: &ManifestRow,
     ) -> Result<Outcome> {
-        self.check_tags(repository, push).await?;
+        let (restricted, blobs) = (restricted(push), blobs_of(manifest));
+        let home = Key::Repository(repository.clone());
+        let tags = restricted.iter().map(|pushed| Key::Tag(repository.clone(), pushed.tag.clone()));
+        let links = blobs.iter().map(|blob| Key::Link(repository.clone(), blob.digest));
+        let keys: Vec<Key> = tags.chain(links).chain([home.clone()]).collect();
+        // All at once: where rows are across a network, each further look costs as much as all of it.
+        let mut found = self.metadata.get_many(&keys).await?.into_iter();
+        check_tags(repository, &restricted, &mut found)?;
         let mut rows = PushRows::new(repository, manifest, push, row)?;
-        self.take_up_blobs(&mut rows, repository, manifest).await?;
-        let key = Key::Repository(repository.clone());
-        if self.metadata.get(&key).await?.is_none() {
+        self.take_up_blobs(&mut rows, repository, &blobs, &mut found).await?;
+        if found.next().flatten().is_none() {
             let value = RepositoryRow { created_unix_ms: row.pushed_unix_ms }.encode_to_vec();
-            rows.own.push(Change { key, expect: Expect::Absent, write: Write::Put(value.into()) });
+            rows.own.push(Change { key: home, expect: Expect::Absent, write: Write::Put(value.into()) });
         }
         let mark = Key::Unprojected(repository.clone(), push.digest);
         let ending = self.ending(cx);
@@ -68,35 +74,19 @@ impl Engine {
         Ok(self.metadata.commit(transaction).await?)
     }
 
-    /// Refuses a push to tags of which it may only make what is there, or only move what is not.
-    async fn check_tags(&self, repository: &RepositoryName, push: &ManifestPush) -> Result<()> {
-        let restricted: Vec<_> = push.tags.iter().filter(|pushed| pushed.rule != TagRule::Any).collect();
-        if restricted.is_empty() {
-            return Ok(());
-        }
-        let keys: Vec<Key> = restricted.iter().map(|pushed| Key::Tag(repository.clone(), pushed.tag.clone())).collect();
-        for (pushed, row) in restricted.into_iter().zip(self.metadata.get_many(&keys).await?) {
-            let (repository, tag) = (repository.clone(), pushed.tag.clone());
-            match (pushed.rule, row) {
-                (TagRule::New, Some(_)) => return Err(Error::TagExists { repository, tag }),
-                (TagRule::Existing, None) => return Err(Error::TagUnknown { repository, tag }),
-                _ => {}
-            }
-        }
-        Ok(())
-    }
-
     /// Writes the links of all blobs that the manifest needs: whoever deletes one at the same time loses the race.
-    async fn take_up_blobs(&self, rows: &mut PushRows, repository: &RepositoryName, manifest: &Manifest) -> Result<()> {
-        let mut blobs: Vec<&Descriptor> = manifest.blobs.iter().collect();
-        blobs.sort_unstable_by_key(|blob| (blob.digest, blob.size));
-        blobs.dedup_by_key(|blob| (blob.digest, blob.size));
-        let keys: Vec<Key> = blobs.iter().map(|blob| Key::Link(repository.clone(), blob.digest)).collect();
-        let found = self.metadata.get_many(&keys).await?;
-        for ((key, row), blob) in keys.into_iter().zip(found).zip(blobs) {
+    async fn take_up_blobs(
+        &self,
+        rows: &mut PushRows,
+        repository: &RepositoryName,
+        blobs: &[&Descriptor],
+        found: &mut impl Iterator<Item = Option<Row>>,
+    ) -> Result<()> {
+        for (blob, row) in blobs.iter().zip(found) {
             let (repository, digest) = (repository.clone(), blob.digest);
             let size = match row {
                 Some(row) => {
+                    let key = Key::Link(repository, digest);
                     let link = LinkRow { touched_unix_ms: self.wall.unix_ms(), ..row.read(&key)? };
                     rows.touch(&digest, Change { key, expect: Expect::Present, write: Write::Put(link.encode_to_vec().into()) });
                     link.size
@@ -133,6 +123,32 @@ impl Engine {
         }
         Ok(Outcome::Committed)
     }
+}
+
+/// The tags of which a push may only make what is not there, or only move what is.
+fn restricted(push: &ManifestPush) -> Vec<TagPush> {
+    push.tags.iter().filter(|pushed| pushed.rule != TagRule::Any).cloned().collect()
+}
+
+/// The blobs that a manifest needs, each once for each size that is said of it.
+fn blobs_of(manifest: &Manifest) -> Vec<&Descriptor> {
+    let mut blobs: Vec<&Descriptor> = manifest.blobs.iter().collect();
+    blobs.sort_unstable_by_key(|blob| (blob.digest, blob.size));
+    blobs.dedup_by_key(|blob| (blob.digest, blob.size));
+    blobs
+}
+
+/// Refuses a push to tags that are there and may only be made, or are not and may only be moved.
+fn check_tags(repository: &RepositoryName, restricted: &[TagPush], found: &mut impl Iterator<Item = Option<Row>>) -> Result<()> {
+    for (pushed, row) in restricted.iter().zip(found) {
+        let (repository, tag) = (repository.clone(), pushed.tag.clone());
+        match (pushed.rule, row) {
+            (TagRule::New, Some(_)) => return Err(Error::TagExists { repository, tag }),
+            (TagRule::Existing, None) => return Err(Error::TagUnknown { repository, tag }),
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 /// The tag that a change writes.
