@@ -1,12 +1,19 @@
 //! Nodes that come and go while everybody else goes on.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
+use bytes::Bytes;
+use futures::{SinkExt, StreamExt, channel::mpsc, future::join_all, stream};
+use http_body_util::BodyExt;
+use hyper::{Response, body::Incoming};
 use tokio::task::JoinHandle;
-use zot_tests::{Client, Front, Image};
+use zot_tests::{Client, Front, Image, Reply, content::bytes, digest_of};
 
 use crate::start::{repositories, shared, tell};
 
@@ -75,4 +82,63 @@ async fn no_request_fails_while_a_node_is_drained_and_removed() {
     let requests = worker.stop().await;
     cluster.status_in_which("two nodes are left", |status| status.states.len() == 2 && status.up() == ["node-0", "node-2"]).await;
     tell(&format!("{requests} requests while a node was drained and removed, none failed"));
+}
+
+/// The size of a blob of which much is on its way when its reader stops, whatever sockets and processes hold.
+const LONG_BYTES: usize = 16 << 20;
+/// What is sent of an upload before the node is drained.
+const BEGUN_BYTES: usize = 1 << 20;
+
+/// A blob that is being pulled, and one that is being pushed.
+struct Transfers {
+    repository: String,
+    blob: Vec<u8>,
+    pull: Response<Incoming>,
+    pulled: Vec<u8>,
+    upload: String,
+    more: mpsc::Sender<io::Result<Bytes>>,
+    patch: JoinHandle<Reply>,
+}
+
+impl Transfers {
+    async fn begin(client: &Client, repository: String, seed: u64) -> Self {
+        let blob = bytes(seed, LONG_BYTES);
+        let digest = client.push_blob(&repository, &blob).await;
+        let mut pull = client.get_blob(&repository, &digest).start().await.expect("an answer");
+        let pulled = pull.body_mut().frame().await.expect("a body").expect("its first bytes").into_data().expect("bytes").to_vec();
+        let upload = client.start_upload(&repository).await;
+        let (mut more, body) = mpsc::channel(0);
+        let (sender, path) = (client.clone(), upload.clone());
+        let patch = tokio::spawn(async move { sender.patch(&path).header("content-type", "application/octet-stream").stream(body).await });
+        more.send(Ok(Bytes::copy_from_slice(&blob[..BEGUN_BYTES]))).await.expect("the upload is read");
+        Self { repository, blob, pull, pulled, upload, more, patch }
+    }
+
+    /// Both come to their end, and what arrived is whole. The upload becomes another blob, so that it is not there already.
+    async fn end(mut self, client: &Client) {
+        self.blob.truncate(LONG_BYTES - 1);
+        self.more.send(Ok(Bytes::copy_from_slice(&self.blob[BEGUN_BYTES..]))).await.expect("the upload is read");
+        drop(self.more);
+        self.patch.await.expect("an answer").expect(202);
+        client.finish_upload(&self.upload, &digest_of(&self.blob), b"").await.expect(201);
+        self.pulled.extend(self.pull.into_body().collect().await.expect("the blob is whole").to_bytes());
+        assert!(self.pulled.len() == LONG_BYTES && self.pulled.starts_with(&self.blob), "other bytes than were pushed");
+        client.get_blob(&self.repository, &digest_of(&self.blob)).await.expect(200);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn long_transfers_come_to_their_end_while_their_node_is_drained_and_ends() {
+    let Some(builder) = shared().await else { return };
+    let mut cluster = builder.set("/http/limits/drainTimeout", "60s").start().await;
+    let front = cluster.front().await;
+    let client = front.client();
+    let begun = repositories().into_iter().zip(0..).map(|(repository, seed)| Transfers::begin(&client, repository, seed));
+    let transfers: Vec<Transfers> = stream::iter(begun).buffered(4).collect().await;
+    cluster.drain("node-1").await;
+    let node = cluster.node(1);
+    let ends = transfers.into_iter().map(|transfers| transfers.end(&client));
+    tokio::join!(node.terminate(), join_all(ends));
+    cluster.remove("node-1").await;
+    cluster.status_in_which("two nodes are left", |status| status.states.len() == 2).await;
 }

@@ -92,7 +92,9 @@ impl Loss {
 
     /// Announces what its processes then log.
     pub(super) fn tolerating(self, builder: Builder) -> Builder {
-        let builder = builder.tolerate_errors("could not bring image layouts up to date").tolerate_errors("reap-uploads failed");
+        let builder = ["could not bring image layouts up to date", "reap-uploads failed", "reap-open-uploads failed"]
+            .into_iter()
+            .fold(builder, Builder::tolerate_errors);
         if self != Self::DiskFull {
             return builder;
         }
