@@ -27,7 +27,7 @@ pub struct ServerOptions {
 impl Default for ServerOptions {
     fn default() -> Self {
         Self {
-            connections_max: 10_000,
+            connections_max: 8192,
             header_read_timeout: Duration::from_secs(10),
             keep_alive_timeout: Duration::from_secs(120),
             write_progress: Duration::from_secs(60),

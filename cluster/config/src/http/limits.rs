@@ -17,7 +17,7 @@ section! {
         /// Most entries in one page of tags or repositories, at most 10,000; a larger `n` is served in pages of this size.
         "pageEntriesMax" => page_entries_max: usize = PAGE_ENTRIES_MAX;
         /// Most connections open at a time; more wait to be accepted.
-        "connectionsMax" => connections_max: usize = 10_000;
+        "connectionsMax" => connections_max: usize = 8192;
         /// Longest wait for the whole header of a request.
         "headerReadTimeout" => header_read_timeout: Duration = Duration::from_secs(10);
         /// How long an idle connection is kept for the next request.
