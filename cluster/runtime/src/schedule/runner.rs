@@ -21,7 +21,7 @@ use crate::telemetry::panic_text;
 const FIRST_MAX: Duration = Duration::from_secs(60);
 
 /// How long after a first failure the job runs again; after each further one it takes twice as long, up to its period, or this where that is shorter.
-const AGAIN: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(300));
+const AGAIN: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(30));
 
 /// How long to wait before a job that another node has, or that nobody could be asked for, is tried for again.
 const STANDBY: Duration = Duration::from_secs(5);
@@ -142,6 +142,6 @@ mod tests {
             [0, 1, 2, 5, 30, 60].map(|failures| again(failures, Duration::from_secs(period)).as_secs()).into()
         };
         assert_eq!(seconds(3600), [5, 10, 20, 160, 3600, 3600]);
-        assert_eq!(seconds(1), [5, 10, 20, 160, 300, 300]);
+        assert_eq!(seconds(1), [5, 10, 20, 30, 30, 30]);
     }
 }
