@@ -76,7 +76,10 @@ struct State {
 
 /// One call may be under way as long as this is there.
 #[derive(Debug)]
-pub(crate) struct Permit(Arc<Mutex<State>>);
+pub(crate) struct Permit {
+    state: Arc<Mutex<State>>,
+    taken: bool,
+}
 
 impl Admission {
     /// Lets in the more the more calls are answered as soon as that.
@@ -125,7 +128,7 @@ impl State {
     }
 }
 
-/// Calls whoever's turn it is. Who has gone meanwhile gives the permit back, which calls the next.
+/// Calls whoever's turn it is, and passes over those who have gone meanwhile.
 fn let_in(state: &Arc<Mutex<State>>) {
     loop {
         let next = {
@@ -137,14 +140,20 @@ fn let_in(state: &Arc<Mutex<State>>) {
             state.under_way += 1;
             next
         };
-        next.send(Permit(state.clone())).ok();
+        if let Err(mut permit) = next.send(Permit { state: state.clone(), taken: true }) {
+            // Not by its end, which would call the next from here, and so on: as deep as there are many who have gone.
+            permit.taken = false;
+            lock(state).under_way -= 1;
+        }
     }
 }
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        lock(&self.0).under_way -= 1;
-        let_in(&self.0);
+        if self.taken {
+            lock(&self.state).under_way -= 1;
+            let_in(&self.state);
+        }
     }
 }
 
@@ -198,6 +207,18 @@ mod tests {
         assert!(read.now_or_never().unwrap().is_some());
         drop(permits);
         assert_eq!(lock(&admission.state).under_way, 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn however_many_have_gone_the_next_is_called() {
+        let admission = Admission::new(SOON);
+        let permits = enter_all(&admission, LIMIT_FIRST as usize).await;
+        for _ in 0..100_000 {
+            assert!(admission.enter(Rank::Read, later()).now_or_never().is_none());
+        }
+        let waiting = admission.enter(Rank::Read, later());
+        let (entered, ()) = tokio::join!(waiting, async { drop(permits) });
+        assert!(entered.is_some());
     }
 
     #[tokio::test(start_paused = true)]
