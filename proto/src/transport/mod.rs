@@ -26,6 +26,9 @@ pub const PIECE_BYTES_MAX: usize = 256 * 1024;
 const STREAM_WINDOW_BYTES: u32 = 1024 * 1024;
 /// How many calls one connection carries at a time; others wait for their turn.
 const STREAMS_MAX: u32 = 1000;
+/// How many calls of a connection may be given up before a busy node has looked at them. One more ends the connection and all calls on it: the
+/// default of 20 is against strangers, and gateways give up a call for every client that goes away, or that another member has answered.
+const GIVEN_UP_MAX: usize = 10 * STREAMS_MAX as usize;
 /// What may be in flight in all streams of a connection. Were it smaller than all their windows, a few readers who do not read on (slow
 /// clients, that is) could fill it, and everybody else on the connection would wait for them.
 const CONNECTION_WINDOW_BYTES: u32 = STREAMS_MAX * STREAM_WINDOW_BYTES;
@@ -48,6 +51,7 @@ const CALLER_PONG_WITHIN: Duration = Duration::from_secs(5);
 pub(crate) fn server() -> Server {
     Server::builder()
         .max_concurrent_streams(STREAMS_MAX)
+        .http2_max_pending_accept_reset_streams(Some(GIVEN_UP_MAX))
         .initial_stream_window_size(STREAM_WINDOW_BYTES)
         .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
         .max_frame_size(FRAME_BYTES_MAX)

@@ -1,11 +1,15 @@
 //! What a caller sees when the other process is slow, faulty or gone.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, mpsc},
+    time::Duration,
+};
 
 use bytes::Bytes;
-use futures::{StreamExt as _, TryStreamExt as _, stream};
+use futures::{StreamExt as _, TryStreamExt as _, future::join_all, stream};
 use tokio::{
     runtime::{Builder, Runtime},
+    sync::oneshot,
     time::timeout,
 };
 use zot_contract::{
@@ -99,6 +103,18 @@ impl Process {
         Self { runtime, server }
     }
 
+    /// Stops until what is returned is dropped, as a process whose machine has too much to do.
+    async fn hold_up(&self) -> mpsc::Sender<()> {
+        let (release, held) = mpsc::channel();
+        let (holds, holding) = oneshot::channel();
+        self.runtime.spawn(async move {
+            holds.send(()).unwrap();
+            held.recv().unwrap_err();
+        });
+        holding.await.unwrap();
+        release
+    }
+
     fn kill(self) {
         // It must not be waited for within the test's own runtime.
         self.runtime.shutdown_background();
@@ -124,6 +140,29 @@ fn a_server_that_comes_back_is_found_again() {
         assert_unavailable(remote.list_repositories(&cx, &page).await);
         let process = Process::start(registry, port).await;
         while remote.list_repositories(&cx, &page).await.is_err() {}
+        process.kill();
+    });
+}
+
+#[test]
+fn calls_that_are_given_up_before_they_are_heard_end_no_others() {
+    run(async {
+        let process = Process::start(Arc::new(MemoryRegistry::default()), 0).await;
+        let (remote, cx, page) = (process.server.remote(), Context::internal(), PageRequest::first(1));
+        remote.list_repositories(&cx, &page).await.unwrap();
+        let release = process.hold_up().await;
+        let patient = remote.list_repositories(&cx, &page);
+        let impatient = join_all((0..500).map(|_| timeout(Duration::from_millis(10), remote.list_repositories(&cx, &page))));
+        let release = async {
+            assert!(impatient.await.iter().all(Result::is_err));
+            // What says that they were given up is on its way then.
+            for _ in 0..100 {
+                tokio::task::yield_now().await;
+            }
+            drop(release);
+        };
+        let (answered, ()) = tokio::join!(patient, release);
+        answered.unwrap();
         process.kill();
     });
 }
