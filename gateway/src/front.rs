@@ -1,8 +1,9 @@
 //! The side that clients see: a registry behind HTTP, from the first connection to the last.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{borrow::Cow, net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
+use arc_swap::ArcSwap;
 use tokio::{sync::watch, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 use zot_auth::{Access, OpenError, Surroundings, rate::RateLimits, sessions::MemoryStore};
@@ -16,7 +17,7 @@ use zot_runtime::{file_watch::RELOAD_POLL, tasks::Tasks, telemetry::chain, tls::
 
 use crate::{
     cluster_registry::{ClusterOptions, ClusterRegistry},
-    http::{Gateway, Health, Logs, Options, internal},
+    http::{Gateway, Health, Logs, Opened, Options, internal},
     server::{Drained, Server, ServerOptions},
 };
 
@@ -36,36 +37,49 @@ pub fn cluster(process: &Process, cluster: &Cluster) -> anyhow::Result<ClusterRe
 /// What serves clients.
 #[derive(Debug)]
 pub struct Front {
+    gateway: Arc<Gateway>,
+    address: SocketAddr,
     serving: JoinHandle<Drained>,
     stop: CancellationToken,
 }
 
 impl Front {
-    /// Listens as the configuration says and serves `registry` from now on.
-    pub async fn open(process: &Process, registry: Arc<dyn Registry>, health: Health) -> anyhow::Result<Self> {
+    /// Listens as the configuration says. Those who ask are told from now on that the process lives and is starting.
+    pub async fn listen(process: &Process) -> anyhow::Result<Self> {
         let http = &process.config.http;
         let logs = Logs { access: process.logs.access_log(), audit: process.audit.clone() };
+        let gateway = Arc::new(Gateway::new(Options::configured(http)?, Health::new(), logs));
+        let options = ServerOptions { drain_timeout: process.requests_may_take(), ..ServerOptions::configured(http) };
+        let options = options.within(process.descriptors_max);
+        let server = Server::bind(&http.listen_address(), tls(process)?, Arc::clone(&gateway), &options).await?;
+        let (address, stop) = (server.address(), CancellationToken::new());
+        let serving = tokio::spawn(server.serve(stop.clone()));
+        Ok(Self { gateway, address, serving, stop })
+    }
+
+    /// Tells those who ask what the process is doing before it serves.
+    pub fn is_doing(&self, what: impl Into<Cow<'static, str>>) {
+        self.gateway.health().is_doing(what);
+    }
+
+    /// Serves `registry` from now on. Requests are welcome while `supplied` says that what it depends on is there.
+    pub async fn open(
+        &self,
+        process: &Process,
+        registry: Arc<dyn Registry>,
+        supplied: impl Fn() -> bool + Send + Sync + 'static,
+    ) -> anyhow::Result<()> {
+        self.is_doing("finding out who may do what");
         let claims = claim_key(process)?;
         let doors = Doors { registry: Arc::clone(&registry), claims: claims.clone(), logins: Arc::new(MemoryStore::of_logins()) };
         let (access, keepers) = doors.open(&process.config).await?;
-        let gateway = Gateway::new(registry, access, Options::configured(http)?, health, logs);
-        let gateway = match claims {
-            Some(key) => gateway.vouching(key),
-            None => gateway,
-        };
-        let gateway = Arc::new(match rate_limits(process)? {
-            Some(rate) => gateway.limited(rate),
-            None => gateway,
-        });
-        let follow = doors.follow(process.configurations(), keepers, Arc::clone(&gateway), process.tasks.stop());
+        let opened = Opened { registry, access: ArcSwap::from_pointee(access), rate: rate_limits(process)?, claims };
+        self.gateway.health().needs(supplied);
+        self.gateway.open(opened);
+        let follow = doors.follow(process.configurations(), keepers, Arc::clone(&self.gateway), process.tasks.stop());
         process.tasks.spawn("reload-access", follow);
-        let options = ServerOptions { drain_timeout: process.requests_may_take(), ..ServerOptions::configured(http) };
-        let options = options.within(process.descriptors_max);
-        let server = Server::bind(&http.listen_address(), tls(process)?, gateway, &options).await?;
-        announce(process, server.address());
-        let stop = CancellationToken::new();
-        let serving = tokio::spawn(server.serve(stop.clone()));
-        Ok(Self { serving, stop })
+        announce(process, self.address);
+        Ok(())
     }
 
     /// Lets nobody in any more, and waits until requests under way have ended or were cut.

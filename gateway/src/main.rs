@@ -7,7 +7,7 @@ use std::{process::ExitCode, sync::Arc};
 use anyhow::Context as _;
 use clap::{CommandFactory, Parser};
 use command::{Arguments, Command};
-use zot_gateway::{Front, http::Health};
+use zot_gateway::{Front, server::Drained};
 use zot_process::{Part, Process, output};
 
 /// Small and long-lived objects of many threads are what a registry allocates; the system's allocator keeps more memory for them.
@@ -28,23 +28,24 @@ fn main() -> ExitCode {
     }
 }
 
-async fn run(process: &mut Process) -> anyhow::Result<()> {
-    let cluster = process.config.cluster.as_ref();
-    let cluster = cluster.context("find `cluster` in the configuration: a gateway needs its `nodes` and `hashKey`")?;
-    let registry = zot_gateway::cluster(process, cluster)?;
-    let supplied = registry.clone();
-    let health = Health::supplied_while(move || supplied.is_ready());
-    let front = match Front::open(process, Arc::new(registry), health).await {
-        Ok(front) => front,
-        Err(error) => {
-            // Background work that is merely cut off would log faults of its own.
-            process.end_tasks().await;
-            return Err(error);
-        }
-    };
-    process.signal().await;
-    let drained = front.drain().await?;
+async fn run(process: &Process) -> anyhow::Result<()> {
+    let served = serve(process).await;
+    // Background work that is merely cut off would log faults of its own.
     let unfinished = process.end_tasks().await;
+    let drained = served?;
     tracing::info!(cut = drained.cut, ?unfinished, "stopped");
     Ok(())
+}
+
+async fn serve(process: &Process) -> anyhow::Result<Drained> {
+    let cluster = process.config.cluster.as_ref();
+    let cluster = cluster.context("find `cluster` in the configuration: a gateway needs its `nodes` and `hashKey`")?;
+    let front = Front::listen(process).await?;
+    let registry = zot_gateway::cluster(process, cluster)?;
+    let supplied = registry.clone();
+    let opened = process.unless_signalled(front.open(process, Arc::new(registry), move || supplied.is_ready())).await;
+    if opened.transpose()?.is_some() {
+        process.signal().await;
+    }
+    front.drain().await
 }

@@ -7,8 +7,10 @@ use std::{process::ExitCode, sync::Arc};
 use anyhow::Context as _;
 use clap::{CommandFactory, Parser};
 use command::{Arguments, Command, PlaceArguments};
-use zot_node::{Node, Ownership, Plane};
+use zot_config::cluster::Cluster;
+use zot_node::{Door, Node, Ownership, Plane};
 use zot_process::{Part, Process, output};
+use zot_proto::Stopped;
 
 /// Small and long-lived objects of many threads are what a registry allocates; the system's allocator keeps more memory for them.
 #[global_allocator]
@@ -27,36 +29,38 @@ fn main() -> ExitCode {
     }
 }
 
-async fn run(process: &mut Process, place: PlaceArguments) -> anyhow::Result<()> {
+async fn run(process: &Process, place: PlaceArguments) -> anyhow::Result<()> {
     let mut cluster =
         process.config.cluster.clone().context("find `cluster` in the configuration: a node needs its `nodes` and `hashKey`")?;
     cluster.name = place.name.or(cluster.name);
     cluster.advertise = place.advertise.or(cluster.advertise);
     cluster.listen = place.listen.or(cluster.listen);
-    let ownership = Ownership::default();
-    let config = process.config.clone();
-    let opened = process.unless_signalled(Node::open(&config, Some(&ownership), &zot_node::log_progress)).await;
+    let (ownership, door) = (Ownership::default(), Plane::bind(process, &cluster).await?);
+    let opened = process.unless_signalled(Node::open(&process.config, Some(&ownership), &zot_node::log_progress)).await;
     let Some(node) = opened.transpose()?.map(Arc::new) else { return Ok(()) };
-    let mut plane = match Plane::open(process, &cluster, &node, &ownership).await {
-        Ok(plane) => plane,
-        Err(error) => {
-            // Background work that is merely cut off would log faults of its own.
-            process.end_tasks().await;
-            return Err(error);
-        }
-    };
-    node.run_jobs(&process.config, &process.tasks, plane.roles(&ownership));
-    let ended = tokio::select! {
-        () = process.signal() => Ok(()),
-        ended = plane.ended() => ended,
-    };
-    let stopped = match ended {
-        Ok(()) => plane.drain(process).await,
-        Err(error) => Err(error),
-    };
+    let served = serve(process, &cluster, door, &node, &ownership).await;
+    // Background work that is merely cut off would log faults of its own.
     let unfinished = process.end_tasks().await;
-    let stopped = stopped?;
+    let stopped = served?;
     node.close(process.storage_may_take()).await.context("close the storage")?;
     tracing::info!(?stopped, ?unfinished, "stopped");
     Ok(())
+}
+
+/// Serves the cluster until a signal ends it or the node takes part no more. Returns how serving ended; nothing if it had not begun.
+async fn serve(
+    process: &Process,
+    cluster: &Cluster,
+    door: Door,
+    node: &Arc<Node>,
+    ownership: &Ownership,
+) -> anyhow::Result<Option<Stopped>> {
+    let opened = process.unless_signalled(Plane::open(process, cluster, door, node, ownership)).await;
+    let Some(mut plane) = opened.transpose()? else { return Ok(None) };
+    node.run_jobs(&process.config, &process.tasks, plane.roles(ownership));
+    tokio::select! {
+        () = process.signal() => {}
+        ended = plane.ended() => ended?,
+    }
+    plane.drain(process).await.map(Some)
 }

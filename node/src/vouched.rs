@@ -8,10 +8,9 @@ use std::sync::Arc;
 use zot_cluster::{Acts, Claim, ClaimKey, Disbelieved, Grants};
 use zot_contract::{
     BlobBody, BlobInfo, Blobs, Catalog, Chunk, Collisions, Context, Error, Fetched, FoundUser, ManifestInfo, ManifestPush, Manifests, Page,
-    PageRequest, PushedManifest, Referrers, Registry, Result, Revision, StoredManifest, UploadId, UploadStatus, Uploads, UserName,
-    UserRecord, Users,
+    PageRequest, PushedManifest, Registry, Result, Revision, StoredManifest, UploadId, UploadStatus, Uploads, UserName, UserRecord, Users,
 };
-use zot_oci::{Algorithm, ByteRange, Digest, Reference, RepositoryName, Tag};
+use zot_oci::{Algorithm, ByteRange, Descriptor, Digest, Reference, RepositoryName, Tag};
 use zot_storage::WallClock;
 
 /// A registry that asks whoever calls for a claim.
@@ -195,8 +194,14 @@ impl Catalog for Vouched {
         self.on(cx, repository, "list tags", read)?.list_tags(cx, repository, page).await
     }
 
-    async fn list_referrers(&self, cx: &Context, repository: &RepositoryName, subject: &Digest) -> Result<Referrers> {
-        self.on(cx, repository, "list referrers", read)?.list_referrers(cx, repository, subject).await
+    async fn list_referrers(
+        &self,
+        cx: &Context,
+        repository: &RepositoryName,
+        subject: &Digest,
+        page: &PageRequest<Digest>,
+    ) -> Result<Page<Descriptor>> {
+        self.on(cx, repository, "list referrers", read)?.list_referrers(cx, repository, subject, page).await
     }
 }
 

@@ -8,7 +8,7 @@
 //! # What holds on the wire
 //! - **Typed errors.** Every [`zot_contract::Error`] arrives as the variant that it left as; the causes arrive as text. What the wire itself
 //!   does wrong is [`zot_contract::Error::Unavailable`] because of [`Unreachable`].
-//! - **Nothing ends early unnoticed.** A body that is being uploaded says that it is complete, a blob that is read is counted, a list of
+//! - **Nothing ends early unnoticed.** A body that is being uploaded says that it is complete, a blob that is read is counted, a page of
 //!   referrers marks its last part. Whatever stops before that broke off, whatever the transport thinks of it.
 //! - **Bounded.** A message has at most [`MESSAGE_BYTES_MAX`] bytes, a manifest at most [`MANIFEST_BYTES_MAX`], and a connection has at most
 //!   its windows in flight; bodies are passed on as fast as the other end takes them. A process has at most so many lanes; who finds none free

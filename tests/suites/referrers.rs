@@ -110,6 +110,33 @@ in_both_shapes!(a_subject_without_referrers_or_repository_has_an_empty_list, |re
     client.get("/v2/a/referrers/sha256:bad").await.expect_error(400, "DIGEST_INVALID");
 });
 
+in_both_shapes!(a_long_list_comes_in_pages_that_clients_read, |registry| async move {
+    let client = registry.client();
+    let image = Image::small(1);
+    let subject = client.push_image("a", "latest", &image).await;
+    let mut pushed = Vec::new();
+    for number in 0..6 {
+        let mut artifact = Image::artifact(SBOM, number, Some(&image.manifest.descriptor()));
+        let mut json: Value = serde_json::from_slice(&artifact.manifest.bytes).unwrap();
+        json["annotations"]["long"] = "x".repeat(1_000_000).into();
+        artifact.manifest = Manifest::new(&json);
+        pushed.push(client.push_image("a", &artifact.digest(), &artifact).await);
+    }
+    pushed.sort_unstable();
+    for query in ["", "?artifactType=application%2Fvnd.example.sbom"] {
+        let (mut path, mut listed, mut pages) = (format!("/v2/a/referrers/{subject}{query}"), Vec::new(), 0);
+        while !path.is_empty() {
+            let reply = client.get(&path).await.expect(200);
+            assert!(reply.body.len() <= 4 << 20, "a page of {} bytes", reply.body.len());
+            assert_eq!(reply.header("oci-filters-applied").is_empty(), query.is_empty());
+            listed.extend(reply.json()["manifests"].as_array().unwrap().iter().map(|found| found["digest"].as_str().unwrap().to_owned()));
+            path = reply.header("link").trim_start_matches('<').trim_end_matches(">; rel=\"next\"").to_owned();
+            pages += 1;
+        }
+        assert_eq!((listed, pages), (pushed.clone(), 2));
+    }
+});
+
 in_both_shapes!(a_subject_may_be_named_by_sha512, |registry| async move {
     let client = registry.client();
     let image = Image::small(1);

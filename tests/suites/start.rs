@@ -1,8 +1,9 @@
 //! Starting: from nothing, twice, and where somebody else is already.
 
-use std::{fs, net::TcpListener};
+use std::{fs, net::TcpListener, path::PathBuf, process::Command};
 
-use zot_tests::{Image, Sandbox, sandbox, wait};
+use serde_json::json;
+use zot_tests::{Image, Sandbox, digest_of, sandbox, sandbox::Signal, wait};
 
 #[tokio::test]
 async fn the_first_line_for_people_says_where_it_is_and_how_to_push() {
@@ -51,7 +52,7 @@ async fn of_many_that_start_at_once_on_a_new_root_exactly_one_serves() {
         let client = sandbox.client();
         let mut is_ready = false;
         wait::until("it serves or has given up", async || {
-            is_ready = client.get("/readyz").try_send().await.is_ok();
+            is_ready = client.get("/readyz").try_send().await.is_ok_and(|reply| reply.status == 200);
             is_ready || sandbox.logs().text().contains("could not serve")
         })
         .await;
@@ -90,4 +91,73 @@ async fn a_root_that_cannot_be_used_is_a_clear_failure() {
     sandbox.spawn();
     assert_eq!(sandbox.ended().await.code(), Some(1));
     assert!(sandbox.logs().text().contains(sandbox.root().to_str().unwrap()), "{}", sandbox.logs());
+}
+
+/// Has `sandbox` adopt a directory in which a manifest cannot be read before somebody writes it to the file that this returns: its start takes as
+/// long as the test wants it to.
+fn adopts_slowly(sandbox: &Sandbox, image: &Image) -> PathBuf {
+    let repository = sandbox.root().join("a");
+    let blobs = repository.join("blobs/sha256");
+    fs::create_dir_all(&blobs).unwrap();
+    let blob = |digest: &str| blobs.join(digest.strip_prefix("sha256:").unwrap());
+    image.blobs().for_each(|bytes| fs::write(blob(&digest_of(bytes)), bytes).unwrap());
+    let mut entry = image.manifest.descriptor();
+    entry["annotations"] = json!({"org.opencontainers.image.ref.name": "latest"});
+    fs::write(repository.join("index.json"), json!({"schemaVersion": 2, "manifests": [entry]}).to_string()).unwrap();
+    fs::write(repository.join("oci-layout"), r#"{"imageLayoutVersion":"1.0.0"}"#).unwrap();
+    let manifest = blob(&image.digest());
+    assert!(Command::new("mkfifo").arg(&manifest).status().unwrap().success());
+    manifest
+}
+
+async fn reads_layouts(sandbox: &Sandbox) {
+    let expected = "starting: reading image layouts, 0 of 1 repositories are read";
+    let told = async || sandbox.client().get("/readyz").try_send().await.is_ok_and(|reply| reply.body == expected);
+    wait::until("it says what it does", told).await;
+}
+
+#[tokio::test]
+async fn a_start_that_takes_long_is_told_and_not_taken_for_a_death() {
+    let mut sandbox = Sandbox::builder().prepare();
+    let image = Image::small(1);
+    let manifest = adopts_slowly(&sandbox, &image);
+    sandbox.spawn();
+    reads_layouts(&sandbox).await;
+    let client = sandbox.client();
+    client.get("/livez").await.expect(200);
+    client.get("/startupz").await.expect(503);
+    assert_eq!(client.get("/v2/").await.expect(503).header("retry-after"), "5");
+    let ready = sandbox::run(&["ready", sandbox.config_file().to_str().unwrap()]);
+    assert_eq!(ready.code, Some(1), "{ready:?}");
+    let bytes = image.manifest.bytes.clone();
+    tokio::task::spawn_blocking(move || fs::write(manifest, bytes)).await.unwrap().unwrap();
+    sandbox.ready().await;
+    client.get("/startupz").await.expect(200);
+    assert!(client.get_manifest("a", "latest").await.expect(200).body == image.manifest.bytes);
+}
+
+#[tokio::test]
+async fn a_start_that_takes_long_can_be_ended_and_begun_again() {
+    let mut sandbox = Sandbox::builder().set("/http/limits/drainTimeout", "1s").prepare();
+    let image = Image::small(1);
+    let manifest = adopts_slowly(&sandbox, &image);
+    sandbox.spawn();
+    reads_layouts(&sandbox).await;
+    sandbox.signal(Signal::TERM);
+    assert!(sandbox.ended().await.success());
+    fs::remove_file(&manifest).unwrap();
+    fs::write(manifest, &image.manifest.bytes).unwrap();
+    sandbox.spawn();
+    sandbox.ready().await;
+    sandbox.client().get_manifest("a", "latest").await.expect(200);
+}
+
+#[tokio::test]
+async fn a_taken_port_is_told_before_anything_is_opened() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut sandbox = Sandbox::builder().tolerate_errors("could not serve").prepare();
+    sandbox.set("/http/port", taken.local_addr().unwrap().port().to_string());
+    adopts_slowly(&sandbox, &Image::small(1));
+    sandbox.spawn();
+    assert_eq!(sandbox.ended().await.code(), Some(1));
 }

@@ -3,17 +3,17 @@
 use std::{
     path::Path,
     process::ExitCode,
-    sync::Arc,
+    sync::{Arc, OnceLock},
     time::{Duration, Instant},
 };
 
 use anyhow::Context as _;
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Mutex, Notify, watch};
 use zot_config::{Config, Loaded, log::Level};
 use zot_runtime::{
     descriptors,
     file_watch::RELOAD_POLL,
-    shutdown::ShutdownSignals,
+    shutdown::{ShutdownSignal, ShutdownSignals},
     tasks::Tasks,
     telemetry::{self, AuditLog, LogHandle, LogLevel, LogOptions},
     tls::TlsSource,
@@ -41,14 +41,14 @@ pub struct Process {
     pub tasks: Tasks,
     /// How many files and connections may be open at a time, if there is a limit.
     pub descriptors_max: Option<u64>,
-    signals: ShutdownSignals,
+    signals: Mutex<ShutdownSignals>,
     configurations: watch::Receiver<Arc<Config>>,
     /// When the signal to end came.
-    signalled: Option<Instant>,
+    signalled: OnceLock<Instant>,
 }
 
 /// Serves what `run` opens until it returns. It is to wait for [`Process::signal`], and to drain.
-pub fn serve(path: &Path, run: impl AsyncFnOnce(&mut Process) -> anyhow::Result<()>) -> ExitCode {
+pub fn serve(path: &Path, run: impl AsyncFnOnce(&Process) -> anyhow::Result<()>) -> ExitCode {
     let read = Reload::state_of(path);
     let loaded = match Config::load(path) {
         Ok(loaded) => loaded,
@@ -71,8 +71,8 @@ pub fn serve(path: &Path, run: impl AsyncFnOnce(&mut Process) -> anyhow::Result<
     let served = runtime().and_then(|runtime| {
         let mut left = Duration::ZERO;
         let served = runtime.block_on(async {
-            let mut process = Process::start(loaded, reload, logs.handle())?;
-            let served = run(&mut process).await;
+            let process = Process::start(loaded, reload, logs.handle())?;
+            let served = run(&process).await;
             left = process.may_still_take();
             served
         });
@@ -107,7 +107,7 @@ fn level(level: Level) -> LogLevel {
 impl Process {
     fn start(loaded: Loaded, reload: Reload, logs: LogHandle) -> anyhow::Result<Self> {
         let Loaded { config, warnings } = loaded;
-        let signals = ShutdownSignals::listen().context("listen for signals")?;
+        let signals = Mutex::new(ShutdownSignals::listen().context("listen for signals")?);
         tracing::info!(params = %serde_json::to_string(&config)?, "configuration settings");
         for warning in &warnings {
             tracing::warn!(key = %warning.path, "{}", warning.message);
@@ -118,7 +118,7 @@ impl Process {
         let (configurations, hangup) = (reload.follow(), Arc::new(Notify::new()));
         reopen::on_hangup(&tasks, &logs, audit.clone(), Arc::clone(&hangup))?;
         reload.start(&tasks, hangup);
-        Ok(Self { config, logs, audit, tasks, descriptors_max, signals, configurations, signalled: None })
+        Ok(Self { config, logs, audit, tasks, descriptors_max, signals, configurations, signalled: OnceLock::new() })
     }
 
     /// The certificate of the internal plane, for both of its ends, if there is to be one; a newer one is looked for from now on.
@@ -136,29 +136,32 @@ impl Process {
     }
 
     /// Waits until somebody wants the process to end.
-    pub async fn signal(&mut self) {
-        let signal = self.signals.received().await;
-        self.signalled = Some(Instant::now());
+    pub async fn signal(&self) {
+        let signal = self.received().await;
         tracing::info!(%signal, "received signal, finishing requests under way");
     }
 
     /// Waits for what has to be there before anybody is served. Nothing if somebody wants the process to end before it is: it is given up then,
     /// wherever it was.
-    pub async fn unless_signalled<T>(&mut self, opening: impl Future<Output = T>) -> Option<T> {
+    pub async fn unless_signalled<T>(&self, opening: impl Future<Output = T>) -> Option<T> {
         tokio::select! {
             opened = opening => Some(opened),
-            signal = self.signals.received() => {
-                self.signalled = Some(Instant::now());
-                let unfinished = self.end_tasks().await;
-                tracing::info!(%signal, ?unfinished, "received signal before anybody was served, stopped");
+            signal = self.received() => {
+                tracing::info!(%signal, "received signal before anybody was served");
                 None
             }
         }
     }
 
+    async fn received(&self) -> ShutdownSignal {
+        let signal = self.signals.lock().await.received().await;
+        self.signalled.get_or_init(Instant::now);
+        signal
+    }
+
     /// What is left of the time to drain.
     fn may_still_take(&self) -> Duration {
-        let taken = self.signalled.map_or(Duration::ZERO, |signalled| signalled.elapsed());
+        let taken = self.signalled.get().map_or(Duration::ZERO, Instant::elapsed);
         self.config.http.limits.drain_timeout.saturating_sub(taken)
     }
 

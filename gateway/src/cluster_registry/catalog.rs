@@ -4,8 +4,8 @@ use std::{iter, sync::Arc};
 
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use zot_cluster::{Placement, Storage};
-use zot_contract::{Catalog, Context, Error, Page, PageRequest, Referrers, Result};
-use zot_oci::{Digest, RepositoryName, Tag};
+use zot_contract::{Catalog, Context, Error, Page, PageRequest, Result};
+use zot_oci::{Descriptor, Digest, RepositoryName, Tag};
 
 use super::{ClusterRegistry, ask::Act, members::Remote, merge::merge, unavailable};
 
@@ -30,8 +30,14 @@ impl Catalog for ClusterRegistry {
         self.ask(cx, repository, Act::Read, |node, cx| async move { node.list_tags(&cx, repository, page).await }).await
     }
 
-    async fn list_referrers(&self, cx: &Context, repository: &RepositoryName, subject: &Digest) -> Result<Referrers> {
-        self.ask(cx, repository, Act::Read, |node, cx| async move { node.list_referrers(&cx, repository, subject).await }).await
+    async fn list_referrers(
+        &self,
+        cx: &Context,
+        repository: &RepositoryName,
+        subject: &Digest,
+        page: &PageRequest<Digest>,
+    ) -> Result<Page<Descriptor>> {
+        self.ask(cx, repository, Act::Read, |node, cx| async move { node.list_referrers(&cx, repository, subject, page).await }).await
     }
 }
 

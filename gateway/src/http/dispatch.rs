@@ -13,8 +13,21 @@ use super::{
     route::Route,
 };
 
+/// Answers what is asked of the process itself, whether it serves yet or not.
+pub(super) fn of_process(route: &Route, method: &Method, health: &Health) -> Option<Response> {
+    match (route, method) {
+        (Route::Live, &Method::GET | &Method::HEAD) => Some(health::live()),
+        (Route::Started, &Method::GET | &Method::HEAD) => Some(health::started(health)),
+        (Route::Ready, &Method::GET | &Method::HEAD) => Some(health::ready(health)),
+        _ => None,
+    }
+}
+
 /// Answers one request.
 pub(super) async fn dispatch(call: &Call<'_>, route: &Route, health: &Health, body: RequestBody) -> Result<Response, Refusal> {
+    if let Some(response) = of_process(route, call.method(), health) {
+        return Ok(response);
+    }
     let mut response = match (route, call.method()) {
         (Route::Base, &Method::GET | &Method::HEAD) => base::supported(),
         (Route::Discover, &Method::GET | &Method::HEAD) => base::extensions(),
@@ -44,10 +57,6 @@ pub(super) async fn dispatch(call: &Call<'_>, route: &Route, health: &Health, bo
         (Route::Login, &Method::GET) => login::begin(call).await,
         (Route::Callback { provider }, &Method::GET) => callback::end(call, provider).await,
         (Route::Logout, &Method::POST) => logout::end(call).await?,
-
-        (Route::Live, &Method::GET | &Method::HEAD) => health::live(),
-        (Route::Started, &Method::GET | &Method::HEAD) => health::started(health),
-        (Route::Ready, &Method::GET | &Method::HEAD) => health::ready(health),
 
         (route, &Method::OPTIONS) => cors::preflight(route).ok_or_else(|| Refusal::method(route))?,
         (route, _) => return Err(Refusal::method(route)),

@@ -1,15 +1,18 @@
 //! Whether this process lives, has started, and wants requests: what supervisors and load balancers ask.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU8, Ordering},
+use std::{
+    borrow::Cow,
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicU8, Ordering},
+    },
 };
 
 use axum::{
     http::{HeaderValue, StatusCode, header},
     response::Response,
 };
-
+use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 
 use super::render::response;
@@ -17,7 +20,7 @@ use super::render::response;
 /// Where a process is in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Stage {
-    /// Opening what it needs; no requests yet.
+    /// Opening what it needs, while it listens already; no requests yet.
     Starting,
     /// Serving.
     Ready,
@@ -31,19 +34,26 @@ pub struct Health {
     stage: Arc<AtomicU8>,
     /// Cancelled when it drains.
     drains: CancellationToken,
-    /// Whether what the process depends on is there.
-    supplied: Arc<dyn Fn() -> bool + Send + Sync>,
+    /// What it does while it starts.
+    doing: Arc<Mutex<Cow<'static, str>>>,
+    /// Whether what the process depends on is there; nothing if it depends on nothing.
+    supplied: Arc<OnceLock<Box<dyn Fn() -> bool + Send + Sync>>>,
 }
 
 impl Health {
     /// A process that is starting, and depends on nothing that may go away.
     pub fn new() -> Self {
-        Self::supplied_while(|| true)
+        Self { stage: Arc::default(), drains: CancellationToken::new(), doing: Arc::default(), supplied: Arc::default() }
     }
 
-    /// A process that is starting, and wants requests only while `supplied` says so, which is asked each time.
-    pub fn supplied_while(supplied: impl Fn() -> bool + Send + Sync + 'static) -> Self {
-        Self { stage: Arc::default(), drains: CancellationToken::new(), supplied: Arc::new(supplied) }
+    /// Says what it does while it starts.
+    pub fn is_doing(&self, what: impl Into<Cow<'static, str>>) {
+        *self.doing.lock() = what.into();
+    }
+
+    /// It wants requests only while `supplied` says so, which is asked each time. What is said first counts.
+    pub fn needs(&self, supplied: impl Fn() -> bool + Send + Sync + 'static) {
+        self.supplied.set(Box::new(supplied)).ok();
     }
 
     /// Enters a stage.
@@ -83,22 +93,31 @@ impl std::fmt::Debug for Health {
 
 /// `/livez`: answering is proof enough.
 pub(super) fn live() -> Response {
-    answer(true)
+    answer(StatusCode::OK, Cow::Borrowed("ok"))
 }
 
 /// `/startupz`: all that is needed is open.
 pub(super) fn started(health: &Health) -> Response {
-    answer(health.stage() >= Stage::Ready)
+    told(health, health.stage() >= Stage::Ready)
 }
 
 /// `/readyz`: requests are welcome.
 pub(super) fn ready(health: &Health) -> Response {
-    answer(health.stage() == Stage::Ready && (health.supplied)())
+    told(health, health.stage() == Stage::Ready && health.supplied.get().is_none_or(|supplied| supplied()))
 }
 
-fn answer(yes: bool) -> Response {
+fn told(health: &Health, yes: bool) -> Response {
+    let no = StatusCode::SERVICE_UNAVAILABLE;
+    match health.stage() {
+        _ if yes => live(),
+        Stage::Starting => answer(no, format!("starting: {}", health.doing.lock()).into()),
+        _ => answer(no, "not ready".into()),
+    }
+}
+
+fn answer(status: StatusCode, text: Cow<'static, str>) -> Response {
     const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
-    let mut answer = if yes { response(StatusCode::OK, "ok") } else { response(StatusCode::SERVICE_UNAVAILABLE, "not ready") };
+    let mut answer = response(status, text);
     answer.headers_mut().insert(header::CONTENT_TYPE, TEXT);
     answer
 }
@@ -124,7 +143,8 @@ mod tests {
     fn a_process_that_lacks_what_it_needs_wants_no_requests() {
         let there = Arc::new(AtomicBool::new(false));
         let needed = Arc::clone(&there);
-        let health = Health::supplied_while(move || needed.load(Ordering::Relaxed));
+        let health = Health::new();
+        health.needs(move || needed.load(Ordering::Relaxed));
         health.enter(Stage::Ready);
         assert_eq!((started(&health).status(), ready(&health).status()), (StatusCode::OK, StatusCode::SERVICE_UNAVAILABLE));
         there.store(true, Ordering::Relaxed);

@@ -13,6 +13,7 @@ mod forwarded;
 mod header;
 mod health;
 mod oci;
+mod opened;
 mod options;
 mod percent;
 mod permit;
@@ -29,12 +30,11 @@ use std::{
     any::Any,
     panic::AssertUnwindSafe,
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicU64, Ordering},
     },
 };
 
-use arc_swap::ArcSwap;
 use axum::{
     extract::Request,
     http::{HeaderMap, HeaderValue, Method, StatusCode, header::CONNECTION, header::CONTENT_LENGTH, request::Parts},
@@ -42,9 +42,8 @@ use axum::{
 };
 use futures::FutureExt as _;
 use http_body::Body as _;
-use zot_auth::{Access, Identified, Identity, Peer, authn::Asked, rate::RateLimits};
-use zot_cluster::ClaimKey;
-use zot_contract::{Context, Registry, RequestId, Subject, TraceParent};
+use zot_auth::{Access, Identified, Identity, Peer, authn::Asked};
+use zot_contract::{Context, RequestId, Subject, TraceParent};
 use zot_runtime::telemetry::{AccessLog, AuditLog, chain};
 
 use crate::outlet::Outlet;
@@ -66,16 +65,14 @@ pub(crate) use self::vouch::internal;
 pub use self::{
     cors::Origins,
     health::{Health, Stage},
+    opened::Opened,
     options::Options,
     report::Reported,
 };
 
-/// Answers requests by asking a registry.
+/// Answers requests by asking a registry, once it is open.
 pub struct Gateway {
-    registry: Arc<dyn Registry>,
-    access: ArcSwap<Access>,
-    rate: Option<Arc<RateLimits>>,
-    claims: Option<ClaimKey>,
+    opened: OnceLock<Opened>,
     fail_delay: FailDelay,
     options: Options,
     health: Health,
@@ -93,13 +90,10 @@ pub struct Logs {
 }
 
 impl Gateway {
-    /// A gateway to `registry`, for those whom `access` lets in. `health` is what it tells to those who ask.
-    pub fn new(registry: Arc<dyn Registry>, access: Access, options: Options, health: Health, logs: Logs) -> Self {
+    /// A gateway of a process that is starting. `health` is what it tells to those who ask, and all that it tells before it is open.
+    pub fn new(options: Options, health: Health, logs: Logs) -> Self {
         Self {
-            registry,
-            access: ArcSwap::from_pointee(access),
-            rate: None,
-            claims: None,
+            opened: OnceLock::new(),
             fail_delay: FailDelay::new(),
             options,
             health,
@@ -109,16 +103,11 @@ impl Gateway {
         }
     }
 
-    /// The same gateway, for clients who send no more than `rate` allows.
-    #[must_use]
-    pub fn limited(self, rate: Arc<RateLimits>) -> Self {
-        Self { rate: Some(rate), ..self }
-    }
-
-    /// The same gateway, to nodes that want to be told what it has decided, under `key`.
-    #[must_use]
-    pub fn vouching(self, key: ClaimKey) -> Self {
-        Self { claims: Some(key), ..self }
+    /// Answers all requests from now on. What it is opened with first counts.
+    pub fn open(&self, opened: Opened) {
+        if self.opened.set(opened).is_ok() {
+            self.health.enter(Stage::Ready);
+        }
     }
 
     /// What it tells of this process.
@@ -133,7 +122,9 @@ impl Gateway {
 
     /// Lets in from now on whom `access` lets in; requests under way go by what they began with.
     pub fn replace_access(&self, access: Access) {
-        self.access.store(Arc::new(access));
+        if let Some(opened) = self.opened.get() {
+            opened.access.store(Arc::new(access));
+        }
     }
 
     /// Answers one request that came from `peer`, on a connection that may have an outlet. It is written down when the response's body has been sent or is dropped.
@@ -177,11 +168,15 @@ impl Gateway {
         report: &mut Report,
     ) -> Result<Response, Refusal> {
         let route = Route::parse(head.uri.path());
-        if let Some(rate) = self.rate.as_ref().filter(|_| !matches!(route, Ok(Route::Live | Route::Ready | Route::Started))) {
+        let Some(opened) = self.opened.get() else {
+            let of_process = route.ok().and_then(|route| dispatch::of_process(&route, &head.method, &self.health));
+            return of_process.ok_or_else(Refusal::starting);
+        };
+        if let Some(rate) = opened.rate.as_ref().filter(|_| !matches!(route, Ok(Route::Live | Route::Ready | Route::Started))) {
             rate.admit(peer.address.ip(), &head.method).await?;
         }
         let route = route.map_err(|reason| Refusal::unroutable(reason, &head.method))?;
-        let access = self.access.load_full();
+        let access = opened.access.load_full();
         let requirement = Requirement::of(&route, &head.method);
         let asked = Asked { method: &head.method, headers: &head.headers, peer };
         let challenge = Challenge { challenges: access.challenges(), headers: &head.headers, scope: requirement.scope() };
@@ -200,9 +195,9 @@ impl Gateway {
         if let Err(refusal) = permit.require(&requirement, &route) {
             return auth::with_cookies(Err(refusal), cookies);
         }
-        let claim = self.claims.as_ref().and_then(|key| vouch::claim(key, &permit, &requirement, head));
+        let claim = opened.claims.as_ref().and_then(|key| vouch::claim(key, &permit, &requirement, head));
         let cx = Context { subject: identity.subject.clone(), claim, ..cx };
-        let call = Call { registry: &self.registry, access: &access, options: &self.options, permit: &permit, cx: &cx, outlet, head };
+        let call = Call { registry: &opened.registry, access: &access, options: &self.options, permit: &permit, cx: &cx, outlet, head };
         let answered = dispatch::dispatch(&call, &route, &self.health, body).await;
         auth::with_cookies(answered, cookies)
     }
@@ -251,7 +246,10 @@ fn drop_body(response: &mut Response) {
 
 impl std::fmt::Debug for Gateway {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Gateway").field("registry", &self.registry).field("options", &self.options).finish_non_exhaustive()
+        f.debug_struct("Gateway")
+            .field("registry", &self.opened.get().map(|opened| &opened.registry))
+            .field("options", &self.options)
+            .finish_non_exhaustive()
     }
 }
 

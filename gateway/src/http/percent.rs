@@ -26,6 +26,18 @@ pub(crate) fn decode_query(text: &str) -> Result<Cow<'_, str>, InvalidEscape> {
     decode(text, |_| true)
 }
 
+/// Encodes a value of a query, whatever it consists of.
+pub(crate) fn encode_query(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => encoded.push(char::from(byte)),
+            _ => encoded.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    encoded
+}
+
 fn decode(text: &str, allowed: fn(u8) -> bool) -> Result<Cow<'_, str>, InvalidEscape> {
     if !text.contains('%') {
         return Ok(Cow::Borrowed(text));
@@ -94,7 +106,9 @@ mod tests {
         #[test]
         fn any_text_comes_back_from_its_escapes(text in "[ -~äß€]{0,40}") {
             let escaped: String = text.bytes().map(|byte| format!("%{byte:02x}")).collect();
-            prop_assert_eq!(decode_query(&escaped).unwrap(), text);
+            for escaped in [escaped, encode_query(&text)] {
+                prop_assert_eq!(decode_query(&escaped).unwrap(), text.as_str());
+            }
         }
 
         #[test]

@@ -8,6 +8,7 @@ pub(crate) mod wire;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
+use arc_swap::ArcSwap;
 use axum::{
     body::Body,
     http::{Method, Request, Response, request::Builder},
@@ -32,7 +33,7 @@ pub(crate) use self::{
     scripted::{Fault, Scripted},
 };
 use crate::{
-    http::{Gateway, Health, Logs, Options},
+    http::{Gateway, Health, Logs, Opened, Options},
     server::{Drained, Server, ServerOptions},
 };
 
@@ -81,12 +82,20 @@ impl Sandbox {
     }
 
     pub(crate) async fn with(setup: Setup) -> Self {
-        let gateway = Gateway::new(setup.registry, setup.access, setup.options, Health::new(), setup.logs);
-        let gateway = Arc::new(match setup.rate {
-            Some(rate) => gateway.limited(Arc::new(RateLimits::new(&rate, None))),
-            None => gateway,
+        let sandbox = Self::starting(setup.options, setup.logs, &setup.server).await;
+        sandbox.gateway.open(Opened {
+            registry: setup.registry,
+            access: ArcSwap::from_pointee(setup.access),
+            rate: setup.rate.map(|rate| Arc::new(RateLimits::new(&rate, None))),
+            claims: None,
         });
-        let server = Server::bind("127.0.0.1:0", None, Arc::clone(&gateway), &setup.server).await.unwrap();
+        sandbox
+    }
+
+    /// A server that listens and is not open yet.
+    pub(crate) async fn starting(options: Options, logs: Logs, server: &ServerOptions) -> Self {
+        let gateway = Arc::new(Gateway::new(options, Health::new(), logs));
+        let server = Server::bind("127.0.0.1:0", None, Arc::clone(&gateway), server).await.unwrap();
         let stop = CancellationToken::new();
         Self {
             address: server.address(),

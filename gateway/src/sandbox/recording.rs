@@ -5,10 +5,9 @@ use std::{fmt, sync::Arc};
 use parking_lot::Mutex;
 use zot_contract::{
     BlobBody, BlobInfo, Blobs, Catalog, Chunk, Collisions, Context, Error, Fetched, FoundUser, ManifestInfo, ManifestPush, Manifests, Page,
-    PageRequest, PushedManifest, Referrers, Registry, Result, Revision, StoredManifest, UploadId, UploadStatus, Uploads, UserName,
-    UserRecord, Users,
+    PageRequest, PushedManifest, Registry, Result, Revision, StoredManifest, UploadId, UploadStatus, Uploads, UserName, UserRecord, Users,
 };
-use zot_oci::{Algorithm, ByteRange, Digest, Reference, RepositoryName, Tag};
+use zot_oci::{Algorithm, ByteRange, Descriptor, Digest, Reference, RepositoryName, Tag};
 
 /// What becomes of the answers to looking at blobs and users and to finishing uploads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -143,8 +142,14 @@ impl Catalog for Recording {
         self.of(cx).list_tags(cx, repository, page).await
     }
 
-    async fn list_referrers(&self, cx: &Context, repository: &RepositoryName, subject: &Digest) -> Result<Referrers> {
-        self.of(cx).list_referrers(cx, repository, subject).await
+    async fn list_referrers(
+        &self,
+        cx: &Context,
+        repository: &RepositoryName,
+        subject: &Digest,
+        page: &PageRequest<Digest>,
+    ) -> Result<Page<Descriptor>> {
+        self.of(cx).list_referrers(cx, repository, subject, page).await
     }
 }
 

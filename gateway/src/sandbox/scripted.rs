@@ -6,10 +6,10 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use zot_contract::{
     BlobBody, BlobInfo, Blobs, Catalog, Chunk, Collisions, Context, Error, FoundUser, ManifestInfo, ManifestPush, Manifests,
-    MemoryRegistry, Page, PageRequest, PushedManifest, Referrers, Result, Revision, StoredManifest, UploadId, UploadStatus, Uploads,
-    UserName, UserRecord, Users,
+    MemoryRegistry, Page, PageRequest, PushedManifest, Result, Revision, StoredManifest, UploadId, UploadStatus, Uploads, UserName,
+    UserRecord, Users,
 };
-use zot_oci::{Algorithm, ByteRange, Digest, Reference, RepositoryName, Tag};
+use zot_oci::{Algorithm, ByteRange, Descriptor, Digest, Reference, RepositoryName, Tag};
 
 use super::held;
 
@@ -162,8 +162,14 @@ impl Catalog for Scripted {
         self.memory.list_tags(cx, repository, page).await
     }
 
-    async fn list_referrers(&self, cx: &Context, repository: &RepositoryName, subject: &Digest) -> Result<Referrers> {
-        self.memory.list_referrers(cx, repository, subject).await
+    async fn list_referrers(
+        &self,
+        cx: &Context,
+        repository: &RepositoryName,
+        subject: &Digest,
+        page: &PageRequest<Digest>,
+    ) -> Result<Page<Descriptor>> {
+        self.memory.list_referrers(cx, repository, subject, page).await
     }
 }
 

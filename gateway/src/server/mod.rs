@@ -80,7 +80,6 @@ impl Server {
     /// Serves until `stop` is cancelled, then lets requests under way finish within the time to drain, and cuts the rest.
     pub async fn serve(self, stop: CancellationToken) -> Drained {
         let tasks = TaskTracker::new();
-        self.connections.health().enter(Stage::Ready);
         while let Some(Some((stream, peer, slot))) = stop.run_until_cancelled(self.accept()).await {
             let connections = Arc::clone(&self.connections);
             tasks.spawn(async move {

@@ -10,10 +10,9 @@ use tokio::sync::watch;
 use zot_cluster::{Member, NodeId, Placement, Storage};
 use zot_contract::{
     BlobBody, BlobInfo, Blobs, Catalog, Chunk, Collisions, Context, Error, Fetched, FoundUser, ManifestInfo, ManifestPush, Manifests, Page,
-    PageRequest, PushedManifest, Referrers, Registry, Result, Revision, StoredManifest, UploadId, UploadStatus, Uploads, UserName,
-    UserRecord, Users,
+    PageRequest, PushedManifest, Registry, Result, Revision, StoredManifest, UploadId, UploadStatus, Uploads, UserName, UserRecord, Users,
 };
-use zot_oci::{Algorithm, ByteRange, Digest, Reference, RepositoryName, Tag};
+use zot_oci::{Algorithm, ByteRange, Descriptor, Digest, Reference, RepositoryName, Tag};
 
 /// When a caller who goes by a newer view than this node may try again: by then the node has it too.
 const BEHIND_RETRY_AFTER: Duration = Duration::from_secs(1);
@@ -165,8 +164,14 @@ impl Catalog for Owned {
         self.of(cx, repository, Body::Absent)?.list_tags(cx, repository, page).await
     }
 
-    async fn list_referrers(&self, cx: &Context, repository: &RepositoryName, subject: &Digest) -> Result<Referrers> {
-        self.of(cx, repository, Body::Absent)?.list_referrers(cx, repository, subject).await
+    async fn list_referrers(
+        &self,
+        cx: &Context,
+        repository: &RepositoryName,
+        subject: &Digest,
+        page: &PageRequest<Digest>,
+    ) -> Result<Page<Descriptor>> {
+        self.of(cx, repository, Body::Absent)?.list_referrers(cx, repository, subject, page).await
     }
 }
 

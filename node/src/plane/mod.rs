@@ -2,12 +2,13 @@
 
 mod address;
 mod agreement;
+mod door;
 mod ownership;
 
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use tokio::{net::TcpListener, task::JoinHandle};
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use zot_cluster::{ClaimKey, HashKey, Storage};
 use zot_config::{Config, cluster::Cluster};
@@ -22,7 +23,7 @@ use self::{
 };
 use crate::{Node, owned::Owned, vouched::Vouched};
 
-pub use self::{address::UnknownPlace, ownership::Ownership};
+pub use self::{address::UnknownPlace, door::Door, ownership::Ownership};
 
 /// A node that takes part in its cluster.
 pub struct Plane {
@@ -33,11 +34,18 @@ pub struct Plane {
 }
 
 impl Plane {
-    /// Begins to take part, and serves what the node keeps to the others and to gateways. `ownership` learns from here what the node owns.
-    pub async fn open(process: &Process, cluster: &Cluster, node: &Node, ownership: &Ownership) -> anyhow::Result<Self> {
+    /// Takes the address at which the node will serve its cluster. Nobody else gets it from now on, and nobody gets in: while the stores are
+    /// being opened, whoever asks is refused at once, and asks another member.
+    pub async fn bind(process: &Process, cluster: &Cluster) -> anyhow::Result<Door> {
         let place = Place::find(&process.config, cluster)?;
+        let listen = place.listen.clone();
+        Door::bind(place).await.with_context(|| format!("listen on {listen}"))
+    }
+
+    /// Begins to take part, and serves what the node keeps to the others and to gateways. `ownership` learns from here what the node owns.
+    pub async fn open(process: &Process, cluster: &Cluster, door: Door, node: &Node, ownership: &Ownership) -> anyhow::Result<Self> {
         let tls = process.plane_tls()?;
-        let listener = TcpListener::bind(&place.listen).await.with_context(|| format!("listen on {}", place.listen))?;
+        let (place, listener) = door.open()?;
         let dialer = tls.clone().map_or_else(Dialer::plain, Dialer::secured);
         let transport = Arc::new(Peers::new(PeerTransport::new(dialer)));
         let consensus = Consensus::open(options(&process.config, cluster, &place), transport).await?;

@@ -1,7 +1,7 @@
 //! Lists over several stores, merged in order.
 
-use zot_contract::{Catalog, Context, Page, PageRequest, Referrers, Result};
-use zot_oci::{Digest, RepositoryName, Tag};
+use zot_contract::{Catalog, Context, Page, PageRequest, Result};
+use zot_oci::{Descriptor, Digest, RepositoryName, Tag};
 
 use super::Routed;
 
@@ -20,8 +20,14 @@ impl Catalog for Routed {
         self.store(repository).list_tags(cx, repository, page).await
     }
 
-    async fn list_referrers(&self, cx: &Context, repository: &RepositoryName, subject: &Digest) -> Result<Referrers> {
-        self.store(repository).list_referrers(cx, repository, subject).await
+    async fn list_referrers(
+        &self,
+        cx: &Context,
+        repository: &RepositoryName,
+        subject: &Digest,
+        page: &PageRequest<Digest>,
+    ) -> Result<Page<Descriptor>> {
+        self.store(repository).list_referrers(cx, repository, subject, page).await
     }
 }
 

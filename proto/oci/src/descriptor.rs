@@ -1,6 +1,6 @@
 //! Descriptors: typed, sized pointers to content (image-spec, "OCI Content Descriptors").
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, io};
 
 use serde::{Deserialize, Serialize, Serializer};
 
@@ -28,6 +28,30 @@ pub struct Descriptor {
     /// Annotations of the content or of the pointer.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "null_is_empty")]
     pub annotations: Annotations,
+}
+
+impl Descriptor {
+    /// How many bytes it has as JSON.
+    pub fn json_bytes(&self) -> usize {
+        let mut counted = Counted(0);
+        // Neither a count of bytes fails, nor anything that a descriptor consists of.
+        serde_json::to_writer(&mut counted, self).ok();
+        counted.0
+    }
+}
+
+/// Counts what is written to it.
+struct Counted(usize);
+
+impl io::Write for Counted {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0 += bytes.len();
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 fn as_text<S: Serializer>(digest: &Digest, serializer: S) -> Result<S::Ok, S::Error> {

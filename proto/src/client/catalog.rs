@@ -1,8 +1,8 @@
 //! Lists of another process.
 
 use tokio::time::timeout;
-use zot_contract::{Catalog, Context, Page, PageRequest, Referrers, Result};
-use zot_oci::{Digest, RepositoryName, Tag};
+use zot_contract::{Catalog, Context, Page, PageRequest, Result};
+use zot_oci::{Descriptor, Digest, RepositoryName, Tag};
 
 use super::RemoteRegistry;
 use crate::{status, v1};
@@ -19,24 +19,30 @@ impl Catalog for RemoteRegistry {
         Ok(self.answer(self.catalog().list_tags(self.request(message))).await?.try_into()?)
     }
 
-    async fn list_referrers(&self, cx: &Context, repository: &RepositoryName, subject: &Digest) -> Result<Referrers> {
-        let message =
-            v1::ListReferrersRequest { context: Some(cx.into()), repository: repository.to_string(), subject: subject.to_string() };
+    async fn list_referrers(
+        &self,
+        cx: &Context,
+        repository: &RepositoryName,
+        subject: &Digest,
+        page: &PageRequest<Digest>,
+    ) -> Result<Page<Descriptor>> {
+        let (context, page) = (Some(cx.into()), Some(page.into()));
+        let message = v1::ListReferrersRequest { context, repository: repository.to_string(), subject: subject.to_string(), page };
         let listed = timeout(self.deadline, self.collect_referrers(message)).await;
         listed.map_err(|_| status::overdue(self.deadline))?
     }
 }
 
 impl RemoteRegistry {
-    async fn collect_referrers(&self, message: v1::ListReferrersRequest) -> Result<Referrers> {
+    async fn collect_referrers(&self, message: v1::ListReferrersRequest) -> Result<Page<Descriptor>> {
         let mut parts = self.answer(self.catalog().list_referrers(self.request(message))).await?;
-        let mut referrers = Referrers::new();
+        let mut entries = Vec::new();
         while let Some(part) = parts.message().await.map_err(|refusal| status::error(&refusal))? {
             for descriptor in part.descriptors {
-                referrers.push(descriptor.try_into()?);
+                entries.push(descriptor.try_into()?);
             }
             if part.last {
-                return Ok(referrers);
+                return Ok(Page { entries, more: part.more });
             }
         }
         Err(status::broke_off())

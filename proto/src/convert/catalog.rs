@@ -3,20 +3,29 @@
 use std::{error::Error as StdError, str::FromStr};
 
 use zot_contract::{Page, PageRequest};
-use zot_oci::Descriptor;
+use zot_oci::{Descriptor, Digest};
 
-use super::{Malformed, parse};
+use super::{Malformed, parse, parse_optional};
 use crate::v1;
 
-impl From<&PageRequest> for v1::PageRequest {
-    fn from(page: &PageRequest) -> Self {
-        Self { after: page.after.as_deref().map(str::to_owned), entries_max: u64::try_from(page.entries_max).unwrap_or(u64::MAX) }
+impl<T: ToString> From<&PageRequest<T>> for v1::PageRequest {
+    fn from(page: &PageRequest<T>) -> Self {
+        Self { after: page.after.as_ref().map(T::to_string), entries_max: u64::try_from(page.entries_max).unwrap_or(u64::MAX) }
     }
 }
 
 impl From<v1::PageRequest> for PageRequest {
     fn from(wire: v1::PageRequest) -> Self {
         Self { after: wire.after.map(Into::into), entries_max: usize::try_from(wire.entries_max).unwrap_or(usize::MAX) }
+    }
+}
+
+impl TryFrom<v1::PageRequest> for PageRequest<Digest> {
+    type Error = Malformed;
+
+    fn try_from(wire: v1::PageRequest) -> Result<Self, Malformed> {
+        let PageRequest { after, entries_max } = wire.into();
+        Ok(Self { after: parse_optional("after", after.as_deref())?, entries_max })
     }
 }
 

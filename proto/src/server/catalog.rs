@@ -3,7 +3,8 @@
 use futures::{StreamExt as _, stream};
 use prost::Message as _;
 use tonic::{Request, Response};
-use zot_contract::Referrers;
+use zot_contract::Page;
+use zot_oci::Descriptor;
 
 use super::{Answers, Served};
 use crate::{
@@ -35,16 +36,16 @@ impl CatalogService for Served {
     async fn list_referrers(&self, request: Request<v1::ListReferrersRequest>) -> Answer<Self::ListReferrersStream> {
         let asked = request.into_inner();
         let (repository, subject) = (parse("repository", &asked.repository)?, parse("subject", &asked.subject)?);
-        let cx = required("context", asked.context)?;
-        let referrers = self.registry.list_referrers(&cx, &repository, &subject).await.map_err(|error| refusal(&error))?;
-        Ok(Response::new(stream::iter(parts(referrers).into_iter().map(Ok)).boxed()))
+        let (cx, page) = (required("context", asked.context)?, required("page", asked.page)?);
+        let page = self.registry.list_referrers(&cx, &repository, &subject, &page).await.map_err(|error| refusal(&error))?;
+        Ok(Response::new(stream::iter(parts(page).into_iter().map(Ok)).boxed()))
     }
 }
 
-/// The list in parts that stay far below the limit of a message: annotations may make descriptors large.
-fn parts(referrers: Referrers) -> Vec<v1::ReferrersPart> {
+/// The page in parts that stay far below the limit of a message: annotations may make descriptors large.
+fn parts(page: Page<Descriptor>) -> Vec<v1::ReferrersPart> {
     let (mut parts, mut part, mut part_bytes) = (Vec::new(), v1::ReferrersPart::default(), 0);
-    for descriptor in referrers.into_iter().map(v1::Descriptor::from) {
+    for descriptor in page.entries.into_iter().map(v1::Descriptor::from) {
         let bytes = descriptor.encoded_len();
         if part_bytes + bytes > PIECE_BYTES_MAX && part_bytes > 0 {
             parts.push(std::mem::take(&mut part));
@@ -53,7 +54,7 @@ fn parts(referrers: Referrers) -> Vec<v1::ReferrersPart> {
         part_bytes += bytes;
         part.descriptors.push(descriptor);
     }
-    part.last = true;
+    (part.last, part.more) = (true, page.more);
     parts.push(part);
     parts
 }

@@ -49,7 +49,7 @@ async fn a_fault_of_the_other_process_costs_one_call() {
     let wire = Wire::to(Arc::new(Scripted::default())).await;
     let (cx, repository) = (Context::internal(), "a".parse().unwrap());
     assert_unavailable(wire.remote.mount_blob(&cx, &repository, &Digest::sha256(b""), None).await);
-    assert!(wire.remote.list_referrers(&cx, &repository, &Digest::sha256(b"")).await.is_ok());
+    assert!(wire.remote.list_referrers(&cx, &repository, &Digest::sha256(b""), &PageRequest::first(1)).await.is_ok());
 }
 
 #[tokio::test]

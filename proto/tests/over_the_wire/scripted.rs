@@ -6,9 +6,9 @@ use parking_lot::Mutex;
 use tokio::sync::oneshot;
 use zot_contract::{
     BlobBody, BlobInfo, Blobs, Catalog, Chunk, Collisions, Context, Error, FoundUser, ManifestInfo, ManifestPush, Manifests, Page,
-    PageRequest, PushedManifest, Referrers, Result, Revision, StoredManifest, UploadId, UploadStatus, Uploads, UserName, UserRecord, Users,
+    PageRequest, PushedManifest, Result, Revision, StoredManifest, UploadId, UploadStatus, Uploads, UserName, UserRecord, Users,
 };
-use zot_oci::{Algorithm, ByteRange, Digest, Reference, RepositoryName, Tag};
+use zot_oci::{Algorithm, ByteRange, Descriptor, Digest, Reference, RepositoryName, Tag};
 
 /// What the next calls find.
 #[derive(Default)]
@@ -124,15 +124,15 @@ impl Catalog for Scripted {
         unscripted()
     }
 
-    async fn list_referrers(&self, _: &Context, _: &RepositoryName, _: &Digest) -> Result<Referrers> {
-        let descriptor = zot_oci::Descriptor {
+    async fn list_referrers(&self, _: &Context, _: &RepositoryName, _: &Digest, _: &PageRequest<Digest>) -> Result<Page<Descriptor>> {
+        let descriptor = Descriptor {
             media_type: "a/b".to_owned(),
             digest: Digest::sha256(b"x"),
             size: 1,
             artifact_type: None,
             annotations: [("large".to_owned(), "x".repeat(300_000))].into(),
         };
-        Ok(vec![descriptor; 100])
+        Ok(Page { entries: vec![descriptor; 100], more: true })
     }
 }
 

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use futures::{FutureExt as _, StreamExt as _, TryStreamExt as _, stream};
 use tokio::{sync::oneshot, time::timeout};
 use zot_contract::{
-    BlobBody, Blobs as _, BoxError, Catalog as _, Chunk, Context, Error, MemoryRegistry, Registry, UploadId, Uploads as _,
+    BlobBody, Blobs as _, BoxError, Catalog as _, Chunk, Context, Error, MemoryRegistry, PageRequest, Registry, UploadId, Uploads as _,
     suite::{Client, body, content::blob_of},
 };
 use zot_oci::Digest;
@@ -154,8 +154,9 @@ async fn a_request_that_is_dropped_keeps_what_arrived_and_frees_the_upload() {
 }
 
 #[tokio::test]
-async fn a_list_of_referrers_may_be_larger_than_a_message() {
+async fn a_page_of_referrers_may_be_larger_than_a_message() {
     let wire = Wire::to(Arc::new(Scripted::default())).await;
-    let referrers = wire.remote.list_referrers(&Context::internal(), &"a".parse().unwrap(), &Digest::sha256(b"")).await.unwrap();
-    assert_eq!(referrers.len(), 100);
+    let (cx, repository, subject) = (Context::internal(), "a".parse().unwrap(), Digest::sha256(b""));
+    let page = wire.remote.list_referrers(&cx, &repository, &subject, &PageRequest::first(100)).await.unwrap();
+    assert_eq!((page.entries.len(), page.more), (100, true));
 }

@@ -104,6 +104,17 @@ fn nodes_of_the_configuration_are_pods_of_the_set() {
 }
 
 #[test]
+fn a_start_may_take_long() {
+    let (gateway, node) = (&of_kind("Deployment")[0], &of_kind("StatefulSet")[0]);
+    for probe in ["startupProbe", "livenessProbe"] {
+        assert_eq!(container(gateway)[probe]["httpGet"]["path"], "/livez", "it answers while it starts");
+    }
+    let startup = &container(node)["startupProbe"];
+    let seconds = startup["periodSeconds"].as_u64().unwrap() * startup["failureThreshold"].as_u64().unwrap();
+    assert!(seconds >= 24 * 60 * 60, "a node is killed after {seconds} seconds of adoption");
+}
+
+#[test]
 fn pods_mount_what_the_configuration_wants_and_may_do_nothing_else() {
     let config = config("kubernetes/config.json");
     for workload in workloads() {

@@ -7,12 +7,15 @@ use zot_auth::{authn::Rejected, rate::TooManyRequests};
 use zot_contract::{BoxError, Error};
 use zot_oci::{ErrorCode, InvalidDigest, MediaType, RangeError, media_types};
 
-use super::{Refusal, seconds};
+use super::{Code, Refusal, seconds};
 use crate::http::{
     percent::InvalidEscape,
     query::Repeated,
     route::{Route, Unroutable},
 };
+
+/// When to try again what came before the process serves.
+const STARTING_RETRY_AFTER: Duration = Duration::from_secs(5);
 
 /// When to try again what needs somebody who cannot be asked.
 const AUTHENTICATION_RETRY_AFTER: Duration = Duration::from_secs(5);
@@ -69,6 +72,13 @@ impl Refusal {
     /// Somebody who is needed to tell whether a proof is good cannot be asked.
     pub(crate) fn authentication_unavailable(what: &'static str, source: BoxError) -> Self {
         Error::Unavailable { what, retry_after: AUTHENTICATION_RETRY_AFTER, source }.into()
+    }
+
+    /// A request that came before the process serves.
+    pub(crate) fn starting() -> Self {
+        Self::of(StatusCode::SERVICE_UNAVAILABLE, Code::Unavailable)
+            .detail("unavailable", "the registry, which is starting")
+            .header(header::RETRY_AFTER, seconds(STARTING_RETRY_AFTER))
     }
 
     /// A manifest of a type that is not accepted.

@@ -50,6 +50,6 @@ async fn visible(call: &Call<'_>, paging: &Paging) -> Result<Response, Refusal> 
             None => return Ok(shown(paging.entries(&seen), paging.link(Route::Catalog, &seen))),
         }
     }
-    let stopped = request.after.as_deref().map(|last| paging.link_after(Route::Catalog, &last));
+    let stopped = request.after.as_deref().and_then(|last| paging.link_after(Route::Catalog, &last));
     Ok(shown(paging.entries(&seen), stopped))
 }

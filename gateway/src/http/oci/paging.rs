@@ -1,4 +1,4 @@
-//! Lists in pages: the parameters `n` and `last`, and the `Link` to the next page (distribution-spec, "Listing Tags").
+//! Lists in pages: the parameters `n` and `last`, and the `Link` to the next page (distribution-spec, "Listing Tags", "Listing Referrers").
 
 use std::fmt::Display;
 
@@ -6,12 +6,14 @@ use axum::http::HeaderValue;
 use zot_contract::{Page, PageRequest};
 use zot_oci::ErrorCode;
 
-use crate::http::{Call, Refusal, header::value};
+use crate::http::{Call, Refusal, header::value, percent::encode_query};
 
 /// Which page is asked for.
 pub(super) struct Paging {
     entries: usize,
     last: Option<String>,
+    /// Further parameters of its links.
+    filters: String,
 }
 
 impl Paging {
@@ -21,7 +23,15 @@ impl Paging {
         let limit = call.options.page_entries_max;
         let entries = query.one("n")?.map(number).transpose()?.map_or(limit, |n| n.min(limit));
         let last = query.one("last")?.filter(|last| !last.is_empty());
-        Ok(Self { entries, last: last.map(str::to_owned) })
+        Ok(Self { entries, last: last.map(str::to_owned), filters: String::new() })
+    }
+
+    /// The same, whose links ask for these values of a parameter too.
+    pub(super) fn filtered(mut self, name: &'static str, values: &[&str]) -> Self {
+        for value in values {
+            self.filters.push_str(&format!("&{name}={}", encode_query(value)));
+        }
+        self
     }
 
     /// The page to ask a registry for. An empty page is still asked for, so that an unknown repository is noticed.
@@ -40,13 +50,14 @@ impl Paging {
 
     /// The link to the next page of the list at `path`, if there is more of it.
     pub(super) fn link<T: Display>(&self, path: impl Display, page: &Page<T>) -> Option<HeaderValue> {
-        let last = self.entries(page).last().filter(|_| page.more)?;
-        Some(self.link_after(path, last))
+        let last = page.entries.last().filter(|_| page.more)?;
+        self.link_after(path, last)
     }
 
-    /// The link to what comes after `last`.
-    pub(super) fn link_after(&self, path: impl Display, last: &impl Display) -> HeaderValue {
-        value(format!("<{path}?n={}&last={last}>; rel=\"next\"", self.entries))
+    /// The link to what comes after `last`; none from a page that was to show nothing.
+    pub(super) fn link_after(&self, path: impl Display, last: &impl Display) -> Option<HeaderValue> {
+        let link = || value(format!("<{path}?n={}&last={last}{}>; rel=\"next\"", self.entries, self.filters));
+        (self.entries > 0).then(link)
     }
 }
 
@@ -93,9 +104,12 @@ mod tests {
     #[test]
     fn a_link_continues_after_the_last_entry_shown() {
         let page = Page { entries: vec!["a", "b"], more: true };
-        let paging = |entries| Paging { entries, last: None };
+        let paging = |entries| Paging { entries, last: None, filters: String::new() };
         let link = paging(2).link("/v2/x/tags/list", &page).unwrap();
         assert_eq!(link, "</v2/x/tags/list?n=2&last=b>; rel=\"next\"");
+        let filtered = paging(2).filtered("artifactType", &["a/b+c", "d&e"]);
+        let filtered = filtered.link("/v2/x", &page).unwrap();
+        assert_eq!(filtered, "</v2/x?n=2&last=b&artifactType=a%2Fb%2Bc&artifactType=d%26e>; rel=\"next\"");
         assert_eq!(paging(0).link("/v2/x/tags/list", &page), None);
         assert_eq!(paging(2).link("/", &Page { more: false, ..page }), None);
     }

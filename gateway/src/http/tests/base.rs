@@ -1,10 +1,11 @@
 //! What is asked first, what does not exist, and what goes wrong.
 
+use arc_swap::ArcSwap;
 use axum::body::Body;
 
 use crate::{
-    http::Stage,
-    sandbox::{Fault, Sandbox, Scripted},
+    http::{Opened, Stage},
+    sandbox::{Fault, Sandbox, Scripted, Setup},
 };
 
 #[tokio::test]
@@ -29,6 +30,28 @@ async fn health_follows_the_stage() {
     sandbox.gateway.health().enter(Stage::Draining);
     assert_eq!(sandbox.get("/livez").await.status, 200);
     assert_eq!(sandbox.get("/readyz").await.status, 503);
+}
+
+#[tokio::test]
+async fn a_process_that_starts_lives_and_says_what_it_does() {
+    let setup = Setup::default();
+    let sandbox = Sandbox::starting(setup.options, setup.logs, &setup.server).await;
+    sandbox.gateway.health().is_doing("opening the storage");
+    assert_eq!(sandbox.get("/livez").await.status, 200);
+    for path in ["/readyz", "/startupz"] {
+        let reply = sandbox.get(path).await;
+        assert_eq!((reply.status, &reply.body[..]), (503, &b"starting: opening the storage"[..]), "{path}");
+    }
+    for (method, path) in [("GET", "/v2/"), ("POST", "/v2/a/blobs/uploads/"), ("GET", "/v2/_catalog"), ("GET", "/x"), ("POST", "/livez")] {
+        let reply = sandbox.call(method, path).await;
+        assert_eq!((reply.status, reply.header("retry-after")), (503, "5"), "{method} {path}");
+        assert_eq!(reply.json()["errors"][0]["code"], "UNAVAILABLE", "{reply:?}");
+    }
+    let access = ArcSwap::from_pointee(setup.access);
+    sandbox.gateway.open(Opened { registry: setup.registry, access, rate: None, claims: None });
+    for path in ["/livez", "/readyz", "/startupz", "/v2/"] {
+        assert_eq!(sandbox.get(path).await.status, 200, "{path}");
+    }
 }
 
 #[tokio::test]

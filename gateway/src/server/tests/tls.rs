@@ -2,6 +2,7 @@
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
+use arc_swap::ArcSwap;
 use rustls::{ClientConfig, RootCertStore, pki_types::ServerName};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -17,7 +18,7 @@ use zot_runtime::{
 };
 
 use crate::{
-    http::{Gateway, Health, Logs, Options},
+    http::{Gateway, Health, Logs, Opened, Options},
     sandbox::wire::Wire,
     server::{Server, ServerOptions},
 };
@@ -40,7 +41,9 @@ async fn start(options: &ServerOptions) -> (SocketAddr, RootCertStore, Cancellat
     let mut roots = RootCertStore::empty();
     roots.add(made.cert.der().clone()).unwrap();
     let logs = Logs { access: AccessLog::disabled(), audit: None };
-    let gateway = Gateway::new(Arc::new(MemoryRegistry::default()), Access::default(), Options::default(), Health::new(), logs);
+    let gateway = Gateway::new(Options::default(), Health::new(), logs);
+    let (registry, access) = (Arc::new(MemoryRegistry::default()), ArcSwap::from_pointee(Access::default()));
+    gateway.open(Opened { registry, access, rate: None, claims: None });
     let tls = Some(Arc::new(TlsSource::load(files).unwrap()));
     let server = Server::bind("127.0.0.1:0", tls, Arc::new(gateway), options).await.unwrap();
     let (address, stop) = (server.address(), CancellationToken::new());

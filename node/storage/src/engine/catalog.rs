@@ -1,13 +1,13 @@
 //! Lists: range reads over rows that are already in order.
 
-use zot_contract::{Catalog, Context, Error, Page, PageRequest, Referrers, Result};
-use zot_oci::{Digest, RepositoryName, Tag};
+use zot_contract::{Catalog, Context, Error, Page, PageRequest, ReferrersPage, Result};
+use zot_oci::{Descriptor, Digest, RepositoryName, Tag};
 
 use super::Engine;
 use crate::metadata::{Key, Row, Scan};
 
-/// Referrers read at a time.
-const REFERRERS_AT_A_TIME: usize = 1000;
+/// The most referrers that are read at a time: at most 8 MiB of rows, and in most repositories all there are.
+const REFERRERS_AT_A_TIME: usize = 128;
 
 #[async_trait::async_trait]
 impl Catalog for Engine {
@@ -30,19 +30,29 @@ impl Catalog for Engine {
         }))
     }
 
-    async fn list_referrers(&self, _cx: &Context, repository: &RepositoryName, subject: &Digest) -> Result<Referrers> {
-        let (mut referrers, mut after) = (Referrers::new(), None);
+    async fn list_referrers(
+        &self,
+        _cx: &Context,
+        repository: &RepositoryName,
+        subject: &Digest,
+        page: &PageRequest<Digest>,
+    ) -> Result<Page<Descriptor>> {
+        let (mut gathered, mut after) = (ReferrersPage::new(page.entries_max), page.after);
+        let rows_max = page.entries_max.saturating_add(1).min(REFERRERS_AT_A_TIME);
         loop {
-            let rows = self.metadata.scan(&Scan::Referrers(repository.clone(), *subject, after), REFERRERS_AT_A_TIME).await?;
-            let full = rows.len() == REFERRERS_AT_A_TIME;
+            let rows = self.metadata.scan(&Scan::Referrers(repository.clone(), *subject, after), rows_max).await?;
+            let full = rows.len() == rows_max;
             for (key, row) in rows {
-                referrers.extend(self.referrer(repository, &key, &row).await?);
+                let entry = self.referrer(repository, &key, &row).await?;
+                if entry.is_some_and(|entry| !gathered.take(entry)) {
+                    return Ok(gathered.done());
+                }
                 if let Key::Referrer(_, _, referrer) = key {
                     after = Some(referrer);
                 }
             }
             if !full {
-                return Ok(referrers);
+                return Ok(gathered.done());
             }
         }
     }

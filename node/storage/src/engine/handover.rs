@@ -7,18 +7,23 @@
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
+use futures::{StreamExt as _, TryStreamExt as _, stream};
 use uuid::Uuid;
 use zot_contract::{Error, Result, Subject, UploadId};
 
 use super::{
     Engine,
     content::Content,
+    left_uploads::LeftUpload,
     open_uploads::{Stored, Upload},
 };
 use crate::{error::chain, metadata::Outcome, sessions::SessionRecord};
 
 /// How long a process may take to make a blob of an upload. Afterwards another may try: the same bytes come to the same blob.
 const FINISHING_MAX: Duration = Duration::from_secs(60);
+
+/// How many uploads are ended at a time to make room: a remote store answers many as soon as one.
+const ENDED_AT_A_TIME: usize = 32;
 
 /// What is to become of an upload once it is saved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,7 +78,7 @@ impl Engine {
             self.forget(id, &saved).await?;
             return Ok(None);
         };
-        self.add_upload(Upload::new(id, &repository, Subject::of_name(&saved.subject), content, Some(saved.revision))).map(Some)
+        self.add_upload(Upload::new(id, &repository, Subject::of_name(&saved.subject), content, Some(saved.revision))).await.map(Some)
     }
 
     /// Saves an upload. It conflicts if another process has saved it since.
@@ -227,6 +232,25 @@ pub(super) async fn reap_open(engine: &Engine, idle: Duration) -> crate::Result<
         }
     }
     Ok(reaped)
+}
+
+/// Ends uploads that left the memory and for which there is no room any more, unless somebody went on with them since. Where that fails, whoever
+/// waits for it waits no longer: the rest expires.
+pub(super) async fn give_up(engine: &Engine, uploads: Vec<LeftUpload>) {
+    let ending = stream::iter(uploads).map(async |LeftUpload { id, revision }| {
+        let saved = engine.sessions.load(id).await?;
+        match saved.filter(|saved| saved.revision == revision && engine.uploads.get(id).is_none()) {
+            Some(saved) => engine.forget(id, &saved).await,
+            None => Ok(false),
+        }
+    });
+    let ended =
+        ending.buffer_unordered(ENDED_AT_A_TIME).try_fold(0, async |given_up: usize, ended| Ok(given_up + usize::from(ended))).await;
+    match ended {
+        Ok(0) => {}
+        Ok(given_up) => tracing::warn!(given_up, "too many uploads are abandoned, the oldest are over"),
+        Err(error) => tracing::warn!(error = %chain(&error), "could not end uploads that are abandoned, they expire"),
+    }
 }
 
 /// Ends saved uploads that are idle for too long and that no process writes to.

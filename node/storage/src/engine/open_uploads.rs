@@ -15,7 +15,10 @@ use tokio::sync::{Mutex as AsyncMutex, MutexGuard};
 use zot_contract::{Context, Subject, UploadId};
 use zot_oci::RepositoryName;
 
-use super::content::Content;
+use super::{
+    content::Content,
+    left_uploads::{LeftUpload, LeftUploads, UPLOADS_LEFT_MAX},
+};
 
 /// The most uploads open at a time; each costs some hundred bytes of memory until it ends or expires, and up to 16 KiB of content.
 pub(super) const UPLOADS_OPEN_MAX: usize = 65_536;
@@ -30,6 +33,7 @@ const RESUMING_MAX: usize = 64;
 #[derive(Debug)]
 pub(super) struct OpenUploads {
     open: Mutex<HashMap<UploadId, Arc<Upload>>>,
+    left: Mutex<LeftUploads>,
     open_max: usize,
     /// Each held while one of some saved uploads is taken up, so that this happens once.
     resuming: [AsyncMutex<()>; RESUMING_MAX],
@@ -39,8 +43,15 @@ pub(super) struct OpenUploads {
 
 impl Default for OpenUploads {
     fn default() -> Self {
-        Self::limited(UPLOADS_OPEN_MAX)
+        Self::limited(UPLOADS_OPEN_MAX, UPLOADS_LEFT_MAX)
     }
+}
+
+/// An upload that was added, and those that must be given up because there is no room for them even outside of the memory.
+#[derive(Debug)]
+pub(super) struct Added {
+    pub(super) upload: Arc<Upload>,
+    pub(super) given_up: Vec<LeftUpload>,
 }
 
 /// Uploads that need not stay in memory.
@@ -139,10 +150,11 @@ impl Upload {
 }
 
 impl OpenUploads {
-    /// Room for so many uploads.
-    pub(super) fn limited(open_max: usize) -> Self {
+    /// Room for so many uploads in memory, and for so many that left it.
+    pub(super) fn limited(open_max: usize, left_max: usize) -> Self {
         Self {
             open: Mutex::default(),
+            left: Mutex::new(LeftUploads::limited(left_max)),
             open_max,
             resuming: std::array::from_fn(|_| AsyncMutex::default()),
             sessions_lost: AtomicBool::default(),
@@ -150,14 +162,22 @@ impl OpenUploads {
     }
 
     /// Adds an upload. Where there are too many, others leave that nobody works on; nothing if all must stay.
-    pub(super) fn add(&self, upload: Upload) -> Option<Arc<Upload>> {
+    pub(super) fn add(&self, upload: Upload) -> Option<Added> {
         let mut open = self.open.lock();
-        if open.len() >= self.open_max && !make_room(&mut open, self.open_max) {
-            return None;
-        }
+        let given_up = if open.len() < self.open_max { Vec::new() } else { self.leave(make_room(&mut open, self.open_max)?) };
         let upload = Arc::new(upload);
         open.insert(upload.id, upload.clone());
-        Some(upload)
+        Some(Added { upload, given_up })
+    }
+
+    /// Notes which uploads left. Returns those that are over and have sessions: the ones without bytes, and the oldest of too many others.
+    fn leave(&self, leaving: Vec<(Leaving, LeftUpload)>) -> Vec<LeftUpload> {
+        let mut left = self.left.lock();
+        let over = |(kind, upload)| match kind {
+            Leaving::Empty => Some(upload),
+            Leaving::Saved => left.add(upload),
+        };
+        leaving.into_iter().filter_map(over).collect()
     }
 
     /// Waits until nobody else takes this upload up.
@@ -202,23 +222,24 @@ impl OpenUploads {
     }
 }
 
-/// Lets a share of the uploads go that nobody works on: those without bytes first, and of each kind those that have been idle for longest. Says
-/// whether there is room now.
-fn make_room(open: &mut HashMap<UploadId, Arc<Upload>>, open_max: usize) -> bool {
+/// Lets a share of the uploads go that nobody works on: those without bytes first, and of each kind those that have been idle for longest. Returns
+/// those of them that have sessions; nothing if all must stay.
+fn make_room(open: &mut HashMap<UploadId, Arc<Upload>>, open_max: usize) -> Option<Vec<(Leaving, LeftUpload)>> {
     // Whoever works on one holds it, and got it under the lock that is held here.
     let unused = open.values().filter(|upload| Arc::strong_count(upload) == 1);
     let mut leaving: Vec<(Leaving, Instant, UploadId)> =
         unused.filter_map(|upload| Some((upload.leaving()?, *upload.touched.lock(), upload.id))).collect();
+    if leaving.is_empty() {
+        return None;
+    }
     leaving.sort_unstable_by_key(|(kind, touched, _)| (*kind, *touched));
     leaving.truncate(open_max.div_ceil(LEAVING_SHARE));
     let empty = leaving.iter().filter(|(kind, ..)| *kind == Leaving::Empty).count();
     let saved = leaving.len() - empty;
-    for (.., id) in &leaving {
-        open.remove(id);
-    }
-    if leaving.is_empty() {
-        return false;
-    }
     tracing::warn!(empty, saved, "too many uploads are open, the oldest without bytes are over and others leave the memory");
-    true
+    let left = leaving.into_iter().filter_map(|(kind, _, id)| {
+        let revision = open.remove(&id)?.stored().revision?;
+        Some((kind, LeftUpload { id, revision }))
+    });
+    Some(left.collect())
 }

@@ -9,8 +9,8 @@ use super::{
     Engine,
     body::Body,
     content::{Content, Mark, Stored, TakeError},
-    handover::Next,
-    open_uploads::{UPLOADS_OPEN_MAX, Upload},
+    handover::{self, Next},
+    open_uploads::{Added, UPLOADS_OPEN_MAX, Upload},
 };
 use crate::metadata::Outcome;
 
@@ -22,7 +22,7 @@ impl Uploads for Engine {
     async fn open_upload(&self, cx: &Context, repository: &RepositoryName, algorithm: Algorithm) -> Result<UploadId> {
         let id = UploadId::random();
         let upload =
-            self.add_upload(Upload::new(id, repository, cx.subject.clone(), Content::new(algorithm, self.blobs.staging()), None))?;
+            self.add_upload(Upload::new(id, repository, cx.subject.clone(), Content::new(algorithm, self.blobs.staging()), None)).await?;
         if self.sessions.shared()
             && let Some(content) = upload.content().as_deref().and_then(Option::as_ref)
         {
@@ -74,12 +74,22 @@ async fn detached<T: Send + 'static>(work: impl Future<Output = Result<T>> + Sen
 }
 
 impl Engine {
-    pub(super) fn add_upload(&self, upload: Upload) -> Result<Arc<Upload>> {
-        self.uploads.add(upload).ok_or_else(|| Error::Unavailable {
+    /// Adds an upload. Whoever finds no room waits until those are over that have to give way: uploads are not opened faster than others end.
+    pub(super) async fn add_upload(&self, upload: Upload) -> Result<Arc<Upload>> {
+        let Added { upload, given_up } = self.uploads.add(upload).ok_or_else(|| Error::Unavailable {
             what: "room for another upload",
             retry_after: RETRY_AFTER,
             source: format!("{UPLOADS_OPEN_MAX} uploads are open").into(),
-        })
+        })?;
+        if !given_up.is_empty() {
+            let engine = self.clone();
+            detached(async move {
+                handover::give_up(&engine, given_up).await;
+                Ok(())
+            })
+            .await?;
+        }
+        Ok(upload)
     }
 
     /// An upload that is open here or was saved by an earlier or another process.

@@ -7,10 +7,9 @@ use std::sync::{
 
 use zot_contract::{
     BlobBody, BlobInfo, Blobs, Catalog, Chunk, Collisions, Context, Fetched, FoundUser, ManifestInfo, ManifestPush, Manifests, Page,
-    PageRequest, PushedManifest, Referrers, Registry, Result, Revision, StoredManifest, UploadId, UploadStatus, Uploads, UserName,
-    UserRecord, Users,
+    PageRequest, PushedManifest, Registry, Result, Revision, StoredManifest, UploadId, UploadStatus, Uploads, UserName, UserRecord, Users,
 };
-use zot_oci::{Algorithm, ByteRange, Digest, Reference, RepositoryName, Tag};
+use zot_oci::{Algorithm, ByteRange, Descriptor, Digest, Reference, RepositoryName, Tag};
 
 #[derive(Debug)]
 pub(crate) struct RoundRobin {
@@ -110,8 +109,14 @@ impl Catalog for RoundRobin {
         self.next().list_tags(cx, repository, page).await
     }
 
-    async fn list_referrers(&self, cx: &Context, repository: &RepositoryName, subject: &Digest) -> Result<Referrers> {
-        self.next().list_referrers(cx, repository, subject).await
+    async fn list_referrers(
+        &self,
+        cx: &Context,
+        repository: &RepositoryName,
+        subject: &Digest,
+        page: &PageRequest<Digest>,
+    ) -> Result<Page<Descriptor>> {
+        self.next().list_referrers(cx, repository, subject, page).await
     }
 }
 

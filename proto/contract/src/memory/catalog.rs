@@ -9,7 +9,7 @@ use std::{
 use zot_oci::{Descriptor, Digest, RepositoryName, Tag};
 
 use super::{Held, MemoryRegistry};
-use crate::{Catalog, Context, PAGE_ENTRIES_MAX, Page, PageRequest, Referrers, Result};
+use crate::{Catalog, Context, PAGE_ENTRIES_MAX, Page, PageRequest, ReferrersPage, Result};
 
 #[async_trait::async_trait]
 impl Catalog for MemoryRegistry {
@@ -25,11 +25,21 @@ impl Catalog for MemoryRegistry {
         Ok(cut(after(tags, page).map(|(tag, _)| tag), page))
     }
 
-    async fn list_referrers(&self, _: &Context, repository: &RepositoryName, subject: &Digest) -> Result<Referrers> {
+    async fn list_referrers(
+        &self,
+        _: &Context,
+        repository: &RepositoryName,
+        subject: &Digest,
+        page: &PageRequest<Digest>,
+    ) -> Result<Page<Descriptor>> {
         let state = self.state.lock();
-        let manifests = state.repositories.get(repository).into_iter().flat_map(|held| &held.manifests);
+        let start: Bound<Digest> = page.after.map_or(Unbounded, Excluded);
+        let manifests = state.repositories.get(repository).into_iter().flat_map(|held| held.manifests.range((start, Unbounded)));
         let refers = |held: &Held| held.content.subject.as_ref().is_some_and(|found| found.digest == *subject);
-        Ok(manifests.filter(|(_, held)| refers(held)).map(|(digest, held)| held.describe(*digest)).collect())
+        let mut entries = manifests.filter(|(_, held)| refers(held)).map(|(digest, held)| held.describe(*digest));
+        let mut page = ReferrersPage::new(page.entries_max);
+        while entries.next().is_some_and(|entry| page.take(entry)) {}
+        Ok(page.done())
     }
 }
 

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures::TryStreamExt as _;
-use zot_oci::{Algorithm, ByteRange, Digest, Reference, RepositoryName};
+use zot_oci::{Algorithm, ByteRange, Descriptor, Digest, Reference, RepositoryName};
 
 use super::content::{self, Document};
 use crate::{
-    BlobBody, Chunk, Collisions, Context, Error, Fetched, ManifestInfo, ManifestPush, Page, PageRequest, PushedManifest, Referrers,
-    Registry, Result, StoredManifest, UploadId,
+    BlobBody, Chunk, Collisions, Context, Error, Fetched, ManifestInfo, ManifestPush, Page, PageRequest, PushedManifest, Registry, Result,
+    StoredManifest, UploadId,
 };
 
 /// A subject at work in a repository. References are given as anything that prints as a tag or a digest.
@@ -223,9 +223,16 @@ impl Client {
         self.repositories_page(&PageRequest::first(usize::MAX)).await.unwrap().entries
     }
 
-    /// The manifests that refer to `subject`.
-    pub async fn referrers(&self, subject: &Digest) -> Referrers {
-        self.registry.list_referrers(&self.cx, &self.repository, subject).await.unwrap()
+    /// A page of the manifests that refer to `subject`.
+    pub async fn referrers_page(&self, subject: &Digest, page: &PageRequest<Digest>) -> Page<Descriptor> {
+        self.registry.list_referrers(&self.cx, &self.repository, subject, page).await.unwrap()
+    }
+
+    /// All manifests that refer to `subject`, which fit on a page.
+    pub async fn referrers(&self, subject: &Digest) -> Vec<Descriptor> {
+        let page = self.referrers_page(subject, &PageRequest::first(usize::MAX)).await;
+        assert!(!page.more, "more than a page refer to {subject}");
+        page.entries
     }
 }
 

@@ -8,7 +8,7 @@ use super::{
     Client,
     content::{CONFIG, Document, describe},
 };
-use crate::Registry;
+use crate::{Page, PageRequest, REFERRERS_BYTES_MAX, Registry};
 
 /// An image in the repository, to be referred to.
 async fn subject(client: &Client) -> Descriptor {
@@ -72,6 +72,79 @@ pub(super) async fn referrers_are_listed_in_order(registry: Arc<dyn Registry>) {
     pushed.sort_unstable();
     let listed: Vec<Digest> = client.referrers(&subject.digest).await.iter().map(|referrer| referrer.digest).collect();
     assert_eq!(listed, pushed);
+}
+
+pub(super) async fn referrers_come_in_pages(registry: Arc<dyn Registry>) {
+    let client = Client::new(&registry, "a");
+    let subject = subject(&client).await;
+    let mut pushed = Vec::new();
+    for number in 0..7 {
+        let referrer = artifact(&client, &subject, &number.to_string()).await;
+        client.put(referrer.push(&[])).await.unwrap();
+        pushed.push(referrer.descriptor().digest);
+    }
+    pushed.sort_unstable();
+    for entries_max in 1..=pushed.len() + 1 {
+        let pages = walk(&client, &subject.digest, entries_max).await;
+        assert!(pages.iter().rev().skip(1).all(|page| page.len() == entries_max), "a page that is not the last is full");
+        assert_eq!(pages.concat(), pushed);
+    }
+    for after in [Digest::sha256(b"x"), Digest::sha256(b"y"), *pushed.last().unwrap()] {
+        let beyond: Vec<Digest> = pushed.iter().copied().filter(|digest| *digest > after).collect();
+        let page = client.referrers_page(&subject.digest, &PageRequest { after: Some(after), entries_max: usize::MAX }).await;
+        assert_eq!((digests(&page), page.more), (beyond, false));
+    }
+    assert!(client.referrers_page(&subject.digest, &PageRequest::first(0)).await.entries.is_empty());
+}
+
+pub(super) async fn a_page_of_referrers_has_a_size(registry: Arc<dyn Registry>) {
+    let client = Client::new(&registry, "a");
+    let subject = subject(&client).await;
+    let mut pushed = Vec::new();
+    for number in 0..10 {
+        // Only what is written for a character in JSON counts: `\u0001` is six bytes.
+        let referrer = artifact(&client, &subject, &number.to_string()).await.annotation("long", &"\u{1}".repeat(100_000));
+        client.put(referrer.push(&[])).await.unwrap();
+        pushed.push(referrer.descriptor().digest);
+    }
+    pushed.sort_unstable();
+    let pages = walk(&client, &subject.digest, usize::MAX).await;
+    assert_eq!(pages.iter().map(Vec::len).collect::<Vec<_>>(), [6, 4]);
+    assert_eq!(pages.concat(), pushed);
+}
+
+pub(super) async fn a_referrer_larger_than_a_page_is_alone_on_one(registry: Arc<dyn Registry>) {
+    let client = Client::new(&registry, "a");
+    let subject = subject(&client).await;
+    let mut pushed = Vec::new();
+    for name in ["a", "b", "c", "large"] {
+        let bytes = if name == "large" { REFERRERS_BYTES_MAX } else { 1 };
+        let referrer = artifact(&client, &subject, name).await.annotation("long", &"x".repeat(bytes));
+        client.put(referrer.push(&[])).await.unwrap();
+        pushed.push(referrer.descriptor().digest);
+    }
+    let large = pushed[3];
+    pushed.sort_unstable();
+    let pages = walk(&client, &subject.digest, usize::MAX).await;
+    assert!(pages.contains(&vec![large]), "{large} is not alone on a page: {pages:?}");
+    assert_eq!(pages.concat(), pushed);
+}
+
+/// The digests of all that refers to `subject`, page by page.
+async fn walk(client: &Client, subject: &Digest, entries_max: usize) -> Vec<Vec<Digest>> {
+    let (mut pages, mut request) = (Vec::new(), PageRequest::first(entries_max));
+    loop {
+        let page = client.referrers_page(subject, &request).await;
+        pages.push(digests(&page));
+        if !page.more {
+            return pages;
+        }
+        request.after = page.entries.last().map(|last| last.digest);
+    }
+}
+
+fn digests(page: &Page<Descriptor>) -> Vec<Digest> {
+    page.entries.iter().map(|entry| entry.digest).collect()
 }
 
 pub(super) async fn a_referrer_is_described(registry: Arc<dyn Registry>) {
