@@ -14,7 +14,7 @@ use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use zot_runtime::tls::TlsSource;
+use zot_runtime::{listening, tls::TlsSource};
 
 use crate::http::{Gateway, Stage};
 
@@ -61,7 +61,7 @@ impl Server {
         options: &ServerOptions,
     ) -> Result<Self, ListenError> {
         let failed = |source| ListenError { address: address.to_owned(), source };
-        let listener = TcpListener::bind(address).await.map_err(failed)?;
+        let listener = listening::bind(address).await.and_then(|socket| socket.listen(listening::BACKLOG)).map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
         Ok(Self {
             listener,

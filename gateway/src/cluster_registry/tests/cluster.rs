@@ -7,7 +7,7 @@ use futures::stream::BoxStream;
 use tokio::{
     net::TcpListener,
     runtime::{Builder, Runtime},
-    sync::watch,
+    sync::{oneshot, watch},
 };
 use tokio_util::sync::CancellationToken;
 use zot_cluster::{HashKey, Member, NodeId, Placement, State, Status, Storage, View};
@@ -102,11 +102,17 @@ impl Node {
         self.runtime.take().into_iter().for_each(Runtime::shutdown_background);
     }
 
-    /// Stops it where it is, as a signal does, until the other end of the channel is dropped.
-    pub(super) fn freeze(&self, until: mpsc::Receiver<()>) {
-        let runtime = self.runtime.as_ref().unwrap();
+    /// Stops it where it is, as a signal does, until what is returned is dropped.
+    pub(super) async fn freeze(&self) -> mpsc::Sender<()> {
+        let (thaw, frozen) = mpsc::channel();
+        let (stops, stopped) = oneshot::channel();
         // Its one thread runs nothing else meanwhile, and looks at no socket.
-        runtime.spawn(async move { until.recv().is_err() });
+        self.runtime.as_ref().unwrap().spawn(async move {
+            stops.send(()).unwrap();
+            frozen.recv().unwrap_err();
+        });
+        stopped.await.unwrap();
+        thaw
     }
 
     /// Lets it go by a view without telling others.

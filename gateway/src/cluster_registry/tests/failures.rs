@@ -1,10 +1,6 @@
 //! Nodes that die, freeze or fail, and what a gateway's clients see of it.
 
-use std::{
-    collections::BTreeSet,
-    sync::{Arc, mpsc},
-    time::Duration,
-};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use futures::{StreamExt as _, TryStreamExt as _};
@@ -110,8 +106,7 @@ async fn a_dead_disk_is_not_an_empty_one() {
 async fn a_frozen_owner_is_passed_over() {
     let (cluster, client, owner) = owned(Storage::Shared).await;
     client.push_image(1, &["v1"]).await;
-    let (thaw, frozen) = mpsc::channel::<()>();
-    cluster.nodes[owner].freeze(frozen);
+    let thaw = cluster.nodes[owner].freeze().await;
     // Far less than a call may take: pings tell.
     let resolved = timeout(Duration::from_secs(20), client.resolve("v1")).await;
     assert!(resolved.expect("another member answers").is_some());
@@ -240,8 +235,7 @@ async fn calls_say_which_view_they_go_by_and_who_was_passed_over() {
 #[tokio::test]
 async fn an_owner_that_froze_is_asked_last_and_first_again_once_it_thaws() {
     let (cluster, client, recordings, owner) = recorded(Answers::Given).await;
-    let (thaw, frozen) = mpsc::channel::<()>();
-    cluster.nodes[owner].freeze(frozen);
+    let thaw = cluster.nodes[owner].freeze().await;
     assert!(!timeout(HANG, client.has_blob(&Digest::sha256(b""))).await.expect("another member answers"));
     assert_eq!(routes(&recordings), [Some(Routed { view: 1, failover: true })]);
     // Changes do not wait for it either, now that it is known.
