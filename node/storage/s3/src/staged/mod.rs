@@ -7,11 +7,13 @@
 //! - Parts share a multipart upload, and a part's number is its position, so that one may replace the other's part. But every part is known by
 //!   the ETag that S3 gave to these bytes, a commit names the ETag of each part, and S3 refuses to complete if a part has another one. So the
 //!   commit fails and the client begins anew; it does not succeed with the other's bytes.
-//! - What is completed has a key that nobody completes a second time: each multipart upload has a key of its own.
+//! - What is completed has a key that nobody completes a second time: each multipart upload has a key of its own. Where the answer to a
+//!   completion was lost, and the parts are gone at the next try, the object at the key is read and must come to the blob's digest.
 //! - Content that fits into one part is written under its blob's key as a whole.
 //!
 //! Nothing here removes a completed object: somebody's rows may speak of it.
 
+mod completed;
 mod parts;
 mod state;
 mod tail;
@@ -19,15 +21,14 @@ mod tail;
 use std::{collections::VecDeque, sync::Arc};
 
 use bytes::Bytes;
-use futures::{StreamExt, TryStreamExt, stream};
+use futures::{StreamExt, stream};
 use zot_contract::UploadId;
-use zot_oci::ByteRange;
 use zot_storage::{
     BlobKey, Error, Result,
     blobs::{PIECE_BYTES, Pieces, Staged},
 };
 
-use crate::{bucket::Multipart, keys, read, store::Store};
+use crate::{bucket::Multipart, keys, store::Store};
 use parts::Parts;
 pub(crate) use state::State;
 use tail::Tail;
@@ -160,38 +161,6 @@ impl S3Staged {
         }
     }
 
-    /// Makes the parts and the tail an object. Returns its place.
-    async fn complete(&mut self) -> Result<String> {
-        if !self.tail.is_empty() {
-            self.send_part().await?;
-        }
-        self.parts.settle().await?;
-        let Some((place, multipart)) = &self.multipart else {
-            return Err(Error::damaged(format!("upload {}", self.upload), "it has parts but no multipart upload"));
-        };
-        self.store.bucket.complete_multipart(multipart, self.parts.etags().into_iter()).await?;
-        Ok(place.clone())
-    }
-
-    /// Turns an object that was completed to be read back into parts again, because there is more to come.
-    async fn reopen(&mut self) -> Result<()> {
-        let Some((place, _)) = self.multipart.take_if(|_| self.completed > 0) else { return Ok(()) };
-        let size = std::mem::take(&mut self.completed);
-        let mut pieces = self.object(&place, size).await?;
-        while let Some(piece) = pieces.try_next().await? {
-            self.append(vec![piece]).await?;
-        }
-        Ok(())
-    }
-
-    async fn object(&self, place: &str, size: u64) -> Result<Pieces> {
-        let damaged = |reason: &'static str| Error::damaged(format!("object {place}"), reason);
-        let range = ByteRange::whole(size).ok_or_else(|| damaged("it is empty"))?;
-        let opened = read::open(&self.store, self.store.keys.of(place), range).await?;
-        let (found, pieces) = opened.ok_or_else(|| damaged("it is not there"))?;
-        if found == size { Ok(pieces) } else { Err(damaged("it has another size")) }
-    }
-
     async fn store_small(&mut self, key: &BlobKey) -> Result<()> {
         self.tail.load().await?;
         self.store.bucket.put(&self.store.keys.blob(key), self.tail.bytes()).await
@@ -269,7 +238,7 @@ impl Staged for S3Staged {
             self.store_small(key).await?;
             String::new()
         } else {
-            let completed = self.complete().await;
+            let completed = self.complete_as(key.digest()).await;
             if completed.is_err() {
                 // It may be complete all the same: then nobody can complete it again.
                 self.marks.clear();
