@@ -69,10 +69,10 @@ impl S3Blobs {
     pub async fn reap(&self, age: Duration, known: impl Fn(UploadId) -> bool + Send + Sync) -> Result<usize> {
         let Store { bucket, keys, .. } = self.store.as_ref();
         let unknown = |key: &str| keys.upload(key).filter(|upload| !known(*upload));
-        let (large, tails) = (keys.large(), keys.tails());
+        let (uploaded, tails) = (keys.uploaded(), keys.tails());
         let (mut reaped, mut after) = (HashSet::new(), None);
         loop {
-            let page = bucket.multiparts_page(&large, after).await?;
+            let page = bucket.multiparts_page(&uploaded, after).await?;
             for listed in page.listed.iter().filter(|listed| bucket.is_older_than(listed, age)) {
                 if let Some(upload) = unknown(&listed.what.key) {
                     bucket.abort_multipart(&listed.what).await?;
@@ -101,12 +101,12 @@ impl S3Blobs {
     }
 
     /// The blobs older than `age` that lie at a place of their own, of up to `limit` in the order of their places from `after` on; and the place
-    /// after which there may be more. One that no row speaks of was left by a process that died while it finished an upload. Lists: for the
-    /// background only.
+    /// after which there may be more. One that no row speaks of was left by a process that died while it had an upload, or lost it to another.
+    /// Lists: for the background only.
     pub async fn placed(&self, age: Duration, after: Option<&str>, limit: usize) -> Result<(Vec<Placed>, Option<String>)> {
         let Store { bucket, keys, .. } = self.store.as_ref();
         let after = after.map(|place| keys.of(place));
-        let page = bucket.page(&keys.large(), after.as_deref(), limit).await?;
+        let page = bucket.page(&keys.uploaded(), after.as_deref(), limit).await?;
         let next = page.last().filter(|_| page.len() == limit).and_then(|last| keys.name(&last.what)).map(str::to_owned);
         let old = page.into_iter().filter(|listed| bucket.is_older_than(listed, age));
         let placed = old.filter_map(|listed| {
@@ -118,24 +118,25 @@ impl S3Blobs {
 
     async fn leftovers(&self) -> Result<(Vec<Listed<Multipart>>, Vec<Listed<String>>)> {
         let Store { bucket, keys, .. } = self.store.as_ref();
-        let (large, tails) = (keys.large(), keys.tails());
-        futures::try_join!(bucket.list_multiparts(&large), bucket.list(&tails))
+        let (uploaded, tails) = (keys.uploaded(), keys.tails());
+        futures::try_join!(bucket.list_multiparts(&uploaded), bucket.list(&tails))
     }
 
-    /// Drops what a state speaks of. Completed objects stay: somebody's rows may speak of them.
+    /// Drops what a state speaks of. What lies at a place stays: somebody's rows may speak of it.
     async fn drop_known(&self, state: State) -> Result<()> {
         let Store { bucket, keys, .. } = self.store.as_ref();
         if state.completed == 0 && !state.place.is_empty() {
             bucket.abort_multipart(&Multipart { key: keys.of(&state.place), id: state.multipart }).await?;
         }
-        let names: Vec<String> = state.fragments.iter().map(|fragment| keys.of(&fragment.name)).collect();
+        let tails = state.fragments.iter().filter(|fragment| !keys::is_place(&fragment.name));
+        let names: Vec<String> = tails.map(|fragment| keys.of(&fragment.name)).collect();
         try_join_all(names.iter().map(|name| bucket.delete(name))).await.map(drop)
     }
 
     async fn drop_listed(&self, upload: UploadId) -> Result<()> {
         let Store { bucket, keys, .. } = self.store.as_ref();
-        let [tails, large] = keys::of_upload(upload);
-        for listed in bucket.list_multiparts(&keys.of(&large)).await? {
+        let [tails, places] = keys::of_upload(upload);
+        for listed in bucket.list_multiparts(&keys.of(&places)).await? {
             bucket.abort_multipart(&listed.what).await?;
         }
         for listed in bucket.list(&keys.of(&tails)).await? {

@@ -165,6 +165,11 @@ impl Staged for MemoryStaged {
         state.committed.insert(name.to_owned(), bytes.into());
         Ok(place)
     }
+
+    async fn discard(&mut self) -> Result<()> {
+        self.state.lock().discard(self.id.0);
+        Ok(())
+    }
 }
 
 fn pieces(bytes: Bytes) -> Pieces {

@@ -186,34 +186,25 @@ impl Engine {
 
     /// Gives the repository bytes of its own, where bytes are not shared.
     async fn copy_blob(&self, repository: &RepositoryName, digest: &Digest, from: &RepositoryName, source: &LinkRow) -> crate::Result<()> {
-        let upload = UploadId::random();
-        let mut placed = false;
-        let copied = async {
-            let mut bytes = Stored::Staged(self.stage_copy(upload, digest, from, source).await?);
-            let published = self.publish_blob(repository, digest, source.size, &mut bytes).await;
-            placed = !matches!(bytes, Stored::Staged(_));
-            published
+        let mut staged = self.blobs.stage(UploadId::random()).await?;
+        if let Err(error) = self.stage_copy(staged.as_mut(), digest, from, source).await {
+            staged.discard().await?;
+            return Err(error);
         }
-        .await;
-        if copied.is_err() || !placed {
-            self.blobs.discard(upload, &[]).await?;
+        let mut bytes = Stored::Staged(staged);
+        let published = self.publish_blob(repository, digest, source.size, &mut bytes).await;
+        if let Stored::Staged(mut superfluous) = bytes {
+            superfluous.discard().await?;
         }
-        copied
+        published
     }
 
-    async fn stage_copy(
-        &self,
-        upload: UploadId,
-        digest: &Digest,
-        from: &RepositoryName,
-        source: &LinkRow,
-    ) -> crate::Result<Box<dyn Staged>> {
-        let mut staged = self.blobs.stage(upload).await?;
+    async fn stage_copy(&self, staged: &mut dyn Staged, digest: &Digest, from: &RepositoryName, source: &LinkRow) -> crate::Result<()> {
         let mut pieces = in_memory(self.read_linked(from, digest, source, None).await?);
         while let Some(piece) = pieces.next().await {
             staged.write(vec![piece?]).await?;
         }
-        Ok(staged)
+        Ok(())
     }
 
     /// The error for a blob that is not there: the repository may not be there either.
