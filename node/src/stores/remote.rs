@@ -33,7 +33,7 @@ use zot_storage::{
 use super::{BoxError, Opened, Services, adopted, place};
 use crate::Ownership;
 
-/// How many places of blobs are held at a time, listed and once more to be looked for in the rows: of some 130 bytes each, 26 MB.
+/// How many places and keys of bytes are held at a time, listed and once more to be looked for in the rows: of some 130 bytes each, 26 MB.
 const PLACES_PAGE: usize = 100_000;
 
 /// What is in a bucket although no upload that anybody knows of has put it there.
@@ -53,7 +53,7 @@ impl Orphans {
         Ok(left + self.remove_placed(engine, age, &known).await?)
     }
 
-    /// Removes blobs that an upload has become and that no row speaks of, once per `age`: all rows are read for every page of such blobs.
+    /// Removes bytes of blobs and manifests that no row speaks of, once per `age`: all rows are read for every page of such bytes.
     async fn remove_placed(&self, engine: &Engine, age: Duration, known: &HashSet<UploadId>) -> zot_storage::Result<usize> {
         let now = Instant::now();
         if self.rows_read.lock().is_some_and(|last| now.duration_since(last) < age) {
@@ -64,7 +64,7 @@ impl Orphans {
             let placed;
             (placed, after) = self.blobs.placed(age, after.as_deref(), PLACES_PAGE).await?;
             let left =
-                placed.into_iter().filter(|placed| placed.upload.is_some_and(|upload| !known.contains(&upload))).map(|placed| placed.place);
+                placed.into_iter().filter(|placed| placed.upload.is_none_or(|upload| !known.contains(&upload))).map(|placed| placed.place);
             removed += engine.reap_places(left).await?;
             if after.is_none() {
                 break;

@@ -32,14 +32,14 @@ pub struct S3Blobs {
     store: Arc<Store>,
 }
 
-/// A blob that lies at a place of its own.
+/// Bytes of which a row should speak.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Placed {
-    /// The place, as [`BlobAddress`] has it.
+    /// Their place, or else their key, as [`BlobAddress::as_str`] has it.
     pub place: String,
-    /// The upload that put it there.
+    /// The upload that put them there, if one did.
     pub upload: Option<UploadId>,
-    /// Its size in bytes.
+    /// How many they are.
     pub size: u64,
 }
 
@@ -100,18 +100,24 @@ impl S3Blobs {
         }
     }
 
-    /// The blobs older than `age` that lie at a place of their own, of up to `limit` in the order of their places from `after` on; and the place
-    /// after which there may be more. One that no row speaks of was left by a process that died while it had an upload, or lost it to another.
-    /// Lists: for the background only.
+    /// What is older than `age` and lies at a place, or under a key that one repository has to itself: of up to `limit` in the order of their
+    /// names from `after` on, and the name after which there may be more. One that no row speaks of was left by a process that died before it had
+    /// said what it stored, or that lost an upload to another; or what spoke of it was deleted. Lists: for the background only.
     pub async fn placed(&self, age: Duration, after: Option<&str>, limit: usize) -> Result<(Vec<Placed>, Option<String>)> {
         let Store { bucket, keys, .. } = self.store.as_ref();
-        let after = after.map(|place| keys.of(place));
-        let page = bucket.page(&keys.uploaded(), after.as_deref(), limit).await?;
+        let (after, mut page) = (after.map(|after| keys.of(after)), Vec::new());
+        for prefix in [keys.own(), keys.uploaded()] {
+            let within = after.as_deref().filter(|after| after.starts_with(&prefix));
+            let is_past = within.is_none() && after.as_ref().is_some_and(|after| *after > prefix);
+            if !is_past && page.len() < limit {
+                page.extend(bucket.page(&prefix, within, limit - page.len()).await?);
+            }
+        }
         let next = page.last().filter(|_| page.len() == limit).and_then(|last| keys.name(&last.what)).map(str::to_owned);
         let old = page.into_iter().filter(|listed| bucket.is_older_than(listed, age));
         let placed = old.filter_map(|listed| {
             let (place, upload) = (keys.name(&listed.what)?.to_owned(), keys.upload(&listed.what));
-            Some(Placed { place, upload, size: listed.size })
+            (upload.is_some() || keys::is_own(&place)).then_some(Placed { place, upload, size: listed.size })
         });
         Ok((placed.collect(), next))
     }

@@ -22,6 +22,8 @@ use zot_contract::UploadId;
 use zot_oci::{Digest, RepositoryName};
 use zot_storage::{BlobAddress, BlobKey, layouts::FOUND_INDEX_FILE};
 
+/// Under which bytes lie that one repository has to itself.
+const OWN: &str = "_own/";
 /// Under which blobs lie.
 const UPLOADED: &str = "_uploaded/";
 /// Under which the unfinished ends of uploads lie.
@@ -64,6 +66,11 @@ impl Keys {
         self.of(UPLOADED)
     }
 
+    /// What the keys of bytes that one repository has to itself begin with.
+    pub(crate) fn own(&self) -> String {
+        self.of(OWN)
+    }
+
     /// What the keys of tails begin with.
     pub(crate) fn tails(&self) -> String {
         self.of(TAILS)
@@ -95,6 +102,14 @@ pub(crate) fn place(upload: UploadId) -> String {
 /// Whether a name is a place: rows may speak of what is there.
 pub(crate) fn is_place(name: &str) -> bool {
     name.starts_with(UPLOADED)
+}
+
+/// Whether a name is that of bytes that one repository has to itself.
+pub(crate) fn is_own(name: &str) -> bool {
+    let parts = name.strip_prefix(OWN).and_then(|rest| rest.rsplitn(3, '/').collect::<Vec<_>>().try_into().ok());
+    parts.is_some_and(|[hex, algorithm, repository]: [&str; 3]| {
+        repository.parse::<RepositoryName>().is_ok() && digest(&format!("{algorithm}/{hex}")).is_some()
+    })
 }
 
 /// A new name for bytes of an upload. It is never written twice.
@@ -200,6 +215,17 @@ mod tests {
         assert_eq!(keys.at(&key.clone().into()), keys.blob(&key));
         let place = place(UploadId::random());
         assert_eq!(keys.at(&BlobAddress { key, place: place.clone() }), format!("r/r/{place}"));
+    }
+
+    #[test]
+    fn keys_of_one_repository_are_known() {
+        let digest = Digest::sha256(b"x");
+        for repository in ["a", "a/b/c"] {
+            assert!(is_own(BlobKey::own(&repository.parse().unwrap(), &digest).as_str()));
+        }
+        for name in [BlobKey::shared(&digest).as_str(), "_own/a", "_own/a/sha256/0", "_own/sha256/0", "_own//sha256/"] {
+            assert!(!is_own(name), "{name}");
+        }
     }
 
     #[test]

@@ -33,7 +33,7 @@ use zot_oci::{Descriptor, Manifest, RepositoryName, Tag};
 
 use super::{PushRows, rows::Steps};
 use crate::{
-    engine::Engine,
+    engine::{Engine, places::uncondemned},
     metadata::{
         Change, Expect, Key, Outcome, Transaction, Write,
         rows::{LinkRow, ManifestRow, RepositoryRow},
@@ -52,6 +52,7 @@ impl Engine {
         self.check_tags(repository, push).await?;
         let mut rows = PushRows::new(repository, manifest, push, row)?;
         self.take_up_blobs(&mut rows, repository, manifest).await?;
+        rows.own.extend(row.address(repository, &push.digest).iter().map(uncondemned));
         let key = Key::Repository(repository.clone());
         if self.metadata.get(&key).await?.is_none() {
             let value = RepositoryRow { created_unix_ms: row.pushed_unix_ms }.encode_to_vec();
