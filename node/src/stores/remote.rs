@@ -14,7 +14,6 @@ use zot_config::{
     Config,
     storage::{CacheDriver, S3, StorageDriver, Store},
 };
-use zot_contract::UploadId;
 use zot_dynamodb::DynamoMetadata;
 use zot_redis::Connection;
 use zot_redis_sessions::RedisSessions;
@@ -48,17 +47,17 @@ pub(crate) struct Orphans {
 impl Orphans {
     /// Removes what is older than `age` and not in `engine`. Returns of how many uploads it was.
     pub(crate) async fn remove(&self, engine: &Engine, age: Duration) -> zot_storage::Result<usize> {
-        let known: HashSet<_> = self.sessions.list().await?.into_iter().map(|(upload, _)| upload).collect();
-        let left = self.blobs.reap(age, |upload| known.contains(&upload)).await?;
-        Ok(left + self.remove_placed(engine, age, &known).await?)
+        let left = self.blobs.reap(age, self.sessions.as_ref()).await?;
+        Ok(left + self.remove_placed(engine, age).await?)
     }
 
     /// Removes bytes of blobs and manifests that no row speaks of, once per `age`: all rows are read for every page of such bytes.
-    async fn remove_placed(&self, engine: &Engine, age: Duration, known: &HashSet<UploadId>) -> zot_storage::Result<usize> {
+    async fn remove_placed(&self, engine: &Engine, age: Duration) -> zot_storage::Result<usize> {
         let now = Instant::now();
         if self.rows_read.lock().is_some_and(|last| now.duration_since(last) < age) {
             return Ok(0);
         }
+        let known: HashSet<_> = self.sessions.list().await?.into_iter().map(|(upload, _)| upload).collect();
         let (mut removed, mut after) = (0, None::<String>);
         loop {
             let placed;

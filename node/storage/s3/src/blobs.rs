@@ -13,6 +13,7 @@ use zot_oci::ByteRange;
 use zot_storage::{
     BlobAddress, BlobKey, Error, Result,
     blobs::{self, BlobStore, Opened, Staged, Staging},
+    sessions::Sessions,
 };
 
 use crate::{
@@ -63,18 +64,26 @@ impl S3Blobs {
         self.store.swept().await;
     }
 
-    /// Drops what uploads left that are older than `age` and that `known` does not know. Returns of how many. Lists: for the background only.
+    /// Drops what uploads left that are older than `age` and have no session. Returns of how many. Lists: for the background only.
+    ///
+    /// S3 drops whatever it is told to, however long ago the list was made that it was found in, and whoever has taken the lead since. So each
+    /// upload's session is looked for right before. One that is saved for the first time between that and the drop belongs to an upload that went
+    /// on without a session for all of `age`, because sessions were out of reach or lost: it starts over, as all such uploads may have to. Nothing
+    /// that is a blob can be dropped: what was completed is no multipart upload any more, and no row speaks of a tail.
     ///
     /// It holds a page of names at a time, and 16 bytes for each upload that it gave up.
-    pub async fn reap(&self, age: Duration, known: impl Fn(UploadId) -> bool + Send + Sync) -> Result<usize> {
+    pub async fn reap(&self, age: Duration, sessions: &dyn Sessions) -> Result<usize> {
         let Store { bucket, keys, .. } = self.store.as_ref();
-        let unknown = |key: &str| keys.upload(key).filter(|upload| !known(*upload));
+        let abandoned = async |key: &str| match keys.upload(key) {
+            Some(upload) => Ok::<_, Error>(sessions.load(upload).await?.is_none().then_some(upload)),
+            None => Ok(None),
+        };
         let (uploaded, tails) = (keys.uploaded(), keys.tails());
         let (mut reaped, mut after) = (HashSet::new(), None);
         loop {
-            let page = bucket.multiparts_page(&uploaded, after).await?;
-            for listed in page.listed.iter().filter(|listed| bucket.is_older_than(listed, age)) {
-                if let Some(upload) = unknown(&listed.what.key) {
+            let (before, page) = (bucket.now(), bucket.multiparts_page(&uploaded, after).await?);
+            for listed in page.listed.iter().filter(|listed| listed.is_older_than(age, before)) {
+                if let Some(upload) = abandoned(&listed.what.key).await? {
                     bucket.abort_multipart(&listed.what).await?;
                     reaped.insert(upload);
                 }
@@ -86,9 +95,9 @@ impl S3Blobs {
         }
         let mut after = None::<String>;
         loop {
-            let page = bucket.page(&tails, after.as_deref(), NAMES_PAGE).await?;
-            for listed in page.iter().filter(|listed| bucket.is_older_than(listed, age)) {
-                if let Some(upload) = unknown(&listed.what) {
+            let (before, page) = (bucket.now(), bucket.page(&tails, after.as_deref(), NAMES_PAGE).await?);
+            for listed in page.iter().filter(|listed| listed.is_older_than(age, before)) {
+                if let Some(upload) = abandoned(&listed.what).await? {
                     bucket.delete(&listed.what).await?;
                     reaped.insert(upload);
                 }
@@ -105,7 +114,7 @@ impl S3Blobs {
     /// said what it stored, or that lost an upload to another; or what spoke of it was deleted. Lists: for the background only.
     pub async fn placed(&self, age: Duration, after: Option<&str>, limit: usize) -> Result<(Vec<Placed>, Option<String>)> {
         let Store { bucket, keys, .. } = self.store.as_ref();
-        let (after, mut page) = (after.map(|after| keys.of(after)), Vec::new());
+        let (before, after, mut page) = (bucket.now(), after.map(|after| keys.of(after)), Vec::new());
         for prefix in [keys.own(), keys.uploaded()] {
             let within = after.as_deref().filter(|after| after.starts_with(&prefix));
             let is_past = within.is_none() && after.as_ref().is_some_and(|after| *after > prefix);
@@ -114,7 +123,7 @@ impl S3Blobs {
             }
         }
         let next = page.last().filter(|_| page.len() == limit).and_then(|last| keys.name(&last.what)).map(str::to_owned);
-        let old = page.into_iter().filter(|listed| bucket.is_older_than(listed, age));
+        let old = page.into_iter().filter(|listed| listed.is_older_than(age, before));
         let placed = old.filter_map(|listed| {
             let (place, upload) = (keys.name(&listed.what)?.to_owned(), keys.upload(&listed.what));
             (upload.is_some() || keys::is_own(&place)).then_some(Placed { place, upload, size: listed.size })
