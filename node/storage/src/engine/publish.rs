@@ -1,6 +1,7 @@
 //! Making uploaded bytes a blob of a repository: bytes first, then the rows that speak of them.
 
 use prost::Message;
+use zot_contract::Context;
 use zot_oci::{Digest, RepositoryName};
 
 use super::{
@@ -20,7 +21,14 @@ use crate::{
 impl Engine {
     /// Stores content that hashes to `digest` and links it into the repository. Places `bytes` only if they are not there yet; if it fails
     /// afterwards, they stay placed for another try.
-    pub(super) async fn publish_blob(&self, repository: &RepositoryName, digest: &Digest, size: u64, bytes: &mut Stored) -> Result<()> {
+    pub(super) async fn publish_blob(
+        &self,
+        cx: &Context,
+        repository: &RepositoryName,
+        digest: &Digest,
+        size: u64,
+        bytes: &mut Stored,
+    ) -> Result<()> {
         let mut attempts = Attempts::default();
         loop {
             let shared = if self.dedupe { self.shared_blob(digest).await? } else { None };
@@ -38,8 +46,13 @@ impl Engine {
             // Who removes what nobody speaks of may have come here while this process was stopped.
             let placed = if known { None } else { link.address(repository, digest) };
             transaction.changes.extend(placed.iter().map(uncondemned));
+            transaction.changes.extend(self.ending_if_again(cx));
             if self.metadata.commit(transaction).await? == Outcome::Committed {
                 self.drop_superfluous(digest, bytes, &blob).await;
+                return Ok(());
+            }
+            // What was placed for it, somebody finds to be of no use.
+            if self.was_made(cx).await? {
                 return Ok(());
             }
             if let Some(at) = placed

@@ -51,10 +51,19 @@ impl Uploads for Engine {
         chunk: Chunk,
         digest: &Digest,
     ) -> Result<()> {
-        let upload = self.upload(cx, repository, upload).await?;
-        let (engine, digest) = (self.clone(), *digest);
+        let upload = match self.upload(cx, repository, upload).await {
+            Ok(upload) => upload,
+            Err(error) => return self.refuse(cx, error).await,
+        };
+        let (engine, cx, digest) = (self.clone(), cx.clone(), *digest);
         let (at, (body, _wanted)) = (chunk.at, Body::of(chunk));
-        detached(async move { engine.finish(&upload, at, body, &digest).await }).await
+        detached(async move {
+            match engine.finish(&cx, &upload, at, body, &digest).await {
+                Ok(()) => Ok(()),
+                Err(error) => engine.refuse(&cx, error).await,
+            }
+        })
+        .await
     }
 
     async fn cancel_upload(&self, cx: &Context, repository: &RepositoryName, upload: UploadId) -> Result<()> {
@@ -159,7 +168,7 @@ impl Engine {
         })
     }
 
-    async fn finish(&self, upload: &Upload, at: Option<u64>, body: Body, digest: &Digest) -> Result<()> {
+    async fn finish(&self, cx: &Context, upload: &Upload, at: Option<u64>, body: Body, digest: &Digest) -> Result<()> {
         let mut guard = upload.content().ok_or(Error::UploadBusy { upload: upload.id })?;
         let content = guard.as_mut().ok_or(Error::UploadUnknown { upload: upload.id })?;
         content.use_algorithm(digest.algorithm()).await?;
@@ -176,7 +185,7 @@ impl Engine {
         let found = content.digest();
         let published = if found == *digest {
             let (size, bytes) = (content.offset(), &mut content.bytes);
-            self.publish_blob(&upload.repository, digest, size, bytes).await.map_err(Error::from)
+            self.publish_blob(cx, &upload.repository, digest, size, bytes).await.map_err(Error::from)
         } else {
             Err(Error::DigestMismatch { expected: *digest, found })
         };
