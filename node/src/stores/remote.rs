@@ -14,7 +14,6 @@ use zot_config::{
     Config,
     storage::{CacheDriver, S3, StorageDriver, Store},
 };
-use zot_contract::UploadId;
 use zot_dynamodb::DynamoMetadata;
 use zot_redis::Connection;
 use zot_redis_sessions::RedisSessions;
@@ -33,7 +32,7 @@ use zot_storage::{
 use super::{BoxError, Opened, Services, adopted, place};
 use crate::Ownership;
 
-/// How many places of blobs are held at a time, listed and once more to be looked for in the rows: of some 130 bytes each, 26 MB.
+/// How many places and keys of bytes are held at a time, listed and once more to be looked for in the rows: of some 130 bytes each, 26 MB.
 const PLACES_PAGE: usize = 100_000;
 
 /// What is in a bucket although no upload that anybody knows of has put it there.
@@ -48,23 +47,23 @@ pub(crate) struct Orphans {
 impl Orphans {
     /// Removes what is older than `age` and not in `engine`. Returns of how many uploads it was.
     pub(crate) async fn remove(&self, engine: &Engine, age: Duration) -> zot_storage::Result<usize> {
-        let known: HashSet<_> = self.sessions.list().await?.into_iter().map(|(upload, _)| upload).collect();
-        let left = self.blobs.reap(age, |upload| known.contains(&upload)).await?;
-        Ok(left + self.remove_placed(engine, age, &known).await?)
+        let left = self.blobs.reap(age, self.sessions.as_ref()).await?;
+        Ok(left + self.remove_placed(engine, age).await?)
     }
 
-    /// Removes blobs that an upload has become and that no row speaks of, once per `age`: all rows are read for every page of such blobs.
-    async fn remove_placed(&self, engine: &Engine, age: Duration, known: &HashSet<UploadId>) -> zot_storage::Result<usize> {
+    /// Removes bytes of blobs and manifests that no row speaks of, once per `age`: all rows are read for every page of such bytes.
+    async fn remove_placed(&self, engine: &Engine, age: Duration) -> zot_storage::Result<usize> {
         let now = Instant::now();
         if self.rows_read.lock().is_some_and(|last| now.duration_since(last) < age) {
             return Ok(0);
         }
+        let known: HashSet<_> = self.sessions.list().await?.into_iter().map(|(upload, _)| upload).collect();
         let (mut removed, mut after) = (0, None::<String>);
         loop {
             let placed;
             (placed, after) = self.blobs.placed(age, after.as_deref(), PLACES_PAGE).await?;
             let left =
-                placed.into_iter().filter(|placed| placed.upload.is_some_and(|upload| !known.contains(&upload))).map(|placed| placed.place);
+                placed.into_iter().filter(|placed| placed.upload.is_none_or(|upload| !known.contains(&upload))).map(|placed| placed.place);
             removed += engine.reap_places(left).await?;
             if after.is_none() {
                 break;

@@ -313,4 +313,8 @@ impl Staged for FarStaged {
     async fn commit(&mut self, key: &BlobKey) -> Result<String> {
         self.way.call(self.inner.commit(key)).await
     }
+
+    async fn discard(&mut self) -> Result<()> {
+        self.way.call(self.inner.discard()).await
+    }
 }

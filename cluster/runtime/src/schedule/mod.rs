@@ -33,8 +33,8 @@ pub enum Scope {
 /// - A run takes no input and may be repeated: it looks at what there is and does what is missing.
 /// - It does not try again by itself: the next run does.
 /// - It may be dropped wherever it waits: when the process stops, when it takes too long, when its lease is lost.
-/// - Under [`Scope::Leader`], what it changes is refused by the store if it comes with an older [`JobContext::epoch`] than another change did:
-///   a process that was stopped may wake up in the middle of a run that is no longer its own.
+/// - Under [`Scope::Leader`], what it changes is refused by the store if it comes with an older [`JobContext::epoch`] than another change did,
+///   or if what it was decided from is not there any more: a process that was stopped may wake up in the middle of a run that is no longer its own.
 pub trait Job: Send + Sync + 'static {
     /// What it is called in logs, in the status of the cluster, and as a task.
     const NAME: &'static str;

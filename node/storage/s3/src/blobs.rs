@@ -13,6 +13,7 @@ use zot_oci::ByteRange;
 use zot_storage::{
     BlobAddress, BlobKey, Error, Result,
     blobs::{self, BlobStore, Opened, Staged, Staging},
+    sessions::Sessions,
 };
 
 use crate::{
@@ -32,14 +33,14 @@ pub struct S3Blobs {
     store: Arc<Store>,
 }
 
-/// A blob that lies at a place of its own.
+/// Bytes of which a row should speak.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Placed {
-    /// The place, as [`BlobAddress`] has it.
+    /// Their place, or else their key, as [`BlobAddress::as_str`] has it.
     pub place: String,
-    /// The upload that put it there.
+    /// The upload that put them there, if one did.
     pub upload: Option<UploadId>,
-    /// Its size in bytes.
+    /// How many they are.
     pub size: u64,
 }
 
@@ -63,18 +64,26 @@ impl S3Blobs {
         self.store.swept().await;
     }
 
-    /// Drops what uploads left that are older than `age` and that `known` does not know. Returns of how many. Lists: for the background only.
+    /// Drops what uploads left that are older than `age` and have no session. Returns of how many. Lists: for the background only.
+    ///
+    /// S3 drops whatever it is told to, however long ago the list was made that it was found in, and whoever has taken the lead since. So each
+    /// upload's session is looked for right before. One that is saved for the first time between that and the drop belongs to an upload that went
+    /// on without a session for all of `age`, because sessions were out of reach or lost: it starts over, as all such uploads may have to. Nothing
+    /// that is a blob can be dropped: what was completed is no multipart upload any more, and no row speaks of a tail.
     ///
     /// It holds a page of names at a time, and 16 bytes for each upload that it gave up.
-    pub async fn reap(&self, age: Duration, known: impl Fn(UploadId) -> bool + Send + Sync) -> Result<usize> {
+    pub async fn reap(&self, age: Duration, sessions: &dyn Sessions) -> Result<usize> {
         let Store { bucket, keys, .. } = self.store.as_ref();
-        let unknown = |key: &str| keys.upload(key).filter(|upload| !known(*upload));
-        let (large, tails) = (keys.large(), keys.tails());
+        let abandoned = async |key: &str| match keys.upload(key) {
+            Some(upload) => Ok::<_, Error>(sessions.load(upload).await?.is_none().then_some(upload)),
+            None => Ok(None),
+        };
+        let (uploaded, tails) = (keys.uploaded(), keys.tails());
         let (mut reaped, mut after) = (HashSet::new(), None);
         loop {
-            let page = bucket.multiparts_page(&large, after).await?;
-            for listed in page.listed.iter().filter(|listed| bucket.is_older_than(listed, age)) {
-                if let Some(upload) = unknown(&listed.what.key) {
+            let (before, page) = (bucket.now(), bucket.multiparts_page(&uploaded, after).await?);
+            for listed in page.listed.iter().filter(|listed| listed.is_older_than(age, before)) {
+                if let Some(upload) = abandoned(&listed.what.key).await? {
                     bucket.abort_multipart(&listed.what).await?;
                     reaped.insert(upload);
                 }
@@ -86,9 +95,9 @@ impl S3Blobs {
         }
         let mut after = None::<String>;
         loop {
-            let page = bucket.page(&tails, after.as_deref(), NAMES_PAGE).await?;
-            for listed in page.iter().filter(|listed| bucket.is_older_than(listed, age)) {
-                if let Some(upload) = unknown(&listed.what) {
+            let (before, page) = (bucket.now(), bucket.page(&tails, after.as_deref(), NAMES_PAGE).await?);
+            for listed in page.iter().filter(|listed| listed.is_older_than(age, before)) {
+                if let Some(upload) = abandoned(&listed.what).await? {
                     bucket.delete(&listed.what).await?;
                     reaped.insert(upload);
                 }
@@ -100,42 +109,49 @@ impl S3Blobs {
         }
     }
 
-    /// The blobs older than `age` that lie at a place of their own, of up to `limit` in the order of their places from `after` on; and the place
-    /// after which there may be more. One that no row speaks of was left by a process that died while it finished an upload. Lists: for the
-    /// background only.
+    /// What is older than `age` and lies at a place, or under a key that one repository has to itself: of up to `limit` in the order of their
+    /// names from `after` on, and the name after which there may be more. One that no row speaks of was left by a process that died before it had
+    /// said what it stored, or that lost an upload to another; or what spoke of it was deleted. Lists: for the background only.
     pub async fn placed(&self, age: Duration, after: Option<&str>, limit: usize) -> Result<(Vec<Placed>, Option<String>)> {
         let Store { bucket, keys, .. } = self.store.as_ref();
-        let after = after.map(|place| keys.of(place));
-        let page = bucket.page(&keys.large(), after.as_deref(), limit).await?;
+        let (before, after, mut page) = (bucket.now(), after.map(|after| keys.of(after)), Vec::new());
+        for prefix in [keys.own(), keys.uploaded()] {
+            let within = after.as_deref().filter(|after| after.starts_with(&prefix));
+            let is_past = within.is_none() && after.as_ref().is_some_and(|after| *after > prefix);
+            if !is_past && page.len() < limit {
+                page.extend(bucket.page(&prefix, within, limit - page.len()).await?);
+            }
+        }
         let next = page.last().filter(|_| page.len() == limit).and_then(|last| keys.name(&last.what)).map(str::to_owned);
-        let old = page.into_iter().filter(|listed| bucket.is_older_than(listed, age));
+        let old = page.into_iter().filter(|listed| listed.is_older_than(age, before));
         let placed = old.filter_map(|listed| {
             let (place, upload) = (keys.name(&listed.what)?.to_owned(), keys.upload(&listed.what));
-            Some(Placed { place, upload, size: listed.size })
+            (upload.is_some() || keys::is_own(&place)).then_some(Placed { place, upload, size: listed.size })
         });
         Ok((placed.collect(), next))
     }
 
     async fn leftovers(&self) -> Result<(Vec<Listed<Multipart>>, Vec<Listed<String>>)> {
         let Store { bucket, keys, .. } = self.store.as_ref();
-        let (large, tails) = (keys.large(), keys.tails());
-        futures::try_join!(bucket.list_multiparts(&large), bucket.list(&tails))
+        let (uploaded, tails) = (keys.uploaded(), keys.tails());
+        futures::try_join!(bucket.list_multiparts(&uploaded), bucket.list(&tails))
     }
 
-    /// Drops what a state speaks of. Completed objects stay: somebody's rows may speak of them.
+    /// Drops what a state speaks of. What lies at a place stays: somebody's rows may speak of it.
     async fn drop_known(&self, state: State) -> Result<()> {
         let Store { bucket, keys, .. } = self.store.as_ref();
         if state.completed == 0 && !state.place.is_empty() {
             bucket.abort_multipart(&Multipart { key: keys.of(&state.place), id: state.multipart }).await?;
         }
-        let names: Vec<String> = state.fragments.iter().map(|fragment| keys.of(&fragment.name)).collect();
+        let tails = state.fragments.iter().filter(|fragment| !keys::is_place(&fragment.name));
+        let names: Vec<String> = tails.map(|fragment| keys.of(&fragment.name)).collect();
         try_join_all(names.iter().map(|name| bucket.delete(name))).await.map(drop)
     }
 
     async fn drop_listed(&self, upload: UploadId) -> Result<()> {
         let Store { bucket, keys, .. } = self.store.as_ref();
-        let [tails, large] = keys::of_upload(upload);
-        for listed in bucket.list_multiparts(&keys.of(&large)).await? {
+        let [tails, places] = keys::of_upload(upload);
+        for listed in bucket.list_multiparts(&keys.of(&places)).await? {
             bucket.abort_multipart(&listed.what).await?;
         }
         for listed in bucket.list(&keys.of(&tails)).await? {

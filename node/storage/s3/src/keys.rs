@@ -1,10 +1,10 @@
 //! Where everything lies in the bucket: every key, drawn once.
 //!
 //! ```text
-//! <prefix>_blobs/<algorithm>/<hh>/<hex>        a blob that fitted into one part, once
-//! <prefix>_own/<repository>/<algorithm>/<hex>  bytes that one repository has to itself
-//! <prefix>_large/<upload>/<nonce>              a larger blob, under the name that its upload began with: its rows say so
-//! <prefix>_tails/<upload>/<nonce>              bytes of an upload in progress that do not fill a part yet
+//! <prefix>_uploaded/<upload>/<nonce>           a blob, under a name that its upload chose, as its rows say; or the beginning of an upload in
+//!                                               progress, which is the blob if nothing follows
+//! <prefix>_own/<repository>/<algorithm>/<hex>  bytes that were at hand and that one repository has to itself
+//! <prefix>_tails/<upload>/<nonce>              further bytes of an upload in progress that do not fill a part yet
 //! <prefix><repository>/oci-layout, index.json   the repository as an OCI image layout: its manifests and tags,
 //! <prefix><repository>/blobs/<algorithm>/<hex>   its manifests and what else is small, as content,
 //! <prefix><repository>/_pointers/<algorithm>/<hex>.<size>
@@ -22,8 +22,10 @@ use zot_contract::UploadId;
 use zot_oci::{Digest, RepositoryName};
 use zot_storage::{BlobAddress, BlobKey, layouts::FOUND_INDEX_FILE};
 
-/// Under which larger blobs lie.
-const LARGE: &str = "_large/";
+/// Under which bytes lie that one repository has to itself.
+const OWN: &str = "_own/";
+/// Under which blobs lie.
+const UPLOADED: &str = "_uploaded/";
 /// Under which the unfinished ends of uploads lie.
 const TAILS: &str = "_tails/";
 
@@ -59,9 +61,14 @@ impl Keys {
         self.of(address.as_str())
     }
 
-    /// What the keys of larger blobs begin with.
-    pub(crate) fn large(&self) -> String {
-        self.of(LARGE)
+    /// What the keys of blobs begin with.
+    pub(crate) fn uploaded(&self) -> String {
+        self.of(UPLOADED)
+    }
+
+    /// What the keys of bytes that one repository has to itself begin with.
+    pub(crate) fn own(&self) -> String {
+        self.of(OWN)
     }
 
     /// What the keys of tails begin with.
@@ -79,17 +86,30 @@ impl Keys {
         key.strip_prefix(&self.prefix)
     }
 
-    /// The upload that a key of a tail or a larger blob belongs to.
+    /// The upload that a key of a tail or a blob belongs to.
     pub(crate) fn upload(&self, key: &str) -> Option<UploadId> {
         let name = self.name(key)?;
-        let rest = name.strip_prefix(LARGE).or_else(|| name.strip_prefix(TAILS))?;
+        let rest = name.strip_prefix(UPLOADED).or_else(|| name.strip_prefix(TAILS))?;
         rest.split('/').next()?.parse().ok()
     }
 }
 
-/// A new place for a larger blob. Nobody else has it, so that nothing that anybody else does to the same upload can end up there.
-pub(crate) fn large(upload: UploadId) -> String {
-    format!("{LARGE}{upload}/{}", Uuid::new_v4().simple())
+/// A new place for a blob. Nobody else has it, so that nothing that anybody else does to the same upload can end up there.
+pub(crate) fn place(upload: UploadId) -> String {
+    format!("{UPLOADED}{upload}/{}", Uuid::new_v4().simple())
+}
+
+/// Whether a name is a place: rows may speak of what is there.
+pub(crate) fn is_place(name: &str) -> bool {
+    name.starts_with(UPLOADED)
+}
+
+/// Whether a name is that of bytes that one repository has to itself.
+pub(crate) fn is_own(name: &str) -> bool {
+    let parts = name.strip_prefix(OWN).and_then(|rest| rest.rsplitn(3, '/').collect::<Vec<_>>().try_into().ok());
+    parts.is_some_and(|[hex, algorithm, repository]: [&str; 3]| {
+        repository.parse::<RepositoryName>().is_ok() && digest(&format!("{algorithm}/{hex}")).is_some()
+    })
 }
 
 /// A new name for bytes of an upload. It is never written twice.
@@ -97,9 +117,9 @@ pub(crate) fn tail(upload: UploadId) -> String {
     format!("{TAILS}{upload}/{}", Uuid::new_v4().simple())
 }
 
-/// Below what the names of all tails, or of all larger blobs, of one upload lie.
+/// Below what the names of all tails, or of all places, of one upload lie.
 pub(crate) fn of_upload(upload: UploadId) -> [String; 2] {
-    [format!("{TAILS}{upload}/"), format!("{LARGE}{upload}/")]
+    [format!("{TAILS}{upload}/"), format!("{UPLOADED}{upload}/")]
 }
 
 /// The marker of a repository's layout.
@@ -193,20 +213,32 @@ mod tests {
         let key = BlobKey::shared(&digest);
         assert_eq!(keys.blob(&key), format!("r/r/{}", key.as_str()));
         assert_eq!(keys.at(&key.clone().into()), keys.blob(&key));
-        let place = large(UploadId::random());
+        let place = place(UploadId::random());
         assert_eq!(keys.at(&BlobAddress { key, place: place.clone() }), format!("r/r/{place}"));
+    }
+
+    #[test]
+    fn keys_of_one_repository_are_known() {
+        let digest = Digest::sha256(b"x");
+        for repository in ["a", "a/b/c"] {
+            assert!(is_own(BlobKey::own(&repository.parse().unwrap(), &digest).as_str()));
+        }
+        for name in [BlobKey::shared(&digest).as_str(), "_own/a", "_own/a/sha256/0", "_own/sha256/0", "_own//sha256/"] {
+            assert!(!is_own(name), "{name}");
+        }
     }
 
     #[test]
     fn keys_tell_their_upload() {
         let (keys, upload) = (Keys::new("r"), UploadId::random());
-        for name in [large(upload), tail(upload)] {
+        for name in [place(upload), tail(upload)] {
             assert_eq!(keys.upload(&keys.of(&name)), Some(upload));
             assert!(of_upload(upload).iter().any(|prefix| name.starts_with(prefix)));
             assert_eq!(keys.upload(&name), None);
         }
-        assert_eq!(keys.upload("r/r/_large/else/1"), None);
-        assert_ne!(large(upload), large(upload));
+        assert_eq!(keys.upload("r/r/_uploaded/else/1"), None);
+        assert_ne!(place(upload), place(upload));
+        assert!(is_place(&place(upload)) && !is_place(&tail(upload)));
     }
 
     #[test]

@@ -8,9 +8,10 @@
 //! # What a push and a pull cost
 //! | what | calls |
 //! |---|---|
-//! | a layer of at most one part, finished in one request | 1 `PutObject` |
-//! | the same after an acknowledged chunk | 2 `PutObject`; a `DeleteObject` that nobody waits for |
+//! | a layer of at most one part, in one request or in one chunk | 1 `PutObject` |
+//! | the same in several chunks | a `PutObject` for each and one for all; a `DeleteObject` for each that nobody waits for |
 //! | a larger layer of n parts | n `UploadPart`, `CreateMultipartUpload`, `CompleteMultipartUpload`; a `PutObject` for each acknowledged chunk |
+//! | a layer in an image layout, shown in the background | 1 `PutObject` |
 //! | a read | 1 `GetObject` |
 //! | a link to give to a client | 1 `HeadObject` |
 //! | whether bytes are there | 1 `HeadObject`, and a `HeadBucket` if they are not |

@@ -40,9 +40,9 @@ impl MemoryBlobs {
         Self { remote: true, ..Self::default() }
     }
 
-    /// The places that there are bytes at, in a store that chooses places.
+    /// The places that there are bytes at, in a store that chooses places, and the keys of bytes that one repository has to itself.
     pub fn places(&self) -> Vec<String> {
-        self.state.lock().committed.keys().filter(|name| !name.starts_with('_')).cloned().collect()
+        self.state.lock().committed.keys().filter(|name| !name.starts_with("_blobs/")).cloned().collect()
     }
 
     fn handle(&self, upload: UploadId, bytes: Vec<u8>) -> Box<dyn Staged> {
@@ -164,6 +164,11 @@ impl Staged for MemoryStaged {
         let name = if place.is_empty() { key.as_str() } else { &place };
         state.committed.insert(name.to_owned(), bytes.into());
         Ok(place)
+    }
+
+    async fn discard(&mut self) -> Result<()> {
+        self.state.lock().discard(self.id.0);
+        Ok(())
     }
 }
 

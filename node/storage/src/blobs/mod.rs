@@ -79,7 +79,7 @@ pub trait BlobStore: Debug + Send + Sync {
     async fn staged(&self) -> Result<Vec<UploadId>>;
 
     /// Drops what is staged of an upload, if anything, given the last [`Staged::state`], or nothing if that is not known.
-    /// What was committed of it stays.
+    /// What was committed of it stays, and so may what may have been, as far as the store cannot tell.
     async fn discard(&self, upload: UploadId, state: &[u8]) -> Result<()>;
 }
 
@@ -108,12 +108,15 @@ pub trait Staged: Debug + Send + Sync {
     /// Reads everything back.
     async fn read_back(&mut self) -> Result<Pieces>;
 
-    /// What [`BlobStore::resume`] needs to take the bytes up, apart from the bytes; empty if that is nothing. Asked for after a flush only.
+    /// What [`BlobStore::resume`] needs to take up what was last flushed, apart from the bytes; empty if that is nothing.
     fn state(&self) -> Bytes;
 
     /// Makes the bytes a blob. Returns the place of its [`BlobAddress`]: empty if they are under the key now. Nothing may be done with them
     /// afterwards. If it fails, [`Staged::truncate`] tells whether they are good for another try.
     async fn commit(&mut self, key: &BlobKey) -> Result<String>;
+
+    /// Drops the bytes. Nothing may be done with them afterwards.
+    async fn discard(&mut self) -> Result<()>;
 }
 
 /// Reads all of the `size` bytes at an address into memory.

@@ -51,6 +51,7 @@ async fn staged_bytes_are_read_once_committed(store: &dyn BlobStore) {
     let upload = UploadId::random();
     let mut staged = store.stage(upload).await.unwrap();
     staged.write(vec![Bytes::from_static(b"ab"), Bytes::from_static(b"cd")]).await.unwrap();
+    staged.flush().await.unwrap();
     staged.write(vec![Bytes::from_static(b"ef")]).await.unwrap();
     assert_eq!(collect(staged.read_back().await.unwrap()).await, b"abcdef");
     staged.flush().await.unwrap();
@@ -150,6 +151,12 @@ async fn discarded_and_deleted_bytes_are_gone(store: &dyn BlobStore) {
     store.discard(upload, &state).await.unwrap();
     store.discard(upload, &state).await.unwrap();
     store.discard(upload, &[]).await.unwrap();
+    assert!(!store.staged().await.unwrap().contains(&upload));
+
+    let mut staged = store.stage(upload).await.unwrap();
+    staged.write(vec![Bytes::from_static(b"abc")]).await.unwrap();
+    staged.flush().await.unwrap();
+    staged.discard().await.unwrap();
     assert!(!store.staged().await.unwrap().contains(&upload));
 
     let at = put(store, "abc").await;

@@ -56,13 +56,17 @@ impl Blobs for Engine {
         self.read_blob(cx, repository, digest, None).await.map(Fetched::Here)
     }
 
-    async fn mount_blob(&self, _cx: &Context, repository: &RepositoryName, digest: &Digest, from: Option<&RepositoryName>) -> Result<bool> {
-        if self.link(repository, digest).await?.is_some() {
-            return Ok(true);
-        }
-        match from {
-            Some(from) => Ok(self.mount_from(repository, digest, from).await?),
-            None => Ok(self.mount_shared(repository, digest).await?),
+    async fn mount_blob(&self, cx: &Context, repository: &RepositoryName, digest: &Digest, from: Option<&RepositoryName>) -> Result<bool> {
+        let mut attempts = Attempts::default();
+        loop {
+            let tried = match self.try_mount(cx, repository, digest, from).await {
+                Ok(Some(outcome)) => Ok(outcome),
+                Ok(None) => return Ok(!self.withdraw(cx).await?),
+                Err(error) => Err(error.into()),
+            };
+            if self.is_made(cx, &mut attempts, tried).await? {
+                return Ok(true);
+            }
         }
     }
 
@@ -102,31 +106,59 @@ impl Engine {
         self.metadata.get(&key).await?.map(|row| row.read(&key)).transpose()
     }
 
-    async fn mount_from(&self, repository: &RepositoryName, digest: &Digest, from: &RepositoryName) -> crate::Result<bool> {
-        let Some(source) = self.link(from, digest).await? else {
-            return Ok(false);
-        };
-        if !self.dedupe || source.location() == Location::Own {
-            self.copy_blob(repository, digest, from, &source).await?;
-            return Ok(true);
+    /// What came of an attempt to mount a blob; nothing if it cannot be mounted.
+    async fn try_mount(
+        &self,
+        cx: &Context,
+        repository: &RepositoryName,
+        digest: &Digest,
+        from: Option<&RepositoryName>,
+    ) -> crate::Result<Option<Outcome>> {
+        if self.link(repository, digest).await?.is_some() {
+            // An earlier attempt may still be about to link it.
+            let Some(ending) = self.ending(cx).filter(|_| cx.operation.is_some_and(|operation| operation.again)) else {
+                return Ok(Some(Outcome::Committed));
+            };
+            return self.metadata.commit(Transaction { changes: vec![ending] }).await.map(Some);
         }
-        self.link_to(repository, digest, source).await
+        match from {
+            Some(from) => self.mount_from(cx, repository, digest, from).await,
+            None => self.mount_shared(cx, repository, digest).await,
+        }
     }
 
-    async fn mount_shared(&self, repository: &RepositoryName, digest: &Digest) -> crate::Result<bool> {
+    async fn mount_from(
+        &self,
+        cx: &Context,
+        repository: &RepositoryName,
+        digest: &Digest,
+        from: &RepositoryName,
+    ) -> crate::Result<Option<Outcome>> {
+        let Some(source) = self.link(from, digest).await? else {
+            return Ok(None);
+        };
+        if !self.dedupe || source.location() == Location::Own {
+            self.copy_blob(cx, repository, digest, from, &source).await?;
+            return Ok(Some(Outcome::Committed));
+        }
+        self.link_to(cx, repository, digest, source).await.map(Some)
+    }
+
+    async fn mount_shared(&self, cx: &Context, repository: &RepositoryName, digest: &Digest) -> crate::Result<Option<Outcome>> {
         // Bytes that are not shared cannot be found without knowing whose they are.
         let shared = if self.dedupe { self.shared_blob(digest).await? } else { None };
         let Some(BlobRow { size, location, place, .. }) = shared else {
-            return Ok(false);
+            return Ok(None);
         };
-        self.link_to(repository, digest, LinkRow { size, location, place, ..Default::default() }).await
+        self.link_to(cx, repository, digest, LinkRow { size, location, place, ..Default::default() }).await.map(Some)
     }
 
-    async fn link_to(&self, repository: &RepositoryName, digest: &Digest, link: LinkRow) -> crate::Result<bool> {
+    async fn link_to(&self, cx: &Context, repository: &RepositoryName, digest: &Digest, link: LinkRow) -> crate::Result<Outcome> {
         let link = LinkRow { touched_unix_ms: self.wall.unix_ms(), ..link };
         let mut transaction = Transaction::new();
         transaction.put(Key::Link(repository.clone(), *digest), Expect::Anything, link.encode_to_vec());
-        Ok(self.metadata.commit(transaction).await? == Outcome::Committed)
+        transaction.changes.extend(self.ending_if_again(cx));
+        self.metadata.commit(transaction).await
     }
 
     async fn read_linked(
@@ -185,35 +217,33 @@ impl Engine {
     }
 
     /// Gives the repository bytes of its own, where bytes are not shared.
-    async fn copy_blob(&self, repository: &RepositoryName, digest: &Digest, from: &RepositoryName, source: &LinkRow) -> crate::Result<()> {
-        let upload = UploadId::random();
-        let mut placed = false;
-        let copied = async {
-            let mut bytes = Stored::Staged(self.stage_copy(upload, digest, from, source).await?);
-            let published = self.publish_blob(repository, digest, source.size, &mut bytes).await;
-            placed = !matches!(bytes, Stored::Staged(_));
-            published
-        }
-        .await;
-        if copied.is_err() || !placed {
-            self.blobs.discard(upload, &[]).await?;
-        }
-        copied
-    }
-
-    async fn stage_copy(
+    async fn copy_blob(
         &self,
-        upload: UploadId,
+        cx: &Context,
+        repository: &RepositoryName,
         digest: &Digest,
         from: &RepositoryName,
         source: &LinkRow,
-    ) -> crate::Result<Box<dyn Staged>> {
-        let mut staged = self.blobs.stage(upload).await?;
+    ) -> crate::Result<()> {
+        let mut staged = self.blobs.stage(UploadId::random()).await?;
+        if let Err(error) = self.stage_copy(staged.as_mut(), digest, from, source).await {
+            staged.discard().await?;
+            return Err(error);
+        }
+        let mut bytes = Stored::Staged(staged);
+        let published = self.publish_blob(cx, repository, digest, source.size, &mut bytes).await;
+        if let Stored::Staged(mut superfluous) = bytes {
+            superfluous.discard().await?;
+        }
+        published
+    }
+
+    async fn stage_copy(&self, staged: &mut dyn Staged, digest: &Digest, from: &RepositoryName, source: &LinkRow) -> crate::Result<()> {
         let mut pieces = in_memory(self.read_linked(from, digest, source, None).await?);
         while let Some(piece) = pieces.next().await {
             staged.write(vec![piece?]).await?;
         }
-        Ok(staged)
+        Ok(())
     }
 
     /// The error for a blob that is not there: the repository may not be there either.

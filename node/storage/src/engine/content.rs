@@ -123,23 +123,20 @@ impl Content {
         Mark { hasher: self.hasher.0.clone(), offset: self.offset }
     }
 
-    /// What to save so that [`Content::resume`] can take it up; the caller fills in whose it is.
+    /// What to save so that [`Content::resume`] can take it up; the caller fills in whose it is. To be asked for when all is with the store.
     pub(super) fn record(&self) -> SessionRecord {
+        self.record_at(&self.mark())
+    }
+
+    /// The same of what it was at a mark, which is when everything was last with the store.
+    pub(super) fn record_at(&self, mark: &Mark) -> SessionRecord {
         let (inline, staged) = match &self.bytes {
-            Stored::Inline(bytes) => (Bytes::copy_from_slice(bytes), false),
+            Stored::Inline(bytes) => (Bytes::copy_from_slice(bytes.get(..mark.offset as usize).unwrap_or_default()), false),
             Stored::Staged(_) | Stored::Placed { .. } | Stored::Lost => (Bytes::new(), true),
         };
         let stage_state = self.stage_state();
         let algorithm = self.hasher.0.algorithm().to_string();
-        SessionRecord {
-            algorithm,
-            hash_state: self.hasher.0.state(),
-            offset: self.offset,
-            inline,
-            staged,
-            stage_state,
-            ..Default::default()
-        }
+        SessionRecord { algorithm, hash_state: mark.hasher.state(), offset: mark.offset, inline, staged, stage_state, ..Default::default() }
     }
 
     /// What the blob store needs to find the staged bytes again.
@@ -181,15 +178,25 @@ impl Content {
         self.hasher.0.clone().finish()
     }
 
-    /// Appends a stream to its end and waits until it is with the store.
+    /// Drops what is with the blob store.
+    pub(super) async fn discard(self) -> Result<()> {
+        match self.bytes {
+            Stored::Staged(mut staged) => staged.discard().await,
+            Stored::Inline(_) | Stored::Placed { .. } | Stored::Lost => Ok(()),
+        }
+    }
+
+    /// Appends a stream to its end. If it is not the `last`, or broke off, waits until all is with the store: what comes last is made a blob
+    /// next, and acknowledged not before.
     pub(super) async fn take_in(
         &mut self,
         upload: UploadId,
         blobs: &dyn BlobStore,
         stream: impl Stream<Item = std::result::Result<Bytes, BoxError>> + Unpin,
+        last: bool,
     ) -> std::result::Result<(), TakeError> {
         let mark = self.mark();
-        let broken = match self.take_pieces(upload, blobs, stream).await {
+        let broken = match self.take_pieces(upload, blobs, stream, last).await {
             Ok(broken) => broken,
             Err(error) => {
                 self.go_back(mark).await;
@@ -205,6 +212,7 @@ impl Content {
         upload: UploadId,
         blobs: &dyn BlobStore,
         mut stream: impl Stream<Item = std::result::Result<Bytes, BoxError>> + Unpin,
+        last: bool,
     ) -> Result<Option<BoxError>> {
         let mut gathered = Gathered::default();
         let (mut broken, gathered_bytes) = (None, self.staging.gathered_bytes);
@@ -224,7 +232,9 @@ impl Content {
             }
         }
         self.store(upload, blobs, gathered).await?;
-        if let Stored::Staged(staged) = &mut self.bytes {
+        if let Stored::Staged(staged) = &mut self.bytes
+            && (broken.is_some() || !last)
+        {
             staged.flush().await?;
         }
         Ok(broken)
@@ -302,7 +312,7 @@ mod tests {
         ) {
             let (upload, blobs) = (UploadId::random(), MemoryBlobs::default());
             let mut content = Content::new(Algorithm::Sha256, blobs.staging());
-            prop_assert!(block_on(content.take_in(upload, &blobs, stream::iter([Ok(Bytes::from(bytes))]))).is_ok());
+            prop_assert!(block_on(content.take_in(upload, &blobs, stream::iter([Ok(Bytes::from(bytes))]), false)).is_ok());
             let mut session = content.record().encode_to_vec();
             let place = place.index(session.len());
             session[place] = byte;

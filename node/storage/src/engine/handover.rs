@@ -6,7 +6,6 @@
 
 use std::{sync::Arc, time::Duration};
 
-use bytes::Bytes;
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use uuid::Uuid;
 use zot_contract::{Error, Result, Subject, UploadId};
@@ -82,12 +81,12 @@ impl Engine {
     }
 
     /// Saves an upload. It conflicts if another process has saved it since.
-    pub(super) async fn save(&self, upload: &Upload, content: &Content, next: Next) -> crate::Result<Outcome> {
+    pub(super) async fn save(&self, upload: &Upload, record: SessionRecord, next: Next) -> crate::Result<Outcome> {
         let record = SessionRecord {
             repository: upload.repository.to_string(),
             subject: upload.subject.name().to_owned(),
             finishing_unix_ms: if next == Next::Finishing { self.wall.unix_ms() } else { 0 },
-            ..content.record()
+            ..record
         };
         let saved = self.try_save(upload, record).await;
         match saved {
@@ -125,35 +124,35 @@ impl Engine {
         saved
     }
 
-    /// Ends an upload whose content is gone, and drops what is `staged` of it. It conflicts if another process went on with it.
-    pub(super) async fn end(&self, upload: &Upload, staged: Option<Bytes>) -> crate::Result<Outcome> {
+    /// Ends an upload, and drops what is left of it. It conflicts if another process went on with it.
+    pub(super) async fn end(&self, upload: &Upload, left: Option<Content>) -> crate::Result<Outcome> {
         self.uploads.remove(upload);
-        if self.sessions.shared() { self.end_shared(upload, staged).await } else { self.end_own(upload, staged).await }
+        if self.sessions.shared() { self.end_shared(upload, left).await } else { self.end_own(upload, left).await }
     }
 
-    async fn end_own(&self, upload: &Upload, staged: Option<Bytes>) -> crate::Result<Outcome> {
+    async fn end_own(&self, upload: &Upload, left: Option<Content>) -> crate::Result<Outcome> {
         if upload.stored().revision.is_some() {
             self.sessions.remove(upload.id).await?;
         }
-        if let Some(state) = staged {
-            self.blobs.discard(upload.id, &state).await?;
+        if let Some(content) = left {
+            content.discard().await?;
         }
         Ok(Outcome::Committed)
     }
 
-    async fn end_shared(&self, upload: &Upload, staged: Option<Bytes>) -> crate::Result<Outcome> {
-        let Some(state) = staged else {
+    async fn end_shared(&self, upload: &Upload, left: Option<Content>) -> crate::Result<Outcome> {
+        let Some(content) = left else {
             // The blob is there: whoever still has the upload has nothing to add to it.
             let removed = self.sessions.remove(upload.id).await;
             self.uploads.sessions_reached(removed.as_ref().err());
             return Ok(Outcome::Committed);
         };
-        let session =
-            SessionRecord { ended: true, stage_state: state.clone(), repository: upload.repository.to_string(), ..Default::default() };
+        let (stage_state, repository) = (content.stage_state(), upload.repository.to_string());
+        let session = SessionRecord { ended: true, stage_state, repository, ..Default::default() };
         match self.try_save(upload, session).await {
             Ok(Outcome::Conflict) => Ok(Outcome::Conflict),
             Ok(Outcome::Committed) => {
-                if let Err(error) = self.drop_ended(upload.id, &state).await {
+                if let Err(error) = self.drop_ended(upload.id, content.discard()).await {
                     // Its session says that it is over, so that it is tried again when that expires.
                     tracing::warn!(upload = %upload.id, error = %chain(&error), "could not drop the bytes of an upload that is over");
                 }
@@ -173,12 +172,12 @@ impl Engine {
         if self.sessions.save(id, &ended, Some(saved.revision)).await? == Outcome::Conflict {
             return Ok(false);
         }
-        self.drop_ended(id, &saved.stage_state).await?;
+        self.drop_ended(id, self.blobs.discard(id, &saved.stage_state)).await?;
         Ok(true)
     }
 
-    async fn drop_ended(&self, id: UploadId, state: &[u8]) -> crate::Result<()> {
-        self.blobs.discard(id, state).await?;
+    async fn drop_ended(&self, id: UploadId, discard: impl Future<Output = crate::Result<()>>) -> crate::Result<()> {
+        discard.await?;
         self.sessions.remove(id).await
     }
 }
@@ -195,7 +194,7 @@ pub(super) async fn save_all(engine: &Engine) -> crate::Result<()> {
     for upload in engine.uploads.all() {
         let Some(content) = upload.content() else { continue };
         if let Some(content) = content.as_ref().filter(|_| upload.stored().is_behind()) {
-            saved = engine.save(&upload, content, Next::Going).await.and(saved);
+            saved = engine.save(&upload, content.record(), Next::Going).await.and(saved);
         }
     }
     saved
@@ -227,7 +226,7 @@ pub(super) async fn reap_open(engine: &Engine, idle: Duration) -> crate::Result<
         if engine.sessions.shared() && upload.stored().revision.is_some() {
             // Another process may have gone on with it: its session tells.
             engine.uploads.remove(&upload);
-        } else if engine.end(&upload, Some(content.stage_state())).await? == Outcome::Committed {
+        } else if engine.end(&upload, Some(content)).await? == Outcome::Committed {
             reaped += 1;
         }
     }

@@ -7,6 +7,9 @@
 //!
 //! - *A refusal is an answer as well.* Who refuses what may have been attempted before writes the row first, so that no earlier attempt is
 //!   applied after the client was told that none is.
+//! - *What can be made twice without harm*, a mount or the end of an upload, is not remembered by its first attempt, which needs the row to be absent
+//!   and leaves it at that: only who comes after another writes it, also if what was asked for is there already. So it costs no row where nobody is
+//!   passed over, and still no blob comes back that was deleted after another member had answered.
 //! - *Where a change takes several transactions*, the last one writes the row, and those before it that move tags need it to be absent. A tag of a
 //!   push with more tags than a transaction has room for may be written twice, before the push is answered.
 //! - *The row is kept* for as long as an attempt may possibly be under way. Calls are refused an hour and a half after a gateway vouched for them.
@@ -34,6 +37,12 @@ impl Engine {
         cx.operation.map(|operation| self.ended(operation.id, false))
     }
 
+    /// The same for a change that can be made twice as long as nobody has answered it.
+    pub(super) fn ending_if_again(&self, cx: &Context) -> Option<Change> {
+        let ending = self.ending(cx)?;
+        Some(if cx.operation.is_some_and(|operation| operation.again) { ending } else { unended(&ending) })
+    }
+
     fn ended(&self, operation: OperationId, refused: bool) -> Change {
         let row = OperationRow { ended_unix_ms: self.wall.unix_ms(), refused };
         Change { key: Key::Operation(operation), expect: Expect::Absent, write: Write::Put(row.encode_to_vec().into()) }
@@ -41,30 +50,40 @@ impl Engine {
 
     /// Whether the change of a call is made, now that an attempt came to something. If not, and nothing refuses it, another one is due.
     pub(super) async fn is_made(&self, cx: &Context, attempts: &mut Attempts, tried: Result<Outcome>) -> Result<bool> {
-        match (tried, cx.operation) {
-            (Ok(Outcome::Committed), _) => Ok(true),
-            (Ok(Outcome::Conflict), Some(operation)) => match self.outcome(operation.id).await? {
-                Some(OperationRow { refused: false, .. }) => Ok(true),
-                Some(OperationRow { refused: true, .. }) => Err(refused_before()),
-                None => Ok(attempts.again().await.map(|()| false)?),
-            },
-            (Ok(Outcome::Conflict), None) => Ok(attempts.again().await.map(|()| false)?),
-            (Err(error @ (Error::Unavailable { .. } | Error::Internal(_))), _) => Err(error),
-            (Err(error), Some(operation)) if operation.again => self.refuse(operation.id, error).await.map(|()| true),
-            (Err(error), _) => Err(error),
+        match tried {
+            Ok(Outcome::Committed) => Ok(true),
+            Ok(Outcome::Conflict) if self.was_made(cx).await? => Ok(true),
+            Ok(Outcome::Conflict) => Ok(attempts.again().await.map(|()| false)?),
+            Err(error) => self.refuse(cx, error).await.map(|()| true),
         }
     }
 
-    /// Sees to it that no attempt is applied any more, and fails; unless one was applied.
-    async fn refuse(&self, operation: OperationId, error: Error) -> Result<()> {
-        let refusal = Transaction { changes: vec![self.ended(operation, true)] };
-        if self.metadata.commit(refusal).await? == Outcome::Committed {
+    /// Whether another attempt at the change of a call has made it. Fails if it was refused.
+    pub(super) async fn was_made(&self, cx: &Context) -> crate::Result<bool> {
+        let Some(operation) = cx.operation else { return Ok(false) };
+        match self.outcome(operation.id).await? {
+            Some(OperationRow { refused: true, .. }) => Err(refused_before()),
+            ended => Ok(ended.is_some()),
+        }
+    }
+
+    /// Fails with what keeps an attempt from being made, unless another one was. If the failure tells that there is nothing to be made, none is
+    /// applied any more.
+    pub(super) async fn refuse(&self, cx: &Context, error: Error) -> Result<()> {
+        if matches!(error, Error::Unavailable { .. } | Error::Internal(_) | Error::UploadBusy { .. }) || self.withdraw(cx).await? {
             return Err(error);
         }
-        match self.outcome(operation).await? {
-            Some(OperationRow { refused: false, .. }) => Ok(()),
-            _ => Err(error),
+        Ok(())
+    }
+
+    /// Sees to it that no attempt at the change of a call is applied any more. Returns whether none was.
+    pub(super) async fn withdraw(&self, cx: &Context) -> crate::Result<bool> {
+        let Some(operation) = cx.operation.filter(|operation| operation.again) else { return Ok(true) };
+        let refusal = Transaction { changes: vec![self.ended(operation.id, true)] };
+        if self.metadata.commit(refusal).await? == Outcome::Committed {
+            return Ok(true);
         }
+        Ok(self.outcome(operation.id).await?.is_none_or(|ended| ended.refused))
     }
 
     /// What became of an operation, if it has ended.
@@ -105,6 +124,6 @@ pub(super) fn unended(ending: &Change) -> Change {
     Change { write: Write::Delete, ..ending.clone() }
 }
 
-fn refused_before() -> Error {
-    crate::Error::unavailable("what another member of the cluster has refused meanwhile", AGAIN_AFTER, "ask again").into()
+fn refused_before() -> crate::Error {
+    crate::Error::unavailable("what another member of the cluster has refused meanwhile", AGAIN_AFTER, "ask again")
 }

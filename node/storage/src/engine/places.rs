@@ -1,24 +1,30 @@
-//! Removing bytes that lie at a place of their own and of which no row speaks: a process died, or was cut off, after it had stored them and
-//! before it had said so.
+//! Removing bytes of which no row speaks: a process died, or was cut off, after it had stored them and before it had said so; or what spoke of
+//! them was deleted.
 //!
-//! A push may be anywhere between these two, for however long its process is stopped. So nothing is removed because no row was found: first a
-//! place is *condemned*, by a row that every push of bytes at a place needs to be absent when it commits. From then on no row can come to speak
-//! of it. Only what nobody speaks of after that is removed; what somebody spoke of in the last moment is pardoned. The mark stays for as long as
-//! a stopped process may possibly come back.
+//! A push may be anywhere between storing bytes and committing rows, for however long its process is stopped. So nothing is removed because no row
+//! was found: first the place of the bytes, or their key, is *condemned*, by a row that every push needs to be absent when it commits rows that
+//! speak of it. From then on no row can come to speak of it. Only what nobody speaks of after that is removed; what somebody spoke of in the last
+//! moment is pardoned. Whoever removes says so in the mark first, under the condition that nobody has touched it since the rows were read: who was
+//! stopped meanwhile, and whom another one has relieved, neither removes what is pardoned nor pardons what is removed.
+//!
+//! The mark stays for as long as a stopped process may possibly come back. Stores need not remove under a condition: a removal that comes late
+//! meets nothing new, because nobody chooses a place twice, and what would be stored under a condemned key is stored at a place instead.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
     time::Duration,
 };
 
+use bytes::Bytes;
 use prost::Message;
+use zot_contract::UploadId;
 
 use super::Engine;
 use crate::{
-    BlobAddress, Error, Result,
+    BlobAddress, BlobKey, Error, Result,
     metadata::{
-        Expect, Key, Kind, Row, Scan, Transaction,
-        rows::{BlobRow, CondemnedRow, LinkRow},
+        Change, Expect, Key, Kind, Outcome, Row, Scan, Transaction, Write,
+        rows::{BlobRow, CondemnedRow, LinkRow, ManifestRow},
     },
     stores::is_complete,
 };
@@ -35,6 +41,9 @@ const MARK_KEPT_FOR: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 /// So many places are condemned whatever others there are: this many processes may well have died at a certain moment.
 const CONDEMNED_ANYHOW: usize = 100;
 
+/// When a client whose bytes were removed before a row spoke of them should send them again.
+const AGAIN_AFTER: Duration = Duration::from_secs(1);
+
 /// A place that is condemned.
 struct Mark {
     version: u64,
@@ -43,7 +52,8 @@ struct Mark {
 
 impl Engine {
     /// Takes one step towards removing what is at those of `places` of which no row speaks, and the next one with those that earlier calls
-    /// condemned. Returns how many places it emptied. Holds all of `places`, and reads all rows of blobs: for the background only.
+    /// condemned. Keys that were chosen for bytes are places as well. Returns how many it emptied. Holds all of `places`, and reads all rows of
+    /// blobs and manifests: for the background only.
     pub async fn reap_places(&self, places: impl IntoIterator<Item = String> + Send) -> Result<usize> {
         let Some(rows) = self.complete_rows().await? else { return Ok(0) };
         let marks = self.marks().await?;
@@ -64,7 +74,7 @@ impl Engine {
         }
         check_share(unspoken.len(), shown)?;
         for place in unspoken {
-            self.condemn(place).await?;
+            emptied += usize::from(self.condemn(place).await?);
         }
         Ok(emptied)
     }
@@ -110,12 +120,14 @@ impl Engine {
 
     /// Takes out the places that rows speak of.
     async fn drop_spoken_of(&self, places: &mut BTreeSet<String>) -> Result<()> {
-        for kind in [Kind::Blobs, Kind::Links] {
+        for kind in Kind::ALL {
             let mut after = None;
-            loop {
+            while !places.is_empty() {
                 let (rows, next) = self.metadata.walk(kind, after.as_ref()).await?;
                 for (key, row) in rows {
-                    places.remove(&place(kind, &key, &row)?);
+                    if let Some(at) = address(&key, &row)? {
+                        places.remove(at.as_str());
+                    }
                 }
                 after = next;
                 if after.is_none() {
@@ -132,26 +144,58 @@ impl Engine {
         let expect = Expect::Version(mark.version);
         let mut transaction = Transaction::new();
         if unspoken {
-            self.blobs.delete(&BlobAddress::unknown_at(place.to_owned())).await?;
             transaction.put(key, expect, CondemnedRow { removed: true, ..mark.row.clone() }.encode_to_vec());
         } else {
             transaction.delete(key, expect);
         }
-        self.metadata.commit(transaction).await?;
-        Ok(unspoken)
+        let settled = self.metadata.commit(transaction).await? == Outcome::Committed;
+        if settled && unspoken {
+            self.blobs.delete(&BlobAddress::unknown_at(place.to_owned())).await?;
+        }
+        Ok(settled && unspoken)
     }
 
-    async fn condemn(&self, place: String) -> Result<()> {
+    /// Condemns a place, or empties one that was to be emptied by an earlier call, which failed. Returns whether something was removed.
+    async fn condemn(&self, place: String) -> Result<bool> {
         let row = CondemnedRow { since_unix_ms: self.wall.unix_ms(), removed: false };
+        let key = Key::Condemned(place.clone());
         let mut transaction = Transaction::new();
-        transaction.put(Key::Condemned(place), Expect::Absent, row.encode_to_vec());
-        self.metadata.commit(transaction).await.map(drop)
+        transaction.put(key.clone(), Expect::Absent, row.encode_to_vec());
+        if self.metadata.commit(transaction).await? == Outcome::Committed {
+            return Ok(false);
+        }
+        let mark = self.metadata.get(&key).await?.map(|row| row.read::<CondemnedRow>(&key)).transpose()?;
+        let again = mark.is_some_and(|mark| mark.removed);
+        if again {
+            self.blobs.delete(&BlobAddress::unknown_at(place)).await?;
+        }
+        Ok(again)
     }
 
     /// Whether no row may speak of a place any more.
     pub(super) async fn is_condemned(&self, place: &str) -> Result<bool> {
-        Ok(!place.is_empty() && self.metadata.get(&Key::Condemned(place.to_owned())).await?.is_some())
+        Ok(self.metadata.get(&Key::Condemned(place.to_owned())).await?.is_some())
     }
+
+    /// Stores bytes that are at hand and that one repository has to itself. Returns their place, as [`crate::blobs::Staged::commit`] does.
+    pub(super) async fn store_own(&self, key: &BlobKey, bytes: Bytes) -> Result<String> {
+        if !self.is_condemned(key.as_str()).await? {
+            return self.blobs.put(key, bytes).await.map(|()| String::new());
+        }
+        let mut staged = self.blobs.stage(UploadId::random()).await?;
+        staged.write(vec![bytes]).await?;
+        staged.commit(key).await
+    }
+}
+
+/// A condition for rows that come to speak of bytes: that nobody takes these for left over.
+pub(super) fn uncondemned(at: &BlobAddress) -> Change {
+    Change { key: Key::Condemned(at.as_str().to_owned()), expect: Expect::Absent, write: Write::Delete }
+}
+
+/// The failure of a push that committed its rows too late.
+pub(super) fn too_late() -> Error {
+    Error::unavailable("the bytes of a push that took too long", AGAIN_AFTER, "they were taken for left over")
 }
 
 /// Refuses to condemn most of what there is: rows that cannot be seen are a likelier reason than as many uploads that came to no end.
@@ -160,16 +204,18 @@ fn check_share(unspoken: usize, shown: usize) -> Result<()> {
         return Ok(());
     }
     let reason = format!(
-        "no row speaks of {unspoken} of {shown} blobs that lie in the store for long, and at most half may be left over; nothing is removed. \
+        "no row speaks of {unspoken} of {shown} objects that lie in the store for long, and at most half may be left over; nothing is removed. \
          Are these the rows of this store?"
     );
-    Err(Error::damaged("list of blobs", reason))
+    Err(Error::damaged("list of objects", reason))
 }
 
-/// The place that a row speaks of; empty if it speaks of none.
-fn place(kind: Kind, key: &Key, row: &Row) -> Result<String> {
-    Ok(match kind {
-        Kind::Blobs => row.read::<BlobRow>(key)?.place,
-        Kind::Links => row.read::<LinkRow>(key)?.place,
+/// Where the bytes are that a row speaks of, unless they are in it.
+fn address(key: &Key, row: &Row) -> Result<Option<BlobAddress>> {
+    Ok(match key {
+        Key::Blob(digest) => row.read::<BlobRow>(key)?.address(digest),
+        Key::Link(name, digest) => row.read::<LinkRow>(key)?.address(name, digest),
+        Key::Manifest(name, digest) => row.read::<ManifestRow>(key)?.address(name, digest),
+        _ => None,
     })
 }

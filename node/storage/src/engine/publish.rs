@@ -1,11 +1,14 @@
 //! Making uploaded bytes a blob of a repository: bytes first, then the rows that speak of them.
 
-use std::time::Duration;
-
 use prost::Message;
+use zot_contract::Context;
 use zot_oci::{Digest, RepositoryName};
 
-use super::{Attempts, Engine, content::Stored};
+use super::{
+    Attempts, Engine,
+    content::Stored,
+    places::{too_late, uncondemned},
+};
 use crate::{
     BlobKey, Error, Result,
     error::chain,
@@ -15,13 +18,17 @@ use crate::{
     },
 };
 
-/// When a client whose upload was removed before it was a blob should send it again.
-const AGAIN_AFTER: Duration = Duration::from_secs(1);
-
 impl Engine {
     /// Stores content that hashes to `digest` and links it into the repository. Places `bytes` only if they are not there yet; if it fails
     /// afterwards, they stay placed for another try.
-    pub(super) async fn publish_blob(&self, repository: &RepositoryName, digest: &Digest, size: u64, bytes: &mut Stored) -> Result<()> {
+    pub(super) async fn publish_blob(
+        &self,
+        cx: &Context,
+        repository: &RepositoryName,
+        digest: &Digest,
+        size: u64,
+        bytes: &mut Stored,
+    ) -> Result<()> {
         let mut attempts = Attempts::default();
         loop {
             let shared = if self.dedupe { self.shared_blob(digest).await? } else { None };
@@ -36,17 +43,23 @@ impl Engine {
             if self.dedupe && !known {
                 transaction.put(Key::Blob(*digest), Expect::Absent, blob.encode_to_vec());
             }
-            if !known && !blob.place.is_empty() {
-                // Who removes what nobody speaks of may have come here while this process was stopped.
-                transaction.delete(Key::Condemned(blob.place.clone()), Expect::Absent);
-            }
+            // Who removes what nobody speaks of may have come here while this process was stopped.
+            let placed = if known { None } else { link.address(repository, digest) };
+            transaction.changes.extend(placed.iter().map(uncondemned));
+            transaction.changes.extend(self.ending_if_again(cx));
             if self.metadata.commit(transaction).await? == Outcome::Committed {
                 self.drop_superfluous(digest, bytes, &blob).await;
                 return Ok(());
             }
-            if !known && self.is_condemned(&blob.place).await? {
+            // What was placed for it, somebody finds to be of no use.
+            if self.was_made(cx).await? {
+                return Ok(());
+            }
+            if let Some(at) = placed
+                && self.is_condemned(at.as_str()).await?
+            {
                 *bytes = Stored::Lost;
-                return Err(Error::unavailable("the bytes of an upload that took too long", AGAIN_AFTER, "they were taken for left over"));
+                return Err(too_late());
             }
             // Somebody else stored the same blob at the same time: use theirs.
             attempts.again().await?;
@@ -91,7 +104,7 @@ impl Engine {
             Stored::Inline(bytes) if self.dedupe => {
                 return Ok(BlobRow { location: Location::Inline.into(), inline: bytes.clone().freeze(), ..row });
             }
-            Stored::Inline(bytes) => self.blobs.put(&key, bytes.clone().freeze()).await?,
+            Stored::Inline(bytes) => row.place = self.store_own(&key, bytes.clone().freeze()).await?,
             Stored::Staged(staged) => row.place = staged.commit(&key).await?,
             // In an earlier round, or by an earlier request.
             Stored::Placed { key: placed, row } if *placed == key => return Ok(row.clone()),

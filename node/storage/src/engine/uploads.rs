@@ -26,7 +26,7 @@ impl Uploads for Engine {
         if self.sessions.shared()
             && let Some(content) = upload.content().as_deref().and_then(Option::as_ref)
         {
-            self.save(&upload, content, Next::Going).await?;
+            self.save(&upload, content.record(), Next::Going).await?;
         }
         Ok(id)
     }
@@ -51,17 +51,26 @@ impl Uploads for Engine {
         chunk: Chunk,
         digest: &Digest,
     ) -> Result<()> {
-        let upload = self.upload(cx, repository, upload).await?;
-        let (engine, digest) = (self.clone(), *digest);
+        let upload = match self.upload(cx, repository, upload).await {
+            Ok(upload) => upload,
+            Err(error) => return self.refuse(cx, error).await,
+        };
+        let (engine, cx, digest) = (self.clone(), cx.clone(), *digest);
         let (at, (body, _wanted)) = (chunk.at, Body::of(chunk));
-        detached(async move { engine.finish(&upload, at, body, &digest).await }).await
+        detached(async move {
+            match engine.finish(&cx, &upload, at, body, &digest).await {
+                Ok(()) => Ok(()),
+                Err(error) => engine.refuse(&cx, error).await,
+            }
+        })
+        .await
     }
 
     async fn cancel_upload(&self, cx: &Context, repository: &RepositoryName, upload: UploadId) -> Result<()> {
         let upload = self.upload(cx, repository, upload).await?;
         let mut guard = upload.content().ok_or(Error::UploadBusy { upload: upload.id })?;
         let content = guard.take().ok_or(Error::UploadUnknown { upload: upload.id })?;
-        match self.end(&upload, Some(content.stage_state())).await? {
+        match self.end(&upload, Some(content)).await? {
             Outcome::Committed => Ok(()),
             Outcome::Conflict => Err(self.lost(upload.id).await),
         }
@@ -106,7 +115,7 @@ impl Engine {
         let mut guard = upload.content().ok_or(Error::UploadBusy { upload: upload.id })?;
         let content = guard.as_mut().ok_or(Error::UploadUnknown { upload: upload.id })?;
         let mark = content.mark();
-        let taken = self.take_in(upload, content, at, body).await;
+        let taken = self.take_in(upload, content, at, body, false).await;
         let offset = content.offset();
         let kept = self.keep(upload, &mut guard, mark).await;
         self.drop_damaged(upload, &mut guard).await;
@@ -118,7 +127,7 @@ impl Engine {
     async fn keep(&self, upload: &Upload, guard: &mut Option<Content>, before: Mark) -> Result<()> {
         let Some(content) = guard else { return Ok(()) };
         if content.offset() > upload.acknowledged() {
-            match self.save(upload, content, Next::Going).await {
+            match self.save(upload, content.record(), Next::Going).await {
                 Ok(Outcome::Committed) => {}
                 Ok(Outcome::Conflict) => return Err(self.let_go(upload, guard).await),
                 Err(error) => {
@@ -150,45 +159,43 @@ impl Engine {
 
     /// Lets go of content that cannot be trusted any more. The next request takes up what was saved, if anything was.
     async fn drop_damaged(&self, upload: &Upload, content: &mut Option<Content>) {
-        if content.take_if(|content| content.is_damaged()).is_none() {
-            return;
-        }
+        let Some(content) = content.take_if(|content| content.is_damaged()) else { return };
         self.uploads.remove(upload);
         if upload.stored().revision.is_none() {
             // If this fails too, the next start reclaims it.
-            self.blobs.discard(upload.id, &[]).await.ok();
+            content.discard().await.ok();
         }
     }
 
-    async fn take_in(&self, upload: &Upload, content: &mut Content, at: Option<u64>, body: Body) -> Result<()> {
+    async fn take_in(&self, upload: &Upload, content: &mut Content, at: Option<u64>, body: Body, last: bool) -> Result<()> {
         let expected = content.offset();
         if let Some(found) = at.filter(|at| *at != expected) {
             return Err(Error::UploadOffset { upload: upload.id, expected, found });
         }
-        content.take_in(upload.id, self.blobs.as_ref(), body).await.map_err(|error| match error {
+        content.take_in(upload.id, self.blobs.as_ref(), body, last).await.map_err(|error| match error {
             TakeError::Body(error) => Error::BodyBroken(error),
             TakeError::Store(error) => error.into(),
         })
     }
 
-    async fn finish(&self, upload: &Upload, at: Option<u64>, body: Body, digest: &Digest) -> Result<()> {
+    async fn finish(&self, cx: &Context, upload: &Upload, at: Option<u64>, body: Body, digest: &Digest) -> Result<()> {
         let mut guard = upload.content().ok_or(Error::UploadBusy { upload: upload.id })?;
         let content = guard.as_mut().ok_or(Error::UploadUnknown { upload: upload.id })?;
         content.use_algorithm(digest.algorithm()).await?;
         let mark = content.mark();
-        if let Err(error) = self.take_in(upload, content, at, body).await {
+        if let Err(error) = self.take_in(upload, content, at, body, true).await {
             let kept = self.keep(upload, &mut guard, mark).await;
             self.drop_damaged(upload, &mut guard).await;
             return Err(kept.err().unwrap_or(error));
         }
-        if self.sessions.shared() && self.save(upload, content, Next::Finishing).await? == Outcome::Conflict {
+        // Whoever takes the upload up needs what comes last once more: it was not acknowledged.
+        if self.sessions.shared() && self.save(upload, content.record_at(&mark), Next::Finishing).await? == Outcome::Conflict {
             return Err(self.let_go(upload, &mut guard).await);
         }
-        let state = content.stage_state();
         let found = content.digest();
         let published = if found == *digest {
             let (size, bytes) = (content.offset(), &mut content.bytes);
-            self.publish_blob(&upload.repository, digest, size, bytes).await.map_err(Error::from)
+            self.publish_blob(cx, &upload.repository, digest, size, bytes).await.map_err(Error::from)
         } else {
             Err(Error::DigestMismatch { expected: *digest, found })
         };
@@ -199,8 +206,7 @@ impl Engine {
             }
         }
         let left_over = published.is_err() || matches!(content.bytes, Stored::Staged(_));
-        guard.take();
-        let ended = self.end(upload, left_over.then_some(state)).await;
+        let ended = self.end(upload, guard.take().filter(|_| left_over)).await;
         // If another process went on with what is a blob by now, that is no concern of the client's.
         published.and(ended.map(drop).map_err(Error::from))
     }
@@ -208,7 +214,7 @@ impl Engine {
     /// Keeps an upload that could not be made a blob as it was before, so that its client can try again here or elsewhere.
     async fn go_on(&self, upload: &Upload, guard: &mut Option<Content>) -> Result<()> {
         let Some(content) = guard else { return Ok(()) };
-        if self.sessions.shared() && self.save(upload, content, Next::Going).await? == Outcome::Conflict {
+        if self.sessions.shared() && self.save(upload, content.record(), Next::Going).await? == Outcome::Conflict {
             return Err(self.let_go(upload, guard).await);
         }
         upload.acknowledge(content.offset());

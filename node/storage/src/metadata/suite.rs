@@ -114,8 +114,9 @@ async fn a_walk_shows_every_row_of_its_kind(store: &dyn Metadata) {
     let key = |kind, digest: &Digest| match kind {
         Kind::Blobs => Key::Blob(*digest),
         Kind::Links => Key::Link(name(&format!("walk/{}", &digest.hex()[..1])), *digest),
+        Kind::Manifests => Key::Manifest(name(&format!("walk/{}", &digest.hex()[..1])), *digest),
     };
-    for kind in [Kind::Blobs, Kind::Links] {
+    for kind in Kind::ALL {
         for chunk in digests.chunks(store.changes_max().min(100)) {
             let mut transaction = Transaction::new();
             chunk.iter().for_each(|digest| transaction.put(key(kind, digest), Expect::Anything, "x"));
@@ -123,7 +124,7 @@ async fn a_walk_shows_every_row_of_its_kind(store: &dyn Metadata) {
         }
     }
     assert_eq!(put(store, Key::Condemned("a/place".to_owned()), Expect::Absent, "x").await, Outcome::Committed);
-    for kind in [Kind::Blobs, Kind::Links] {
+    for kind in Kind::ALL {
         let (mut found, mut after) = (Vec::new(), None);
         loop {
             let (rows, next) = store.walk(kind, after.as_ref()).await.unwrap();

@@ -31,6 +31,7 @@ struct Stores {
     /// The same as `blobs`.
     memory: Arc<MemoryBlobs>,
     sessions: Arc<dyn Sessions>,
+    dedupe: bool,
 }
 
 impl Stores {
@@ -42,6 +43,7 @@ impl Stores {
             blobs: memory.clone(),
             memory,
             sessions: Arc::new(MemorySessions::shared()),
+            dedupe: true,
         }
     }
 
@@ -55,7 +57,7 @@ impl Stores {
     }
 
     fn engine(&self) -> Engine {
-        Engine::new(self.metadata.clone(), self.blobs.clone(), self.sessions.clone(), true)
+        Engine::new(self.metadata.clone(), self.blobs.clone(), self.sessions.clone(), self.dedupe)
     }
 
     /// A client of an engine of its own.

@@ -1,15 +1,27 @@
 //! A process that was passed over, and goes on after another one was asked for the same.
 
-use std::sync::Arc;
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use futures::{FutureExt, future::BoxFuture};
-use zot_contract::{ManifestPush, Operation, OperationId, suite::Client};
+use zot_contract::{
+    Chunk, ManifestPush, Operation, OperationId,
+    suite::{
+        Client,
+        content::{blob_of, repository},
+    },
+};
+use zot_oci::Digest;
 use zot_storage::{
     WallClock,
     metadata::{Metadata, Scan},
 };
 
 use crate::{Stores, faults::EventfulMetadata, manifests::image};
+
+const LARGE: usize = 700_000;
 
 /// What others do while the process is held: first of all, they make the change that it was asked for.
 type Meanwhile = Box<dyn FnOnce(Client, Client) -> BoxFuture<'static, ()> + Send>;
@@ -135,6 +147,92 @@ async fn what_was_pushed_again_since_is_not_deleted() {
     }
 }
 
+/// What happens to a blob while a process is held that was to mount it from `b` first: the other attempt, its answer, and a deletion.
+async fn mounted_meanwhile(again: Client, client: Client, digest: Digest, way: usize) {
+    match way {
+        // Others mount it,
+        0 => assert!(again.mount(&digest, "b").await.unwrap()),
+        // or find it there,
+        1 => {
+            client.push_blob(blob_of(1, LARGE)).await;
+            assert!(again.mount(&digest, "b").await.unwrap());
+        }
+        // or find nothing to mount.
+        _ => {
+            Client { repository: repository("b"), ..client.clone() }.delete_blob(&digest).await.unwrap();
+            assert!(!again.mount(&digest, "b").await.unwrap());
+            return;
+        }
+    }
+    client.delete_blob(&digest).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_blob_that_was_deleted_since_is_not_mounted_again() {
+    for (dedupe, way) in [(true, 0), (true, 1), (true, 2), (false, 0), (false, 1), (false, 2)] {
+        for number in 0.. {
+            let stores = Stores { dedupe, ..Stores::new() };
+            let digest = stores.client("b").push_blob(blob_of(1, LARGE)).await;
+            let happened = held(
+                &stores,
+                number,
+                async |client| {
+                    client.mount(&digest, "b").await.ok();
+                },
+                move |again, client| mounted_meanwhile(again, client, digest, way).boxed(),
+            );
+            if !happened.await {
+                assert!(number > 0);
+                break;
+            }
+            assert!(!stores.client("a").has_blob(&digest).await, "held before commit {number}, {dedupe}, {way}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_blob_that_was_deleted_since_is_not_there_again_because_its_upload_ends() {
+    for number in 0.. {
+        let stores = Stores::new();
+        let client = stores.client("a");
+        let (upload, bytes) = (client.open().await, blob_of(2, 1000));
+        let digest = Digest::sha256(&bytes);
+        client.append(upload, Chunk::of(bytes)).await.unwrap();
+        let others = stores.clone();
+        let happened = held(
+            &stores,
+            number,
+            async |client| client.finish(upload, Chunk::empty(), &digest).await.unwrap(),
+            move |again, client| {
+                async move {
+                    // So late that it may try.
+                    let later = WallClock::of(|| SystemTime::now() + Duration::from_secs(120));
+                    let again = Client { registry: Arc::new(others.engine().with_wall_clock(later)), ..again };
+                    again.finish(upload, Chunk::empty(), &digest).await.unwrap();
+                    client.delete_blob(&digest).await.unwrap();
+                }
+                .boxed()
+            },
+        );
+        if !happened.await {
+            assert!(number > 0);
+            break;
+        }
+        assert!(!stores.client("a").has_blob(&digest).await, "held before commit {number}");
+    }
+}
+
+#[tokio::test]
+async fn what_can_be_made_twice_is_not_remembered_by_who_was_heard_at_once() {
+    let stores = Stores::new();
+    let client = stores.client("a");
+    let attempt =
+        |client: &Client| Client { cx: client.cx.clone().attempting(Operation { id: OperationId::new(), again: false }), ..client.clone() };
+    let digest = attempt(&stores.client("b")).push_blob(blob_of(3, LARGE)).await;
+    assert!(attempt(&client).mount(&digest, "b").await.unwrap());
+    assert_eq!(stores.metadata.scan(&Scan::Operations(None), 10).await.unwrap(), []);
+}
+
 #[tokio::test]
 async fn it_is_forgotten_what_ended_long_ago() {
     let stores = Stores::new();
@@ -152,7 +250,7 @@ async fn it_is_forgotten_what_ended_long_ago() {
     );
     let there = async || stores.metadata.scan(&Scan::Operations(None), 10).await.unwrap().len();
     assert_eq!((stores.engine().forget_operations().await.unwrap(), there().await), (0, 1));
-    let later = |days: u64| WallClock::of(move || std::time::SystemTime::now() + std::time::Duration::from_secs(days * 24 * 60 * 60));
+    let later = |days: u64| WallClock::of(move || SystemTime::now() + Duration::from_secs(days * 24 * 60 * 60));
     assert_eq!(stores.engine().with_wall_clock(later(6)).forget_operations().await.unwrap(), 0);
     assert_eq!((stores.engine().with_wall_clock(later(8)).forget_operations().await.unwrap(), there().await), (1, 0));
 }

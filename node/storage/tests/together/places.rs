@@ -5,8 +5,11 @@ use std::sync::Arc;
 use futures::FutureExt;
 use tokio::{sync::Semaphore, task::JoinHandle};
 use zot_contract::{
-    Chunk, Error, Registry,
-    suite::{Client, content::blob_of},
+    Chunk, Error, ManifestPush, Registry,
+    suite::{
+        Client,
+        content::{Document, blob_of},
+    },
 };
 use zot_oci::Digest;
 use zot_storage::{
@@ -30,6 +33,20 @@ struct Stopped {
 
 impl Stopped {
     async fn push(stores: &Stores, seed: u64) -> Self {
+        let bytes = blob_of(seed, LARGE);
+        let digest = Digest::sha256(&bytes);
+        Self::of(stores, digest, move |client| async move { client.finish(client.open().await, Chunk::of(bytes), &digest).await }).await
+    }
+
+    async fn push_manifest(stores: &Stores, push: ManifestPush) -> Self {
+        Self::of(stores, push.digest, |client| async move { client.put(push).await.map(drop) }).await
+    }
+
+    async fn of<F: Future<Output = zot_contract::Result<()>> + Send + 'static>(
+        stores: &Stores,
+        digest: Digest,
+        push: impl FnOnce(Client) -> F + Send + 'static,
+    ) -> Self {
         let (reached, resume) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
         let event: Event = Box::new({
             let (reached, resume) = (reached.clone(), resume.clone());
@@ -44,10 +61,7 @@ impl Stopped {
         });
         let metadata: Arc<dyn Metadata> = Arc::new(EventfulMetadata::new(&stores.metadata, 0, event));
         let client = Stores { metadata, ..stores.clone() }.client("a");
-        let bytes = blob_of(seed, LARGE);
-        let digest = Digest::sha256(&bytes);
-        let upload = client.open().await;
-        let push = tokio::spawn(async move { client.finish(upload, Chunk::of(bytes), &digest).await });
+        let push = tokio::spawn(async move { push(client).await });
         reached.acquire().await.unwrap().forget();
         Self { push, resume, digest }
     }
@@ -167,7 +181,7 @@ async fn rows_that_speak_of_nothing_are_not_believed() {
     let places = |count: usize| (0..count).map(|number| format!("_large/{number}"));
     let error = engine.reap_places(places(101)).await.unwrap_err();
     let why = std::error::Error::source(&error).unwrap().to_string();
-    assert!(why.starts_with("no row speaks of 101 of 101 blobs") && why.ends_with("Are these the rows of this store?"), "{why}");
+    assert!(why.starts_with("no row speaks of 101 of 101 objects") && why.ends_with("Are these the rows of this store?"), "{why}");
     assert_eq!(stores.metadata.scan(&Scan::Condemned(None), 1).await.unwrap(), []);
     engine.reap_places(places(100)).await.unwrap();
     assert_eq!(stores.metadata.scan(&Scan::Condemned(None), 1000).await.unwrap().len(), 100);
@@ -187,4 +201,69 @@ async fn places_may_be_shown_a_page_at_a_time() {
     // What was condemned with one page is removed with a later one, whatever that shows.
     assert_eq!(stores.places().len(), 1);
     assert_eq!(client.read(&kept).await.unwrap(), blob_of(6, LARGE));
+}
+
+/// A manifest that is too large for a row.
+fn large_manifest() -> ManifestPush {
+    Document::index(&[]).annotation("a", &"x".repeat(20_000)).push(&["v1"])
+}
+
+#[tokio::test]
+async fn a_manifest_that_a_killed_process_left_is_removed_and_can_be_pushed_again() {
+    let (stores, engine, client) = scene().await;
+    let push = large_manifest();
+    let stopped = Stopped::push_manifest(&stores, push.clone()).await;
+    let left = stores.places();
+    assert_eq!(left, [BlobKey::own(&"a".parse().unwrap(), &push.digest).as_str()]);
+    assert_eq!(engine.reap_places(left.clone()).await.unwrap(), 0);
+    assert_eq!(engine.reap_places(left.clone()).await.unwrap(), 1);
+    assert_eq!(stores.places(), Vec::<String>::new());
+
+    let (digest, pushed) = stopped.resumed().await;
+    assert!(matches!(pushed, Err(Error::Unavailable { .. })), "{pushed:?}");
+    client.put(push.clone()).await.unwrap();
+    // Under the key, a removal that comes late would meet it.
+    assert!(!is_there(&stores, &left[0]).await);
+    for _ in 0..3 {
+        assert_eq!(engine.reap_places(stores.places()).await.unwrap(), 0);
+        assert_eq!(client.get(digest).await.unwrap().bytes, push.bytes);
+    }
+
+    client.delete(digest).await.unwrap();
+    assert_eq!(engine.reap_places(stores.places()).await.unwrap(), 0);
+    assert_eq!(engine.reap_places(stores.places()).await.unwrap(), 1);
+    assert_eq!(stores.places(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn who_was_relieved_removes_nothing_that_was_pushed_since() {
+    for pardoned in [true, false] {
+        let (stores, engine, client) = scene().await;
+        let push = large_manifest();
+        client.put(push.clone()).await.unwrap();
+        client.delete(push.digest).await.unwrap();
+        assert_eq!(engine.reap_places(stores.places()).await.unwrap(), 0);
+        // It is stopped before it says that it removes what it has found to be of no use.
+        let places = stores.places();
+        let (others, other, again) = (stores.clone(), client.clone(), push.clone());
+        let event: Event = Box::new(move || {
+            async move {
+                if pardoned {
+                    let mut pardon = Transaction::new();
+                    pardon.delete(Key::Condemned(others.places().remove(0)), Expect::Present);
+                    others.metadata.commit(pardon).await.unwrap();
+                } else {
+                    others.engine().reap_places(others.places()).await.unwrap();
+                }
+                other.put(again).await.unwrap();
+                Ok(())
+            }
+            .boxed()
+        });
+        let metadata = Arc::new(EventfulMetadata::new(&stores.metadata, 0, event));
+        let relieved = Stores { metadata: metadata.clone(), ..stores.clone() }.engine();
+        assert_eq!(relieved.reap_places(places).await.unwrap(), 0);
+        assert!(metadata.happened());
+        assert_eq!(client.get(push.digest).await.unwrap().bytes, push.bytes);
+    }
 }

@@ -1,8 +1,13 @@
 //! Uploads that go from process to process.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use bytes::Bytes;
+use futures::FutureExt;
+use tokio::sync::Semaphore;
 use zot_contract::{
     Chunk, Error, Registry, UploadId,
     suite::{
@@ -11,9 +16,12 @@ use zot_contract::{
     },
 };
 use zot_oci::{Algorithm, Digest};
-use zot_storage::Engine;
+use zot_storage::{Engine, WallClock};
 
-use crate::{Stores, faults::FaultySessions};
+use crate::{
+    Stores,
+    faults::{Event, EventfulMetadata, FaultySessions},
+};
 
 const SMALL: usize = 1000;
 const LARGE: usize = 700_000;
@@ -175,6 +183,42 @@ async fn an_upload_whose_session_is_lost_during_a_request_is_unknown_and_not_bus
         let refusal = refusal.await;
         assert!(matches!(refusal, Error::UploadUnknown { .. }), "{refusal:?}");
         assert!(matches!(client.status(upload).await, Err(Error::UploadUnknown { .. })));
+    }
+}
+
+/// What comes with the end is acknowledged with it.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upload_whose_process_died_at_its_end_goes_on_where_it_was_acknowledged() {
+    for first in [0, SMALL] {
+        let stores = Stores::new();
+        let bytes = blob_of(6, first + SMALL);
+        let (reached, digest) = (Arc::new(Semaphore::new(0)), Digest::sha256(&bytes));
+        let event: Event = Box::new({
+            let reached = reached.clone();
+            move || {
+                async move {
+                    reached.add_permits(1);
+                    std::future::pending().await
+                }
+                .boxed()
+            }
+        });
+        let one = Stores { metadata: Arc::new(EventfulMetadata::new(&stores.metadata, 0, event)), ..stores.clone() }.client("a");
+        let upload = one.open().await;
+        one.append(upload, Chunk::of(bytes.slice(..first))).await.unwrap();
+        let last = bytes.slice(first..);
+        let dying = tokio::spawn({
+            let last = last.clone();
+            async move { one.finish(upload, Chunk::of(last), &digest).await }
+        });
+        drop(reached.acquire().await.unwrap());
+        let later = WallClock::of(|| SystemTime::now() + Duration::from_secs(120));
+        let registry: Arc<dyn Registry> = Arc::new(stores.engine().with_wall_clock(later));
+        let two = Client::new(&registry, "a");
+        assert_eq!(two.status(upload).await.unwrap(), first as u64);
+        two.finish(upload, Chunk::of(last), &digest).await.unwrap();
+        assert_eq!(two.read(&digest).await.unwrap(), bytes);
+        dying.abort();
     }
 }
 

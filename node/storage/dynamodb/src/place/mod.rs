@@ -64,6 +64,7 @@ impl From<Kind> for Table {
         match kind {
             Kind::Blobs => Self::Blobs,
             Kind::Links => Self::RepositoryBlobs,
+            Kind::Manifests => Self::Manifests,
         }
     }
 }
@@ -119,6 +120,7 @@ pub(crate) fn is_of(kind: Kind, partition: &str) -> bool {
     let name = match kind {
         Kind::Blobs => "blobs",
         Kind::Links => "links",
+        Kind::Manifests => "manifests",
     };
     partition.split(SEPARATOR).next() == Some(name)
 }

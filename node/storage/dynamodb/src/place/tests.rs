@@ -100,7 +100,7 @@ proptest! {
 
     #[test]
     fn a_partition_tells_the_kind_of_its_rows(key in keys()) {
-        for kind in [Kind::Blobs, Kind::Links] {
+        for kind in Kind::ALL {
             prop_assert_eq!(is_of(kind, &Place::of(&key).partition), kind.has(&key));
         }
     }

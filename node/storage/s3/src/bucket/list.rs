@@ -25,6 +25,13 @@ pub(crate) struct MultipartsPage {
     pub(crate) next: Option<Multipart>,
 }
 
+impl<T> Listed<T> {
+    /// Whether it had been there for `age` at a time, which is to be one before it was listed: afterwards this process may have been stopped.
+    pub(crate) fn is_older_than(&self, age: Duration, at: SystemTime) -> bool {
+        self.since.is_some_and(|since| at.duration_since(since).is_ok_and(|found| found >= age))
+    }
+}
+
 impl Bucket {
     /// Shows every object whose key begins with `prefix`, in the order of their keys.
     pub(crate) async fn visit(&self, prefix: &str, mut visit: impl FnMut(Listed<String>) + Send) -> Result<()> {
@@ -43,9 +50,9 @@ impl Bucket {
         Ok(listed)
     }
 
-    /// Whether what was listed has been there for `age`, by the clock of S3: this machine's may be anywhere.
-    pub(crate) fn is_older_than<T>(&self, listed: &Listed<T>, age: Duration) -> bool {
-        listed.since.is_some_and(|since| self.clock.now().duration_since(since).is_ok_and(|found| found >= age))
+    /// The time by the clock of S3: this machine's may be anywhere.
+    pub(crate) fn now(&self) -> SystemTime {
+        self.clock.now()
     }
 
     /// Up to `limit` objects whose keys begin with `prefix` and come after `after`, in the order of their keys. There are more if it is full.

@@ -25,7 +25,7 @@ use crate::{buffer::Body, calls::Counters};
 use failure::failed;
 pub(crate) use failure::is;
 pub(crate) use list::Listed;
-pub(crate) use multipart::Multipart;
+pub(crate) use multipart::{Completion, Multipart};
 
 /// How objects are stored.
 #[derive(Debug, Clone, Default)]

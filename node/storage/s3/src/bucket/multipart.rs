@@ -1,5 +1,10 @@
 //! Objects sent in parts.
 
+use std::sync::{
+    Arc,
+    atomic::{AtomicU32, Ordering},
+};
+
 use aws_sdk_s3::{
     primitives::ByteStream,
     types::{CompletedMultipartUpload, CompletedPart},
@@ -14,6 +19,15 @@ use crate::buffer::Body;
 pub(crate) struct Multipart {
     pub(crate) key: String,
     pub(crate) id: String,
+}
+
+/// What became of parts that were to be made an object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Completion {
+    /// They are the object at the key.
+    Done,
+    /// They are gone, after a request to which no answer came: it may have made them the object, or somebody else has.
+    Unsure,
 }
 
 impl Bucket {
@@ -38,11 +52,21 @@ impl Bucket {
     }
 
     /// Makes the parts an object. S3 refuses if a part is not the one with the given ETag.
-    pub(crate) async fn complete_multipart(&self, to: &Multipart, etags: impl Iterator<Item = String>) -> Result<()> {
+    pub(crate) async fn complete_multipart(&self, to: &Multipart, etags: impl Iterator<Item = String>) -> Result<Completion> {
         let part = |(index, etag)| CompletedPart::builder().part_number(number(index)).e_tag(etag).build();
         let parts = CompletedMultipartUpload::builder().set_parts(Some(etags.enumerate().map(part).collect())).build();
         let request = self.client.complete_multipart_upload().bucket(&self.name).key(&to.key).upload_id(&to.id).multipart_upload(parts);
-        request.send().await.map(drop).map_err(|error| failed(format!("complete multipart upload of {}", to.key), error))
+        let tries = Arc::new(AtomicU32::new(0));
+        let counter = Arc::clone(&tries);
+        // Called for every try.
+        let request = request.customize().mutate_request(move |_| {
+            counter.fetch_add(1, Ordering::Relaxed);
+        });
+        match request.send().await {
+            Ok(_) => Ok(Completion::Done),
+            Err(error) if is(&error, 404, "NoSuchUpload") && tries.load(Ordering::Relaxed) > 1 => Ok(Completion::Unsure),
+            Err(error) => Err(failed(format!("complete multipart upload of {}", to.key), error)),
+        }
     }
 
     /// Drops what was sent, unless it was completed or dropped before.

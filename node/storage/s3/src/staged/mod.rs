@@ -7,27 +7,33 @@
 //! - Parts share a multipart upload, and a part's number is its position, so that one may replace the other's part. But every part is known by
 //!   the ETag that S3 gave to these bytes, a commit names the ETag of each part, and S3 refuses to complete if a part has another one. So the
 //!   commit fails and the client begins anew; it does not succeed with the other's bytes.
-//! - What is completed has a key that nobody completes a second time: each multipart upload has a key of its own.
-//! - Content that fits into one part is written under its blob's key as a whole.
+//! - What is completed has a key that nobody completes a second time: each multipart upload has a key of its own. Where the answer to a
+//!   completion was lost, and the parts are gone at the next try, the object at the key is read and must come to the blob's digest.
+//! - Content that fits into one part is an object of its own, written once. If an upload's bytes were acknowledged when that was all of them, the
+//!   object that made them durable is the blob: but only for the process that wrote it, which is therefore free to remove it as well. For any
+//!   other process it is bytes to go on with, and not to be removed.
 //!
 //! Nothing here removes a completed object: somebody's rows may speak of it.
 
+mod completed;
 mod parts;
 mod state;
 mod tail;
 
-use std::{collections::VecDeque, sync::Arc};
+use std::{
+    collections::{BTreeSet, VecDeque},
+    sync::Arc,
+};
 
 use bytes::Bytes;
-use futures::{StreamExt, TryStreamExt, stream};
+use futures::{StreamExt, future::try_join_all, stream};
 use zot_contract::UploadId;
-use zot_oci::ByteRange;
 use zot_storage::{
     BlobKey, Error, Result,
     blobs::{PIECE_BYTES, Pieces, Staged},
 };
 
-use crate::{bucket::Multipart, keys, read, store::Store};
+use crate::{bucket::Multipart, keys, store::Store};
 use parts::Parts;
 pub(crate) use state::State;
 use tail::Tail;
@@ -76,7 +82,7 @@ impl S3Staged {
         let multipart =
             (!state.place.is_empty()).then(|| (state.place.clone(), Multipart { key: key(&state.place), id: state.multipart.clone() }));
         let parts = Parts::new(state.part_bytes, state.etags.clone());
-        let tail = Tail::new(store.clone(), upload, state.fragments.clone());
+        let tail = Tail::new(store.clone(), upload, state.sent() == 0, state.fragments.clone());
         let (part_bytes, completed, marks) = (state.part_bytes, state.completed, VecDeque::from([state]));
         Self { store, upload, part_bytes, completed, multipart, parts, tail, marks, failed: false }
     }
@@ -137,19 +143,19 @@ impl S3Staged {
         if let Some((_, multipart)) = &self.multipart {
             return Ok(multipart.clone());
         }
-        let place = keys::large(self.upload);
+        let place = keys::place(self.upload);
         let multipart = self.store.bucket.create_multipart(self.store.keys.of(&place)).await?;
         self.multipart = Some((place, multipart.clone()));
         Ok(multipart)
     }
 
-    /// Removes tails that no mark needs.
+    /// Removes objects that no mark needs.
     fn sweep(&self, names: impl Iterator<Item = String>) {
         let needed = |name: &String| {
             let marked = self.marks.iter().flat_map(|mark| &mark.fragments);
             marked.chain(self.tail.fragments()).any(|fragment| fragment.name == *name)
         };
-        self.store.sweep(names.filter(|name| !needed(name)).collect());
+        self.store.sweep(names.filter(|name| self.tail.is_ours(name) && !needed(name)).collect());
     }
 
     fn mark(&mut self) {
@@ -160,41 +166,21 @@ impl S3Staged {
         }
     }
 
-    /// Makes the parts and the tail an object. Returns its place.
-    async fn complete(&mut self) -> Result<String> {
-        if !self.tail.is_empty() {
-            self.send_part().await?;
+    /// Makes the tail, which is everything, an object. Returns its place.
+    async fn complete_small(&mut self) -> Result<String> {
+        if let Some(place) = self.tail.whole() {
+            return Ok(place.to_owned());
         }
-        self.parts.settle().await?;
-        let Some((place, multipart)) = &self.multipart else {
-            return Err(Error::damaged(format!("upload {}", self.upload), "it has parts but no multipart upload"));
-        };
-        self.store.bucket.complete_multipart(multipart, self.parts.etags().into_iter()).await?;
-        Ok(place.clone())
-    }
-
-    /// Turns an object that was completed to be read back into parts again, because there is more to come.
-    async fn reopen(&mut self) -> Result<()> {
-        let Some((place, _)) = self.multipart.take_if(|_| self.completed > 0) else { return Ok(()) };
-        let size = std::mem::take(&mut self.completed);
-        let mut pieces = self.object(&place, size).await?;
-        while let Some(piece) = pieces.try_next().await? {
-            self.append(vec![piece]).await?;
-        }
-        Ok(())
-    }
-
-    async fn object(&self, place: &str, size: u64) -> Result<Pieces> {
-        let damaged = |reason: &'static str| Error::damaged(format!("object {place}"), reason);
-        let range = ByteRange::whole(size).ok_or_else(|| damaged("it is empty"))?;
-        let opened = read::open(&self.store, self.store.keys.of(place), range).await?;
-        let (found, pieces) = opened.ok_or_else(|| damaged("it is not there"))?;
-        if found == size { Ok(pieces) } else { Err(damaged("it has another size")) }
-    }
-
-    async fn store_small(&mut self, key: &BlobKey) -> Result<()> {
+        let place = keys::place(self.upload);
         self.tail.load().await?;
-        self.store.bucket.put(&self.store.keys.blob(key), self.tail.bytes()).await
+        self.store.bucket.put(&self.store.keys.of(&place), self.tail.bytes()).await?;
+        Ok(place)
+    }
+
+    /// The objects that hold something of it, but for parts and what they were completed to.
+    fn objects(&self) -> BTreeSet<String> {
+        let marked = self.marks.iter().flat_map(|mark| &mark.fragments);
+        marked.chain(self.tail.fragments()).map(|fragment| fragment.name.clone()).collect()
     }
 }
 
@@ -230,7 +216,8 @@ impl Staged for S3Staged {
         self.marks.truncate(at + 1);
         let state = self.marks[at].clone();
         let (marks, multipart) = (std::mem::take(&mut self.marks), self.multipart.take());
-        *self = Self { marks, ..Self::of(self.store.clone(), self.upload, state) };
+        let mut former = std::mem::replace(self, Self { marks, ..Self::of(self.store.clone(), self.upload, state) });
+        self.tail.inherit(&mut former.tail);
         self.tail.truncate(size - self.sent());
         // One that was begun since serves as well.
         self.multipart = self.multipart.take().or(multipart);
@@ -258,7 +245,7 @@ impl Staged for S3Staged {
     }
 
     fn state(&self) -> Bytes {
-        self.now().write()
+        self.marks.back().map(State::write).unwrap_or_default()
     }
 
     async fn commit(&mut self, key: &BlobKey) -> Result<String> {
@@ -266,23 +253,33 @@ impl Staged for S3Staged {
         let place = if self.completed > 0 {
             self.multipart.take().map(|(place, _)| place).unwrap_or_default()
         } else if self.parts.is_empty() {
-            self.store_small(key).await?;
-            String::new()
+            self.complete_small().await?
         } else {
-            let completed = self.complete().await;
+            let completed = self.complete_as(key.digest()).await;
             if completed.is_err() {
                 // It may be complete all the same: then nobody can complete it again.
                 self.marks.clear();
             }
             self.note(completed)?
         };
-        let fragments = self.now().fragments.into_iter().chain(self.marks.drain(..).flat_map(|mark| mark.fragments));
-        let names: std::collections::BTreeSet<String> = fragments.map(|fragment| fragment.name).collect();
-        self.store.sweep(names.into_iter().collect());
-        if let Some((_, multipart)) = self.multipart.take_if(|_| place.is_empty()) {
+        let mut names = self.objects();
+        names.remove(&place);
+        self.store.sweep(names.into_iter().filter(|name| self.tail.is_ours(name)).collect());
+        if let Some((_, multipart)) = self.multipart.take_if(|(other, _)| *other != place) {
             self.store.abort(multipart);
         }
         Ok(place)
+    }
+
+    async fn discard(&mut self) -> Result<()> {
+        // Parts that are on their way would outlive the rest.
+        self.parts = Parts::new(self.part_bytes, Vec::new());
+        let Store { bucket, keys, .. } = self.store.as_ref();
+        if let Some((_, multipart)) = self.multipart.take_if(|_| self.completed == 0) {
+            bucket.abort_multipart(&multipart).await?;
+        }
+        let names: Vec<String> = self.objects().iter().filter(|name| self.tail.is_ours(name)).map(|name| keys.of(name)).collect();
+        try_join_all(names.iter().map(|name| bucket.delete(name))).await.map(drop)
     }
 }
 

@@ -33,6 +33,10 @@ const SLOW: Duration = Duration::from_secs(2);
 pub(super) struct Tail {
     store: Arc<Store>,
     upload: UploadId,
+    /// Whether the upload begins with it: there are no parts.
+    first: bool,
+    /// The objects at places of their own that were written here, each of which had everything at its time.
+    wholes: Vec<Fragment>,
     /// The objects that hold its first `saved` bytes.
     fragments: Vec<Fragment>,
     saved: u64,
@@ -47,10 +51,10 @@ pub(super) struct Tail {
 }
 
 impl Tail {
-    pub(super) fn new(store: Arc<Store>, upload: UploadId, fragments: Vec<Fragment>) -> Self {
+    pub(super) fn new(store: Arc<Store>, upload: UploadId, first: bool, fragments: Vec<Fragment>) -> Self {
         let saved = fragments.iter().map(|fragment| fragment.size).sum();
         let (memory, share, since) = (Buffer::default(), Share::default(), Instant::now());
-        Self { store, upload, fragments, saved, memory, start: saved, share, ticket: None, since }
+        Self { store, upload, first, wholes: Vec::new(), fragments, saved, memory, start: saved, share, ticket: None, since }
     }
 
     pub(super) fn len(&self) -> u64 {
@@ -64,6 +68,27 @@ impl Tail {
     /// The objects that hold what was saved.
     pub(super) fn fragments(&self) -> &[Fragment] {
         &self.fragments
+    }
+
+    /// The place of an object that holds the whole upload as it is, if this process has written one.
+    ///
+    /// What another process has written at a place is not taken for it: that one may remove it, as its own.
+    pub(super) fn whole(&self) -> Option<&str> {
+        match self.fragments.as_slice() {
+            [one] if self.first && self.saved == self.len() && self.wholes.contains(one) => Some(&one.name),
+            _ => None,
+        }
+    }
+
+    /// Whether an object of the upload may be removed once nothing of it is needed. What another process has written at a place may not: it may
+    /// have become a blob.
+    pub(super) fn is_ours(&self, name: &str) -> bool {
+        !keys::is_place(name) || self.wholes.iter().any(|whole| whole.name == name)
+    }
+
+    /// Goes on with what another tail of the upload has written.
+    pub(super) fn inherit(&mut self, other: &mut Self) {
+        self.wholes = std::mem::take(&mut other.wholes);
     }
 
     /// Appends bytes.
@@ -104,14 +129,18 @@ impl Tail {
     }
 
     async fn save_from(&mut self, from: u64) -> Result<()> {
-        let name = keys::tail(self.upload);
+        let whole = self.first && from == 0;
+        let name = if whole { keys::place(self.upload) } else { keys::tail(self.upload) };
         let bytes = self.memory.from(from - self.start);
-        let size = bytes.len();
-        self.store.bucket.put(&self.store.keys.of(&name), bytes).await?;
+        let fragment = Fragment { name, size: bytes.len() };
+        self.store.bucket.put(&self.store.keys.of(&fragment.name), bytes).await?;
+        if whole {
+            self.wholes.push(fragment.clone());
+        }
         if from == 0 {
             self.fragments.clear();
         }
-        self.fragments.push(Fragment { name, size });
+        self.fragments.push(fragment);
         self.saved = self.len();
         Ok(())
     }
@@ -175,7 +204,7 @@ impl Tail {
     pub(super) fn take(&mut self) -> (Body, Share, Vec<Fragment>) {
         let bytes = self.memory.from(0);
         let fragments = std::mem::take(&mut self.fragments);
-        self.saved = 0;
+        (self.saved, self.first) = (0, false);
         let share = std::mem::take(&mut self.share);
         self.forget();
         (bytes, share, fragments)

@@ -1,16 +1,18 @@
 //! A server that dies, or stops.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
+use tokio::sync::Barrier;
+use zot_config::storage;
 use zot_contract::UploadId;
 use zot_s3::{Limits, S3Blobs};
 use zot_services::process::Signal;
 use zot_storage::{BlobAddress, Error, blobs::BlobStore};
 
 use crate::{
-    proxy::Proxy,
-    server::{config, content, key, needs_server, read, shared, start},
+    proxy::{Completion, Proxy},
+    server::{config, content, key, needs_server, open, read, shared, start},
 };
 
 /// Long enough for any bound that holds, on any machine.
@@ -88,4 +90,69 @@ async fn a_server_that_is_overloaded_is_tried_again_and_then_unavailable() {
     assert!(retry_after > Duration::ZERO);
     assert!(source.to_string().ends_with("status 503, SlowDown: Please reduce your request rate."), "{source}");
     assert!((4..=6).contains(&store.calls().since(&before).put));
+}
+
+/// Pushes what takes two parts while requests to complete it end like that, and reads it back.
+async fn completed(completions: impl IntoIterator<Item = Completion>) -> zot_storage::Result<()> {
+    overtaken(completions, async |_, _, _| {}).await
+}
+
+/// The same, while something happens to the upload, of which the state is known that it had after its first 6 MiB.
+async fn overtaken(
+    completions: impl IntoIterator<Item = Completion>,
+    meanwhile: impl AsyncFnOnce(S3Blobs, UploadId, Bytes),
+) -> zot_storage::Result<()> {
+    let server = shared().await;
+    let proxy = Proxy::plain(&server.endpoint()).await;
+    let direct = config(&server.endpoint());
+    let proxied = storage::S3 { region_endpoint: Some(proxy.address.clone()), ..direct.clone() };
+    let (store, other) = (open(&proxied).await, open(&direct).await);
+    let (bytes, upload) = (content(7 << 20), UploadId::random());
+    let mut staged = store.stage(upload).await.unwrap();
+    staged.write(vec![bytes.slice(..6 << 20)]).await.unwrap();
+    staged.flush().await.unwrap();
+    let meanwhile = meanwhile(other.clone(), upload, staged.state());
+    staged.write(vec![bytes.slice(6 << 20..)]).await.unwrap();
+    proxy.cuts.completions(completions);
+    let key = key(&bytes);
+    let (place, ()) = tokio::join!(staged.commit(&key), meanwhile);
+    assert!(read(&other, &BlobAddress { key, place: place? }, bytes.len()).await == bytes);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upload_whose_completion_was_not_answered_is_a_blob() {
+    needs_server!("faults::an_upload_whose_completion_was_not_answered_is_a_blob");
+    completed([Completion::Lost]).await.unwrap();
+    completed([Completion::Lost, Completion::Unknown]).await.unwrap();
+    completed([Completion::Dropped, Completion::Lost, Completion::Dropped, Completion::Unknown]).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upload_that_is_gone_is_not_taken_for_a_blob() {
+    needs_server!("faults::an_upload_that_is_gone_is_not_taken_for_a_blob");
+    // At the first request, nobody else can have been this process.
+    let gone = completed([Completion::Unknown]).await.unwrap_err();
+    assert!(error_chain(&gone).contains("NoSuchUpload"), "{gone:?}");
+    // It was dropped by somebody else.
+    let dropped = completed([Completion::Dropped, Completion::Unknown]).await.unwrap_err();
+    assert!(error_chain(&dropped).contains("it is not there"), "{dropped:?}");
+    // It was completed by somebody else, with other bytes of the same size, or of another one.
+    for (size, reason) in [(1 << 20, "with other bytes"), (2 << 20, "another size")] {
+        let meeting = Arc::new(Barrier::new(2));
+        let completions = [Completion::Held(meeting.clone()), Completion::Unknown];
+        let other = overtaken(completions, async |other, upload, state| {
+            meeting.wait().await;
+            let mut staged = other.resume(upload, 6 << 20, &state).await.unwrap().unwrap();
+            staged.write(vec![vec![7; size].into()]).await.unwrap();
+            staged.commit(&key(b"theirs")).await.unwrap();
+            meeting.wait().await;
+        });
+        let other = other.await.unwrap_err();
+        assert!(error_chain(&other).contains(reason), "{other:?}");
+    }
+}
+
+fn error_chain(error: &dyn std::error::Error) -> String {
+    error.source().map_or_else(|| error.to_string(), |source| format!("{error}: {}", error_chain(source)))
 }

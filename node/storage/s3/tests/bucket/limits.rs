@@ -45,7 +45,7 @@ async fn a_slow_upload_makes_room_for_others() {
     let finish = async {
         let mut staged = store.stage(UploadId::random()).await.unwrap();
         staged.write(vec![quick.clone()]).await.unwrap();
-        staged.commit(&key(&quick)).await.unwrap();
+        BlobAddress { key: key(&quick), place: staged.commit(&key(&quick)).await.unwrap() }
     };
     let trickle = async {
         let mut sent = 3 * MIB;
@@ -55,9 +55,9 @@ async fn a_slow_upload_makes_room_for_others() {
             sent += 1;
         }
     };
-    tokio::select! {
-        () = finish => {}
-        () = trickle => {}
-    }
-    assert!(read(&store, &key(&quick).into(), quick.len()).await == quick);
+    let at = tokio::select! {
+        at = finish => at,
+        never = trickle => never,
+    };
+    assert!(read(&store, &at, quick.len()).await == quick);
 }

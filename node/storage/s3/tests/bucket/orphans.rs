@@ -71,28 +71,31 @@ async fn blobs_that_a_killed_process_left_are_removed_and_no_others() {
     let mut schema = Transaction::new();
     schema.put(Key::Schema, Expect::Absent, vec![0x08, 0x01]);
     metadata.commit(schema).await.unwrap();
-    let engine = |metadata: Arc<dyn Metadata>| Engine::new(metadata, Arc::new(store.clone()), Arc::new(MemorySessions::shared()), true);
-    let alive = engine(metadata.clone());
+    let engine = |metadata: Arc<dyn Metadata>, dedupe: bool| {
+        Engine::new(metadata, Arc::new(store.clone()), Arc::new(MemorySessions::shared()), dedupe)
+    };
+    let alive = engine(metadata.clone(), true);
     let registry: Arc<dyn Registry> = Arc::new(alive.clone());
     let client = Client::new(&registry, "a");
     let (kept, left) = (content(11 << 20), content(12 << 20));
     let digest = client.push_blob(kept.clone()).await;
     let before = places(&store).await;
 
-    let killed: Arc<dyn Registry> = Arc::new(engine(Arc::new(Killed(metadata))));
-    let push = tokio::spawn({
-        let left = left.clone();
-        async move { Client::new(&killed, "a").push_blob(left).await }
+    // In parts, in one piece, and so little that without `dedupe` it is put under the key that the repository has to itself.
+    let pushes = [(left.clone(), true), (content(100_000), true), (content(1000), false)].map(|(bytes, dedupe)| {
+        let killed: Arc<dyn Registry> = Arc::new(engine(Arc::new(Killed(metadata.clone())), dedupe));
+        tokio::spawn(async move { Client::new(&killed, "a").push_blob(bytes).await })
     });
-    zot_services::wait::until("the bytes are stored", async || places(&store).await.len() == 2).await;
-    push.abort();
+    zot_services::wait::until("the bytes are stored", async || places(&store).await.len() == 4).await;
+    pushes.iter().for_each(tokio::task::JoinHandle::abort);
+    assert!(places(&store).await.iter().any(|place| place.starts_with("_own/a/")));
     assert_eq!(before.len(), 1);
 
     // Old ones only: what is young may still get its rows.
     assert_eq!(store.placed(Duration::from_secs(3600), None, 10).await.unwrap(), (Vec::new(), None));
     assert_eq!(alive.reap_places(places(&store).await).await.unwrap(), 0);
-    assert_eq!(places(&store).await.len(), 2);
-    assert_eq!(alive.reap_places(places(&store).await).await.unwrap(), 1);
+    assert_eq!(places(&store).await.len(), 4);
+    assert_eq!(alive.reap_places(places(&store).await).await.unwrap(), 3);
     assert_eq!(places(&store).await, before);
     assert_eq!(client.read(&digest).await.unwrap(), kept);
     // And whoever pushes it again has it.

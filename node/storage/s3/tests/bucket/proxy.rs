@@ -1,16 +1,18 @@
-//! What stands between the store and the server: passes bytes on, cuts answers off, or speaks TLS.
+//! What stands between the store and the server: passes bytes on, cuts answers off, loses completions, or speaks TLS.
 
 use std::{
+    collections::VecDeque,
     net::Ipv4Addr,
     sync::{
-        Arc,
-        atomic::{AtomicU64, AtomicUsize, Ordering},
+        Arc, Mutex,
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
 };
 
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, copy_bidirectional},
     net::{TcpListener, TcpStream},
+    sync::Barrier,
     task::JoinHandle,
 };
 use tokio_rustls::{
@@ -34,6 +36,21 @@ pub(crate) struct Cuts {
     left: AtomicUsize,
     /// After how many bytes.
     after: AtomicU64,
+    /// What happens to the next requests to complete a multipart upload.
+    completions: Mutex<VecDeque<Completion>>,
+}
+
+/// What happens to a request to complete a multipart upload.
+pub(crate) enum Completion {
+    /// The server answers, and the answer is lost.
+    Lost,
+    /// The server is not asked, and there is no answer.
+    Dropped,
+    /// The same, once others have done what they do between two meetings.
+    Held(Arc<Barrier>),
+    /// The server is not asked, and the answer is that there is no such upload: some servers forget which ones they completed, others remember
+    /// for a while.
+    Unknown,
 }
 
 impl Cuts {
@@ -41,6 +58,11 @@ impl Cuts {
     pub(crate) fn cut(&self, times: usize, after: u64) {
         self.after.store(after, Ordering::SeqCst);
         self.left.store(times, Ordering::SeqCst);
+    }
+
+    /// Does this to the next requests to complete a multipart upload, one after the other.
+    pub(crate) fn completions(&self, completions: impl IntoIterator<Item = Completion>) {
+        self.completions.lock().unwrap().extend(completions);
     }
 
     /// Answers the first request of the next new connections with `503 SlowDown`, and closes them.
@@ -99,16 +121,22 @@ async fn serve(mut client: TcpStream, tls: Option<TlsAcceptor>, server: String, 
         Some(tls) => drop(async { copy_bidirectional(&mut tls.accept(client).await?, &mut server).await }.await),
         None => {
             let ((from, to), (answers, questions)) = (client.split(), server.split());
-            tokio::select! {
-                _ = pass(from, questions, None) => {}
-                _ = pass(answers, to, Some(&cuts)) => {}
+            let lost = AtomicBool::new(false);
+            let unknown = tokio::select! {
+                asked = ask(from, questions, &cuts, &lost) => asked.unwrap_or_default(),
+                _ = pass(answers, to, &cuts, &lost) => false,
+            };
+            if unknown {
+                answer(client, "404 Not Found", NO_SUCH_UPLOAD).await;
             }
         }
     }
 }
 
+const SLOW_DOWN: &str = "<Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>";
+const NO_SUCH_UPLOAD: &str = "<Error><Code>NoSuchUpload</Code><Message>The specified upload does not exist.</Message></Error>";
+
 async fn refuse(mut client: TcpStream) {
-    const BODY: &str = "<Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>";
     // All of the request is read before the answer, or closing would reset the connection before the answer is read.
     let mut request = Vec::new();
     while !request.windows(4).any(|end| end == b"\r\n\r\n") {
@@ -116,24 +144,56 @@ async fn refuse(mut client: TcpStream) {
             return;
         }
     }
-    let answer = format!("HTTP/1.1 503 Slow Down\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{BODY}", BODY.len());
-    client.write_all(answer.as_bytes()).await.ok();
-    while matches!(client.read_buf(&mut request).await, Ok(read) if read > 0) {}
+    answer(client, "503 Slow Down", SLOW_DOWN).await;
 }
 
-/// Passes bytes on until either end closes or an answer is cut off.
-async fn pass(mut from: impl AsyncRead + Unpin, mut to: impl AsyncWrite + Unpin, cuts: Option<&Cuts>) -> std::io::Result<()> {
+async fn answer(mut client: TcpStream, status: &str, body: &str) {
+    let answer = format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}", body.len());
+    client.write_all(answer.as_bytes()).await.ok();
+    let mut rest = Vec::new();
+    while matches!(client.read_buf(&mut rest).await, Ok(read) if read > 0) {}
+}
+
+/// Passes requests on until either end closes or one is not to reach the server. Returns whether the answer is that there is no such upload.
+async fn ask(mut from: impl AsyncRead + Unpin, mut to: impl AsyncWrite + Unpin, cuts: &Cuts, lost: &AtomicBool) -> std::io::Result<bool> {
+    let mut buffer = vec![0; 16 << 10];
+    loop {
+        let read = from.read(&mut buffer).await?;
+        // A request begins what is read: nobody sends the next one before the last one is answered.
+        let completes = buffer[..read].starts_with(b"POST ") && buffer[..read].windows(9).any(|word| word == b"uploadId=");
+        let completion = completes.then(|| cuts.completions.lock().unwrap().pop_front()).flatten();
+        match completion {
+            Some(Completion::Lost) => lost.store(true, Ordering::SeqCst),
+            Some(Completion::Dropped) => return Ok(false),
+            Some(Completion::Held(meeting)) => {
+                meeting.wait().await;
+                meeting.wait().await;
+                return Ok(false);
+            }
+            Some(Completion::Unknown) => return Ok(true),
+            None => {}
+        }
+        if read == 0 {
+            return to.shutdown().await.map(|()| false);
+        }
+        to.write_all(&buffer[..read]).await?;
+    }
+}
+
+/// Passes answers on until either end closes or one is cut off.
+async fn pass(mut from: impl AsyncRead + Unpin, mut to: impl AsyncWrite + Unpin, cuts: &Cuts, lost: &AtomicBool) -> std::io::Result<()> {
     let (mut buffer, mut passed) = (vec![0; 16 << 10], 0);
     loop {
         let read = from.read(&mut buffer).await?;
         if read == 0 {
             return to.shutdown().await;
         }
+        if lost.load(Ordering::SeqCst) {
+            return Ok(());
+        }
         to.write_all(&buffer[..read]).await?;
         passed += read as u64;
-        if let Some(cuts) = cuts.filter(|cuts| passed > cuts.after.load(Ordering::SeqCst))
-            && one_less(&cuts.left)
-        {
+        if passed > cuts.after.load(Ordering::SeqCst) && one_less(&cuts.left) {
             return Ok(());
         }
     }

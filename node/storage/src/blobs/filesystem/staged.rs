@@ -170,6 +170,11 @@ impl Staged for FileStaged {
         self.settle_sync().await?;
         Ok(String::new())
     }
+
+    async fn discard(&mut self) -> Result<()> {
+        let path = self.path();
+        blocking(move || remove(&path)).await
+    }
 }
 
 #[cfg(test)]

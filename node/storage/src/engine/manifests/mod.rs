@@ -9,7 +9,7 @@ use bytes::Bytes;
 use zot_contract::{Collisions, Context, Error, ManifestInfo, ManifestPush, Manifests, PushedManifest, Result, StoredManifest};
 use zot_oci::{Digest, Manifest, Reference, RepositoryName, Tag};
 
-use super::{Engine, INLINE_BYTES_MAX, attempts::Attempts};
+use super::{Engine, INLINE_BYTES_MAX, attempts::Attempts, places::too_late};
 use crate::{
     BlobKey,
     blobs::read_whole,
@@ -45,6 +45,11 @@ impl Manifests for Engine {
             let tried = self.try_push(cx, repository, &manifest, &mut push, &row).await;
             if self.is_made(cx, &mut attempts, tried).await? {
                 break;
+            }
+            if let Some(at) = row.address(repository, &push.digest)
+                && self.is_condemned(at.as_str()).await?
+            {
+                return Err(too_late().into());
             }
         }
         self.layout_changed();
@@ -82,11 +87,11 @@ impl Engine {
         manifest: &Manifest,
         push: &ManifestPush,
     ) -> crate::Result<ManifestRow> {
-        let (location, inline) = if push.bytes.len() <= INLINE_BYTES_MAX {
-            (Location::Inline, push.bytes.clone())
+        let (location, inline, place) = if push.bytes.len() <= INLINE_BYTES_MAX {
+            (Location::Inline, push.bytes.clone(), String::new())
         } else {
-            self.blobs.put(&BlobKey::own(repository, &push.digest), push.bytes.clone()).await?;
-            (Location::Own, Bytes::new())
+            let place = self.store_own(&BlobKey::own(repository, &push.digest), push.bytes.clone()).await?;
+            (Location::Own, Bytes::new(), place)
         };
         Ok(ManifestRow {
             media_type: push.media_type.to_string(),
@@ -96,7 +101,7 @@ impl Engine {
             subject: manifest.subject.as_ref().map(|subject| (&subject.digest).into()),
             location: location.into(),
             inline,
-            place: String::new(),
+            place,
         })
     }
 

@@ -33,7 +33,7 @@ use zot_oci::{Descriptor, Manifest, RepositoryName, Tag};
 
 use super::{PushRows, rows::Steps};
 use crate::{
-    engine::Engine,
+    engine::{Engine, places::uncondemned},
     metadata::{
         Change, Expect, Key, Outcome, Row, Transaction, Write,
         rows::{LinkRow, ManifestRow, RepositoryRow},
@@ -59,6 +59,7 @@ impl Engine {
         check_tags(repository, &restricted, &mut found)?;
         let mut rows = PushRows::new(repository, manifest, push, row)?;
         self.take_up_blobs(&mut rows, repository, &blobs, &mut found).await?;
+        rows.own.extend(row.address(repository, &push.digest).iter().map(uncondemned));
         if found.next().flatten().is_none() {
             let value = RepositoryRow { created_unix_ms: row.pushed_unix_ms }.encode_to_vec();
             rows.own.push(Change { key: home, expect: Expect::Absent, write: Write::Put(value.into()) });

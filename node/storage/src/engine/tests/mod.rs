@@ -182,6 +182,10 @@ impl Staged for FailingStaged {
         refuse(&self.refuses_commits)?;
         self.staged.commit(key).await
     }
+
+    async fn discard(&mut self) -> Result<()> {
+        self.staged.discard().await
+    }
 }
 
 fn chunk(at: usize, bytes: &[u8]) -> Chunk {

@@ -43,6 +43,8 @@ pub enum Kind {
     Blobs,
     /// Blobs of all repositories.
     Links,
+    /// Manifests of all repositories.
+    Manifests,
 }
 
 /// A range of rows of one kind.
@@ -163,11 +165,15 @@ impl Key {
 }
 
 impl Kind {
+    /// Each of them.
+    pub const ALL: [Self; 3] = [Self::Blobs, Self::Links, Self::Manifests];
+
     /// Whether a key is of this kind.
     pub fn has(self, key: &Key) -> bool {
         match self {
             Self::Blobs => matches!(key, Key::Blob(_)),
             Self::Links => matches!(key, Key::Link(..)),
+            Self::Manifests => matches!(key, Key::Manifest(..)),
         }
     }
 
@@ -176,6 +182,7 @@ impl Kind {
         let kind = match self {
             Self::Blobs => BLOB,
             Self::Links => LINK,
+            Self::Manifests => MANIFEST,
         };
         Encoder::kind(kind).range(after.map(|after| Encoder(after.as_bytes().to_vec())))
     }
