@@ -143,7 +143,7 @@ mod tests {
 
     fn view(states: &[(u64, State)]) -> View {
         let member = |&(id, state): &(u64, State)| Member { id: NodeId(id), name: format!("n{id}"), address: format!("n{id}:9090"), state };
-        View { number: 1, storage: Storage::Shared, members: states.iter().map(member).collect() }
+        View { cluster: None, number: 1, storage: Storage::Shared, members: states.iter().map(member).collect() }
     }
 
     fn up(nodes: u64) -> View {

@@ -13,7 +13,7 @@ use std::{
 use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand};
 use tokio::{task::JoinSet, time::timeout};
-use zot_cluster::{HashKey, Member, NodeId, Placement, State, Status};
+use zot_cluster::{ClusterId, HashKey, Member, NodeId, Placement, State, Status};
 use zot_config::{Config, cluster::Cluster};
 use zot_process::output;
 use zot_proto::{ClusterClient, Dialer};
@@ -138,7 +138,7 @@ struct Asked {
 
 impl Asked {
     /// Asks the node that was named, or all configured ones: one that is out of touch with the others knows only what was. Whoever knows most
-    /// is believed.
+    /// is believed, of the cluster that most of them belong to.
     async fn find(arguments: &ClusterArguments) -> anyhow::Result<Self> {
         let cluster = cluster(&arguments.config)?;
         let dialer = dialer(&cluster)?;
@@ -149,17 +149,19 @@ impl Asked {
             let client = ClusterClient::dial(&dialer, &address)?;
             asking.spawn(async move { (address, client.status().await.map(|status| Self { client, status, hash_key })) });
         }
-        let (mut newest, mut refusals) = (None::<Self>, Vec::new());
+        let (mut answers, mut refusals) = (Vec::<Self>::new(), Vec::new());
         loop {
             // Nobody waits for one that is silent while another has answered.
-            let within = if newest.is_some() { OTHERS_WITHIN } else { Duration::MAX };
+            let within = if answers.is_empty() { Duration::MAX } else { OTHERS_WITHIN };
             let Ok(Some(answer)) = timeout(within, asking.join_next()).await else { break };
             match answer? {
-                (_, Ok(asked)) if newest.as_ref().is_none_or(|newest| newest.knows() < asked.knows()) => newest = Some(asked),
-                (_, Ok(_)) => {}
+                (_, Ok(asked)) => answers.push(asked),
                 (address, Err(error)) => refusals.push(format!("{address}: {}", telemetry::chain(&error))),
             }
         }
+        let clusters: Vec<Option<ClusterId>> = answers.iter().map(|asked| asked.status.view.cluster.clone()).collect();
+        let companions = |asked: &Self| clusters.iter().filter(|cluster| **cluster == asked.status.view.cluster).count();
+        let newest = answers.into_iter().max_by_key(|asked| (companions(asked), asked.knows()));
         newest.with_context(|| format!("no node answered\n  {}", refusals.join("\n  ")))
     }
 

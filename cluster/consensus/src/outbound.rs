@@ -9,7 +9,7 @@ use openraft::{
     raft::{AppendEntriesRequest, AppendEntriesResponse, SnapshotResponse, VoteRequest, VoteResponse},
 };
 use parking_lot::Mutex;
-use zot_cluster::NodeId;
+use zot_cluster::{ClusterId, NodeId};
 
 use crate::{
     error::{Contact, Error},
@@ -25,23 +25,23 @@ const BACKOFF_MILLIS: (u64, u64) = (100, 1000);
 #[derive(Debug)]
 pub(crate) struct Outbound {
     me: Contact,
-    cluster: Mutex<Option<String>>,
+    cluster: Mutex<Option<ClusterId>>,
     transport: Arc<dyn Transport>,
     /// Where nodes were last heard from: one that came back at another address is found before the members agree on it.
     addresses: Mutex<BTreeMap<NodeId, String>>,
 }
 
 impl Outbound {
-    pub(crate) fn new(me: Contact, cluster: Option<String>, transport: Arc<dyn Transport>) -> Self {
+    pub(crate) fn new(me: Contact, cluster: Option<ClusterId>, transport: Arc<dyn Transport>) -> Self {
         Self { me, cluster: Mutex::new(cluster), transport, addresses: Mutex::default() }
     }
 
     /// The cluster that this node belongs to.
-    pub(crate) fn cluster(&self) -> Option<String> {
+    pub(crate) fn cluster(&self) -> Option<ClusterId> {
         self.cluster.lock().clone()
     }
 
-    pub(crate) fn set_cluster(&self, cluster: String) {
+    pub(crate) fn set_cluster(&self, cluster: ClusterId) {
         *self.cluster.lock() = Some(cluster);
     }
 

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use openraft::raft::{AppendEntriesRequest, AppendEntriesResponse, SnapshotResponse, VoteRequest, VoteResponse};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use zot_cluster::{NodeId, Status, Storage};
+use zot_cluster::{ClusterId, NodeId, Status, Storage};
 
 use crate::{
     error::{Contact, Error},
@@ -18,7 +18,7 @@ pub(crate) struct Envelope {
     #[serde(default)]
     pub(crate) to: Option<NodeId>,
     #[serde(default)]
-    pub(crate) cluster: Option<String>,
+    pub(crate) cluster: Option<ClusterId>,
     pub(crate) question: Question,
 }
 
@@ -89,7 +89,7 @@ pub(crate) struct Hello {
     pub(crate) name: String,
     /// The cluster it belongs to.
     #[serde(default)]
-    pub(crate) cluster: Option<String>,
+    pub(crate) cluster: Option<ClusterId>,
 }
 
 /// Writes a message.

@@ -16,7 +16,7 @@ pub struct Ownership {
 
 impl Default for Ownership {
     fn default() -> Self {
-        let nobody = View { number: 0, storage: Storage::Shared, members: Vec::new() };
+        let nobody = View { cluster: None, number: 0, storage: Storage::Shared, members: Vec::new() };
         // Nothing is placed in this view, under whatever key.
         let placement = Placement::new(nobody, HashKey::new([0; 16]));
         Self { node: Arc::default(), placement: Arc::new(watch::Sender::new(Arc::new(placement))) }

@@ -27,7 +27,7 @@ impl Echo {
 }
 
 fn view(number: u64) -> View {
-    View { number, storage: Storage::Shared, members: Vec::new() }
+    View { cluster: None, number, storage: Storage::Shared, members: Vec::new() }
 }
 
 fn refused<T>(reason: String) -> Result<T, PlaneError> {

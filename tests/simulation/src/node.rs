@@ -63,7 +63,7 @@ pub(crate) async fn run(options: Options, means: Means, inside: Arc<Mutex<Inside
     let address = options.address.clone();
     let consensus = Consensus::open(options, Arc::new(end.clone())).await?;
     inside.lock().consensus = Some(consensus.clone());
-    let nobody = View { number: 0, storage: Storage::Shared, members: Vec::new() };
+    let nobody = View { cluster: None, number: 0, storage: Storage::Shared, members: Vec::new() };
     let placement = watch::Sender::new(Arc::new(Placement::new(nobody, HashKey::new(HASH_KEY))));
     let owned = Owned::new(Arc::new(engine.clone()), consensus.id(), placement.subscribe());
     let vouched = Vouched::new(Arc::new(owned), ClaimKey::new(&HASH_KEY)).with_wall_clock(wall);

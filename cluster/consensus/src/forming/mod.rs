@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use futures::future::join_all;
 use tokio::time::sleep;
-use zot_cluster::{NodeId, Storage};
+use zot_cluster::{ClusterId, NodeId, Storage};
 
 use crate::{
     consensus::Standing,
@@ -140,7 +140,7 @@ impl Node {
     async fn form(&self, nodes: BTreeMap<NodeId, Peer>) -> String {
         let names: Vec<&str> = nodes.values().map(|peer| peer.name.as_str()).collect();
         tracing::info!(members = names.join(", "), "forming a cluster of {}", names.join(", "));
-        let cluster = self.outbound.cluster().unwrap_or_else(|| uuid::Uuid::new_v4().to_string());
+        let cluster = self.outbound.cluster().unwrap_or_else(|| ClusterId::new(uuid::Uuid::new_v4().to_string()));
         if let Err(error) = self.belong_to(cluster, true).await {
             return format!("its disk: {error}");
         }

@@ -11,7 +11,7 @@ use std::{path::Path, sync::Arc};
 use openraft::AnyError;
 use redb::{Database, Durability, ReadTransaction, ReadableDatabase, TableDefinition, WriteTransaction};
 use serde::{Serialize, de::DeserializeOwned};
-use zot_cluster::NodeId;
+use zot_cluster::{ClusterId, NodeId};
 
 use crate::{error::BoxError, random::Random};
 pub(crate) use machine::{Applied, Machine};
@@ -79,7 +79,7 @@ impl Store {
     }
 
     /// The cluster that this node belongs to.
-    pub(crate) fn cluster(&self) -> Result<Option<String>> {
+    pub(crate) fn cluster(&self) -> Result<Option<ClusterId>> {
         self.value(name::CLUSTER)
     }
 
@@ -89,7 +89,7 @@ impl Store {
     }
 
     /// Makes this node belong to a cluster, for as long as its directory lives.
-    pub(crate) async fn set_cluster(&self, cluster: String, founded: bool) -> Result<()> {
+    pub(crate) async fn set_cluster(&self, cluster: ClusterId, founded: bool) -> Result<()> {
         let write = move |transaction: &WriteTransaction| {
             put(transaction, name::FOUNDED, &founded)?;
             put(transaction, name::CLUSTER, &cluster)
