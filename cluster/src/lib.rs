@@ -13,4 +13,4 @@ pub use cluster_id::ClusterId;
 pub use member::{Member, NodeId, State};
 pub use placement::{HashKey, Placement};
 pub use status::{JobStatus, Status};
-pub use view::{Storage, View};
+pub use view::{Loss, Storage, View};

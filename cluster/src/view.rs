@@ -4,6 +4,17 @@ use serde::{Deserialize, Serialize};
 
 use crate::{ClusterId, Member, NodeId, State};
 
+/// Whether a member may go although content is lost with it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Loss {
+    /// Not if nobody else has what it keeps.
+    #[default]
+    Refused,
+    /// Whatever it keeps.
+    Accepted,
+}
+
 /// Who is in a cluster. Its views are numbered in the order in which they were agreed on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct View {
@@ -45,5 +56,11 @@ impl View {
             Storage::Shared => member.state == State::Up,
             Storage::Local => member.state != State::Joining,
         })
+    }
+
+    /// The member that has the records of all users, where each has a disk of its own; whatever its state, so that no change of members but its
+    /// own takes them elsewhere.
+    pub fn keeper_of_users(&self) -> Option<&Member> {
+        self.owners().min_by(|one, other| one.address.cmp(&other.address))
     }
 }

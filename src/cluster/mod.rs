@@ -13,7 +13,7 @@ use std::{
 use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand};
 use tokio::{task::JoinSet, time::timeout};
-use zot_cluster::{ClusterId, HashKey, Member, NodeId, Placement, State, Status};
+use zot_cluster::{ClusterId, HashKey, Loss, Member, NodeId, Placement, State, Status};
 use zot_config::{Config, cluster::Cluster};
 use zot_process::output;
 use zot_proto::{ClusterClient, Dialer};
@@ -40,7 +40,7 @@ pub(crate) enum Command {
         /// The host:port of the node's internal plane.
         address: String,
     },
-    /// Take a node's repositories away; it finishes what it has begun.
+    /// Have the other nodes take over what a node owns, where all reach the same storage; it finishes what it has begun.
     Drain {
         #[command(flatten)]
         cluster: ClusterArguments,
@@ -60,6 +60,9 @@ pub(crate) enum Command {
         cluster: ClusterArguments,
         /// The node's name, identity or address.
         node: String,
+        /// Remove it although its repositories are on its own disk alone, and lost to the cluster then.
+        #[arg(long)]
+        lose_repositories: bool,
     },
 }
 
@@ -117,9 +120,10 @@ impl Command {
                 asked.client.undrain(member.id).await.with_context(|| format!("undrain {}", member.name))?;
                 Ok(format!("{} has its share again\n", member.name))
             }
-            Self::Remove { cluster, node } => {
+            Self::Remove { cluster, node, lose_repositories } => {
                 let (asked, member) = Asked::about(&cluster, &node).await?;
-                asked.client.remove(member.id).await.with_context(|| format!("remove {}", member.name))?;
+                let loss = if lose_repositories { Loss::Accepted } else { Loss::Refused };
+                asked.client.remove(member.id, loss).await.with_context(|| format!("remove {}", member.name))?;
                 Ok(format!("{} is in the cluster no more\n", member.name))
             }
         }

@@ -12,7 +12,7 @@ use std::{
 
 use parking_lot::Mutex;
 use tokio::{sync::watch, time::Instant};
-use zot_cluster::{NodeId, State, Status, View};
+use zot_cluster::{Loss, NodeId, State, Status, View};
 use zot_runtime::tasks::Tasks;
 
 use crate::{
@@ -123,7 +123,7 @@ impl Consensus {
     /// Lets a member own nothing, so that it can be stopped without anybody noticing.
     ///
     /// # Errors
-    /// Nobody has the identity, or the cluster cannot agree.
+    /// Nobody has the identity, nobody could take over what it owns, or the cluster cannot agree.
     pub async fn drain(&self, id: NodeId) -> Result<(), Error> {
         self.0.request(Request::Drain { id, draining: true }).await.map(drop)
     }
@@ -139,10 +139,10 @@ impl Consensus {
     /// Removes a member for good: its directory must be emptied before it can join again.
     ///
     /// # Errors
-    /// As [`Consensus::drain`]; or it is the last one.
-    pub async fn remove(&self, id: NodeId) -> Result<(), Error> {
+    /// Nobody has the identity, the cluster cannot agree, it is the last one, or content would be lost with it.
+    pub async fn remove(&self, id: NodeId, loss: Loss) -> Result<(), Error> {
         let known = self.0.applied.with(|agreed| agreed.membership.membership().get_node(&id).is_some());
-        match self.0.request(Request::Remove { id }).await {
+        match self.0.request(Request::Remove { id, loss }).await {
             // The request is sent again when an answer is lost: the first one did it.
             Err(Error::UnknownMember(_)) if known => Ok(()),
             other => other.map(drop),
@@ -163,7 +163,7 @@ impl Consensus {
     /// # Errors
     /// As [`Consensus::remove`].
     pub async fn leave(&self) -> Result<(), Error> {
-        self.remove(self.0.id).await?;
+        self.remove(self.0.id, Loss::Refused).await?;
         self.0.be_removed().await;
         Ok(())
     }

@@ -4,7 +4,7 @@ use std::{fmt, time::Duration};
 
 use bytes::Bytes;
 use futures::{StreamExt as _, future, stream::BoxStream};
-use zot_cluster::{NodeId, Status, View};
+use zot_cluster::{Loss, NodeId, Status, View};
 use zot_consensus::{Consensus, Error, Transport, TransportError};
 use zot_proto::{ClusterPlane, PeerError, PeerTransport, PlaneError, updates};
 
@@ -62,8 +62,8 @@ impl ClusterPlane for Agreement {
         self.0.undrain(node).await.map_err(refused)
     }
 
-    async fn remove(&self, node: NodeId) -> Result<(), PlaneError> {
-        self.0.remove(node).await.map_err(refused)
+    async fn remove(&self, node: NodeId, loss: Loss) -> Result<(), PlaneError> {
+        self.0.remove(node, loss).await.map_err(refused)
     }
 
     async fn join(&self, address: &str) -> Result<(), PlaneError> {
@@ -83,6 +83,8 @@ fn refused(error: Error) -> PlaneError {
         | Error::OtherNode
         | Error::OtherStorage
         | Error::FixedMembers
+        | Error::KeepsRepositories { .. }
+        | Error::NoHeir { .. }
         | Error::UnknownMember(_)
         | Error::LastMember
         | Error::Removed

@@ -10,7 +10,7 @@ use tokio::{
     time::sleep,
 };
 use tokio_util::sync::CancellationToken;
-use zot_cluster::{ClaimKey, HashKey, NodeId, Placement, Status, Storage, View};
+use zot_cluster::{ClaimKey, HashKey, Loss, NodeId, Placement, Status, Storage, View};
 use zot_consensus::{Consensus, Lease, OpenError, Options};
 use zot_node::{Owned, Vouched};
 use zot_proto::{ClusterPlane, PlaneError, Services, serve_connections, updates};
@@ -135,7 +135,7 @@ impl ClusterPlane for Plane {
         refused()
     }
 
-    async fn remove(&self, _: NodeId) -> Result<(), PlaneError> {
+    async fn remove(&self, _: NodeId, _: Loss) -> Result<(), PlaneError> {
         refused()
     }
 

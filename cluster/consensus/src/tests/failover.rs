@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::{Error, OpenError, Standing};
 use tokio::time::Instant;
-use zot_cluster::State;
+use zot_cluster::{Loss, State};
 
 use super::network::{Cluster, PATIENCE, address, all_up, is};
 
@@ -184,11 +184,11 @@ async fn without_a_majority_the_members_cannot_change() {
     let id = cluster.id(lost);
     cluster.kill(lost).await;
     tokio::time::sleep(Duration::from_secs(3)).await;
-    let refused = cluster.node(stays).remove(id).await.unwrap_err();
+    let refused = cluster.node(stays).remove(id, Loss::Refused).await.unwrap_err();
     assert_eq!(refused.to_string(), format!("no majority: n{lost} does not answer"));
     cluster.start(lost).await;
     let removing = async {
-        while cluster.node(stays).remove(id).await.is_err() {
+        while cluster.node(stays).remove(id, Loss::Refused).await.is_err() {
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     };
@@ -203,7 +203,7 @@ async fn a_node_removed_while_it_was_away_learns_of_it() {
     let away = (1..=3).find(|node| *node != leader).unwrap();
     let removed = cluster.id(away);
     cluster.isolate(away);
-    cluster.node(leader).remove(removed).await.unwrap();
+    cluster.node(leader).remove(removed, Loss::Refused).await.unwrap();
     cluster.until(leader, |view| all_up(view, 2)).await;
     tokio::time::sleep(Duration::from_secs(10)).await;
     cluster.network.heal();

@@ -8,3 +8,4 @@ mod moving;
 mod nemesis;
 mod network;
 mod paused;
+mod removal;

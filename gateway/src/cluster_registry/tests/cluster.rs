@@ -10,7 +10,7 @@ use tokio::{
     sync::watch,
 };
 use tokio_util::sync::CancellationToken;
-use zot_cluster::{HashKey, Member, NodeId, Placement, State, Status, Storage, View};
+use zot_cluster::{HashKey, Loss, Member, NodeId, Placement, State, Status, Storage, View};
 use zot_contract::{MemoryRegistry, Registry};
 use zot_node::Owned;
 use zot_oci::RepositoryName;
@@ -64,7 +64,7 @@ impl ClusterPlane for Told {
         refused()
     }
 
-    async fn remove(&self, _: NodeId) -> Result<(), PlaneError> {
+    async fn remove(&self, _: NodeId, _: Loss) -> Result<(), PlaneError> {
         refused()
     }
 
