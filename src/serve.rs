@@ -49,11 +49,12 @@ async fn serve_members(process: &mut Process, cluster: &Cluster, node: &Arc<Node
     let mut plane = Plane::open(process, cluster, node, ownership).await?;
     node.run_jobs(&process.config, &process.tasks, plane.roles(ownership));
     let registry = zot_gateway::cluster(process, cluster)?;
-    let supplied = registry.clone();
-    let front = Front::open(process, Arc::new(registry), Health::supplied_while(move || supplied.is_ready())).await?;
+    let (supplied, is_removed) = (registry.clone(), plane.is_removed());
+    let wants_requests = move || supplied.is_ready() && !is_removed();
+    let front = Front::open(process, Arc::new(registry), Health::supplied_while(wants_requests)).await?;
     tokio::select! {
         () = process.signal() => {}
-        ended = plane.ended() => ended?,
+        error = plane.ended() => return Err(error),
     }
     front.drain().await?;
     plane.drain(process).await.map(drop)

@@ -48,7 +48,7 @@ async fn run(process: &mut Process, place: PlaceArguments) -> anyhow::Result<()>
     node.run_jobs(&process.config, &process.tasks, plane.roles(&ownership));
     let ended = tokio::select! {
         () = process.signal() => Ok(()),
-        ended = plane.ended() => ended,
+        error = plane.ended() => Err(error),
     };
     let stopped = match ended {
         Ok(()) => plane.drain(process).await,

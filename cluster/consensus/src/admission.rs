@@ -7,6 +7,7 @@ use tokio::time::{Instant, timeout};
 use zot_cluster::{Loss, NodeId, Storage};
 
 use crate::{
+    consensus::Standing,
     error::{Contact, Error},
     node::Node,
     raft::{Membership, Peer},
@@ -138,7 +139,7 @@ impl Node {
         if member.id == self.id {
             // The others have to hear that the change is final: it is this node that tells them.
             tokio::time::sleep(self.timings().heartbeat * 3).await;
-            self.be_removed().await;
+            self.end_as(Standing::Removed).await;
         } else {
             let told = self.outbound.ask_node(&member, Question::Removed, self.timings().presence).await;
             tracing::debug!(node = %member.id, reached = told.is_ok(), "told a node that it was removed");

@@ -22,8 +22,12 @@ pub enum OpenError {
     /// The timings contradict each other.
     #[error("check the timings of the cluster")]
     Timings(#[source] BoxError),
-    /// The node was removed from its cluster. With an empty directory it joins as a new one.
-    #[error("this node was removed from its cluster; empty `{directory}` to let it join as a new one", directory = directory.display())]
+    /// The node was removed from a cluster whose members have disks of their own: it cannot come back, and nobody there has what it keeps.
+    #[error(
+        "this node was removed from its cluster, which lets nobody in because its members have disks of their own. What it keeps is still \
+         there: serve it by a configuration without `cluster`, or empty `{directory}` to form another cluster",
+        directory = directory.display()
+    )]
     Removed {
         /// The node's directory.
         directory: PathBuf,

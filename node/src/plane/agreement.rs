@@ -47,7 +47,10 @@ impl ClusterPlane for Agreement {
     }
 
     fn views(&self) -> BoxStream<'static, View> {
-        updates(self.0.views()).filter_map(|view| future::ready(view.map(|view| View::clone(&view)))).boxed()
+        // A node that was removed knows of none any more.
+        let told = updates(self.0.views()).skip_while(|view| future::ready(view.is_none()));
+        let told = told.take_while(|view| future::ready(view.is_some()));
+        told.filter_map(|view| future::ready(view.map(|view| View::clone(&view)))).boxed()
     }
 
     async fn status(&self) -> Result<Status, PlaneError> {

@@ -60,6 +60,11 @@ impl Applied {
         self.views.subscribe()
     }
 
+    /// Knows of no view any more.
+    pub(crate) fn forget(&self) {
+        self.views.send_replace(None);
+    }
+
     /// How long ago this node applied the newest grant or renewal of a job.
     pub(crate) fn since_renewal(&self, job: &str) -> Option<Duration> {
         self.content.lock().renewed.get(job).map(Instant::elapsed)

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{Error, OpenError, Standing};
+use crate::Error;
 use tokio::time::Instant;
 use zot_cluster::{Loss, State};
 
@@ -194,26 +194,6 @@ async fn without_a_majority_the_members_cannot_change() {
     };
     tokio::time::timeout(PATIENCE, removing).await.expect("the majority is back");
     cluster.until(stays, |view| all_up(view, 1)).await;
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_node_removed_while_it_was_away_learns_of_it() {
-    let mut cluster = Cluster::up(3).await;
-    let leader = cluster.leader().await;
-    let away = (1..=3).find(|node| *node != leader).unwrap();
-    let removed = cluster.id(away);
-    cluster.isolate(away);
-    cluster.node(leader).remove(removed, Loss::Refused).await.unwrap();
-    cluster.until(leader, |view| all_up(view, 2)).await;
-    tokio::time::sleep(Duration::from_secs(10)).await;
-    cluster.network.heal();
-    cluster.until_standing(away, |standing| *standing == Standing::Removed).await;
-    cluster.kill(away).await;
-    let refused = cluster.try_start(away).await.unwrap_err();
-    assert!(matches!(refused, OpenError::Removed { .. }), "{refused}");
-    cluster.wipe(away);
-    cluster.start(away).await;
-    cluster.until(away, |view| all_up(view, 3)).await;
 }
 
 #[tokio::test(start_paused = true)]
