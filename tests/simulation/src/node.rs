@@ -11,7 +11,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 use zot_cluster::{ClaimKey, HashKey, Loss, NodeId, Placement, Status, Storage, View};
-use zot_consensus::{Consensus, Lease, OpenError, Options};
+use zot_consensus::{Consensus, Lease, OpenError, Options, Standing};
 use zot_node::{Owned, Vouched};
 use zot_proto::{ClusterPlane, PlaneError, Services, serve_connections, updates};
 use zot_storage::{Engine, WallClock};
@@ -46,6 +46,15 @@ impl Inside {
 
     pub(crate) fn view(&self) -> Option<Arc<View>> {
         self.consensus.as_ref()?.views().borrow().clone()
+    }
+
+    /// Whether its process ends as failed, because the node was removed before it started.
+    pub(crate) fn is_forgotten(&self) -> bool {
+        self.consensus.as_ref().is_some_and(|consensus| *consensus.standing().borrow() == Standing::Forgotten)
+    }
+
+    pub(crate) fn consensus(&self) -> Option<Consensus> {
+        self.consensus.clone()
     }
 }
 
@@ -120,7 +129,9 @@ impl ClusterPlane for Plane {
     }
 
     fn views(&self) -> BoxStream<'static, View> {
-        updates(self.0.views()).filter_map(|view| future::ready(view.map(|view| View::clone(&view)))).boxed()
+        let told = updates(self.0.views()).skip_while(|view| future::ready(view.is_none()));
+        let told = told.take_while(|view| future::ready(view.is_some()));
+        told.filter_map(|view| future::ready(view.map(|view| View::clone(&view)))).boxed()
     }
 
     async fn status(&self) -> Result<Status, PlaneError> {

@@ -2,6 +2,7 @@
 
 mod failover;
 mod forming;
+mod halfway;
 mod jobs;
 mod lease;
 mod moving;
