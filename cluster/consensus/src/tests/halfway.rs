@@ -92,6 +92,9 @@ async fn a_node_that_alone_heard_that_it_joins_asks_again() {
     let id = cluster.id(4);
     kill_leader_at(&mut cluster, leader, JOINS, (4, id)).await;
     assert!([follower, other].iter().all(|node| cluster.node(*node).0.membership().get_node(&id).is_none()));
+    cluster.network.heal();
+    // The others let it in, before the one that did so first is back.
+    cluster.until(follower, |view| is(view, id, State::Up)).await;
     all_agree(&mut cluster, leader, 4).await;
     assert_eq!(cluster.id(4), id);
 }
