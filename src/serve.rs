@@ -65,12 +65,13 @@ async fn serve_members(
     let Some(mut plane) = opened.transpose()? else { return front.drain().await.map(drop) };
     node.run_jobs(&process.config, &process.tasks, plane.roles(ownership));
     let registry = zot_gateway::cluster(process, cluster)?;
-    let supplied = registry.clone();
-    let opened = process.unless_signalled(front.open(process, Arc::new(registry), move || supplied.is_ready())).await;
+    let (supplied, is_removed) = (registry.clone(), plane.is_removed());
+    let wants_requests = move || supplied.is_ready() && !is_removed();
+    let opened = process.unless_signalled(front.open(process, Arc::new(registry), wants_requests)).await;
     if opened.transpose()?.is_some() {
         tokio::select! {
             () = process.signal() => {}
-            ended = plane.ended() => ended?,
+            error = plane.ended() => return Err(error),
         }
     }
     front.drain().await?;

@@ -110,12 +110,11 @@ impl Placement {
 
 impl Placement {
     /// Who has the record of a user, then those who can stand in. With shared storage that follows from the name, so that a user's requests
-    /// meet at one member. With local storage one member has the records of all users, whatever its state: no change of members but its own
-    /// takes them elsewhere.
+    /// meet at one member. With local storage one member has the records of all users.
     pub fn candidates_of_user(&self, user: &str) -> Vec<&Member> {
         match self.view.storage {
             Storage::Shared => self.ring.calc_candidates(&RingItem(user)).filter_map(|node| self.view.member(node.key.0)).collect(),
-            Storage::Local => self.view.owners().min_by(|one, other| one.address.cmp(&other.address)).into_iter().collect(),
+            Storage::Local => self.view.keeper_of_users().into_iter().collect(),
         }
     }
 
@@ -143,7 +142,7 @@ mod tests {
 
     fn view(states: &[(u64, State)]) -> View {
         let member = |&(id, state): &(u64, State)| Member { id: NodeId(id), name: format!("n{id}"), address: format!("n{id}:9090"), state };
-        View { number: 1, storage: Storage::Shared, members: states.iter().map(member).collect() }
+        View { cluster: None, number: 1, storage: Storage::Shared, members: states.iter().map(member).collect() }
     }
 
     fn up(nodes: u64) -> View {

@@ -60,7 +60,7 @@ async fn serve(
     node.run_jobs(&process.config, &process.tasks, plane.roles(ownership));
     tokio::select! {
         () = process.signal() => {}
-        ended = plane.ended() => ended?,
+        error = plane.ended() => return Err(error),
     }
     plane.drain(process).await.map(Some)
 }

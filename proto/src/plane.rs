@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use futures::{StreamExt as _, stream, stream::BoxStream};
 use tokio::sync::watch;
-use zot_cluster::{NodeId, Status, View};
+use zot_cluster::{Loss, NodeId, Status, View};
 use zot_contract::BoxError;
 
 /// A node's part of the cluster.
@@ -25,7 +25,7 @@ pub trait ClusterPlane: Send + Sync + 'static {
     async fn undrain(&self, node: NodeId) -> Result<(), PlaneError>;
 
     /// Takes a member out of the cluster.
-    async fn remove(&self, node: NodeId) -> Result<(), PlaneError>;
+    async fn remove(&self, node: NodeId, loss: Loss) -> Result<(), PlaneError>;
 
     /// Makes this node a member of the cluster that the node at `address` (`host:port`) belongs to.
     async fn join(&self, address: &str) -> Result<(), PlaneError>;

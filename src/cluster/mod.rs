@@ -13,7 +13,7 @@ use std::{
 use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand};
 use tokio::{task::JoinSet, time::timeout};
-use zot_cluster::{HashKey, Member, NodeId, Placement, State, Status};
+use zot_cluster::{ClusterId, HashKey, Loss, Member, NodeId, Placement, State, Status};
 use zot_config::{Config, cluster::Cluster};
 use zot_process::output;
 use zot_proto::{ClusterClient, Dialer};
@@ -40,7 +40,7 @@ pub(crate) enum Command {
         /// The host:port of the node's internal plane.
         address: String,
     },
-    /// Take a node's repositories away; it finishes what it has begun.
+    /// Have the other nodes take over what a node owns, where all reach the same storage; it finishes what it has begun.
     Drain {
         #[command(flatten)]
         cluster: ClusterArguments,
@@ -60,6 +60,9 @@ pub(crate) enum Command {
         cluster: ClusterArguments,
         /// The node's name, identity or address.
         node: String,
+        /// Remove it although its repositories are on its own disk alone, and lost to the cluster then.
+        #[arg(long)]
+        lose_repositories: bool,
     },
 }
 
@@ -117,9 +120,10 @@ impl Command {
                 asked.client.undrain(member.id).await.with_context(|| format!("undrain {}", member.name))?;
                 Ok(format!("{} has its share again\n", member.name))
             }
-            Self::Remove { cluster, node } => {
+            Self::Remove { cluster, node, lose_repositories } => {
                 let (asked, member) = Asked::about(&cluster, &node).await?;
-                asked.client.remove(member.id).await.with_context(|| format!("remove {}", member.name))?;
+                let loss = if lose_repositories { Loss::Accepted } else { Loss::Refused };
+                asked.client.remove(member.id, loss).await.with_context(|| format!("remove {}", member.name))?;
                 Ok(format!("{} is in the cluster no more\n", member.name))
             }
         }
@@ -138,7 +142,7 @@ struct Asked {
 
 impl Asked {
     /// Asks the node that was named, or all configured ones: one that is out of touch with the others knows only what was. Whoever knows most
-    /// is believed.
+    /// is believed, of the cluster that most of them belong to.
     async fn find(arguments: &ClusterArguments) -> anyhow::Result<Self> {
         let cluster = cluster(&arguments.config)?;
         let dialer = dialer(&cluster)?;
@@ -149,17 +153,19 @@ impl Asked {
             let client = ClusterClient::dial(&dialer, &address)?;
             asking.spawn(async move { (address, client.status().await.map(|status| Self { client, status, hash_key })) });
         }
-        let (mut newest, mut refusals) = (None::<Self>, Vec::new());
+        let (mut answers, mut refusals) = (Vec::<Self>::new(), Vec::new());
         loop {
             // Nobody waits for one that is silent while another has answered.
-            let within = if newest.is_some() { OTHERS_WITHIN } else { Duration::MAX };
+            let within = if answers.is_empty() { Duration::MAX } else { OTHERS_WITHIN };
             let Ok(Some(answer)) = timeout(within, asking.join_next()).await else { break };
             match answer? {
-                (_, Ok(asked)) if newest.as_ref().is_none_or(|newest| newest.knows() < asked.knows()) => newest = Some(asked),
-                (_, Ok(_)) => {}
+                (_, Ok(asked)) => answers.push(asked),
                 (address, Err(error)) => refusals.push(format!("{address}: {}", telemetry::chain(&error))),
             }
         }
+        let clusters: Vec<Option<ClusterId>> = answers.iter().map(|asked| asked.status.view.cluster.clone()).collect();
+        let companions = |asked: &Self| clusters.iter().filter(|cluster| **cluster == asked.status.view.cluster).count();
+        let newest = answers.into_iter().max_by_key(|asked| (companions(asked), asked.knows()));
         newest.with_context(|| format!("no node answered\n  {}", refusals.join("\n  ")))
     }
 

@@ -80,7 +80,7 @@ mod tests {
             last_run_unix_ms: Some(1_000_000),
             last_result: Some("2 uploads".to_owned()),
         };
-        let view = View { number: 7, storage: Storage::Shared, members };
+        let view = View { cluster: None, number: 7, storage: Storage::Shared, members };
         let status = Status { node: NodeId(1), leader: Some(NodeId(1)), term: 4, view, jobs: vec![job] };
         let drawn = draw(&status, &BTreeMap::from([(NodeId(1), 1000)]), UNIX_EPOCH + Duration::from_secs(1_125));
         let expected = "\

@@ -4,12 +4,14 @@ use std::collections::BTreeSet;
 
 use openraft::ChangeMembers;
 use tokio::time::{Instant, timeout};
-use zot_cluster::{NodeId, Storage};
+use zot_cluster::{Loss, NodeId, Storage};
 
 use crate::{
+    consensus::Standing,
     error::{Contact, Error},
     node::Node,
     raft::{Membership, Peer},
+    state::{Command, Outcome},
     wire::{Answer, Question},
 };
 
@@ -37,14 +39,29 @@ impl Node {
         Ok(Answer::Done)
     }
 
+    /// Lets a member own nothing, or its share again.
+    pub(crate) async fn drain_member(&self, id: NodeId, draining: bool) -> Result<Answer, Error> {
+        if draining && self.options.storage == Storage::Local {
+            return Err(Error::NoHeir { name: self.name_of(id)? });
+        }
+        match self.write(Command::Drain { node: id, draining }).await? {
+            Outcome::Refused => Err(Error::UnknownMember(id)),
+            _ => Ok(Answer::Done),
+        }
+    }
+
     /// Removes a member and lets it know.
-    pub(crate) async fn remove_member(&self, id: NodeId) -> Result<Answer, Error> {
+    pub(crate) async fn remove_member(&self, id: NodeId, loss: Loss) -> Result<Answer, Error> {
+        if loss == Loss::Refused && self.options.storage == Storage::Local {
+            return Err(Error::KeepsRepositories { name: self.name_of(id)?, users: self.keeps_users(id) });
+        }
         let changing = self.begin_change().await?;
         let member = self.contact(id).ok_or(Error::UnknownMember(id))?;
         let voters: BTreeSet<NodeId> = self.membership().voter_ids().collect();
         if voters == [id].into() {
             return Err(Error::LastMember);
         }
+        self.expect_majority_without(id)?;
         let change = if voters.contains(&id) { ChangeMembers::RemoveVoters([id].into()) } else { ChangeMembers::RemoveNodes([id].into()) };
         self.change(change, false).await?;
         drop(changing);
@@ -83,6 +100,21 @@ impl Node {
         if gone.is_empty() { Ok(()) } else { self.change(ChangeMembers::RemoveNodes(gone), false).await }
     }
 
+    /// Those who stay must be able to agree: otherwise nobody could ever change anything again.
+    fn expect_majority_without(&self, id: NodeId) -> Result<(), Error> {
+        let stay: Vec<NodeId> = self.membership().voter_ids().filter(|voter| *voter != id).collect();
+        let silent = self.silent_among(&stay);
+        if silent.len() * 2 < stay.len() { Ok(()) } else { Err(Error::NoMajority { silent }) }
+    }
+
+    fn name_of(&self, id: NodeId) -> Result<String, Error> {
+        self.membership().get_node(&id).map(|peer| peer.name.clone()).ok_or(Error::UnknownMember(id))
+    }
+
+    fn keeps_users(&self, id: NodeId) -> bool {
+        self.applied.views().borrow().as_ref().and_then(|view| view.keeper_of_users()).is_some_and(|keeper| keeper.id == id)
+    }
+
     async fn begin_change(&self) -> Result<tokio::sync::MutexGuard<'_, ()>, Error> {
         timeout(self.timings().operation, self.changing.lock()).await.map_err(|_| Error::Busy)
     }
@@ -107,7 +139,7 @@ impl Node {
         if member.id == self.id {
             // The others have to hear that the change is final: it is this node that tells them.
             tokio::time::sleep(self.timings().heartbeat * 3).await;
-            self.be_removed().await;
+            self.end_as(Standing::Removed).await;
         } else {
             let told = self.outbound.ask_node(&member, Question::Removed, self.timings().presence).await;
             tracing::debug!(node = %member.id, reached = told.is_ok(), "told a node that it was removed");

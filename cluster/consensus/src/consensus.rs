@@ -12,17 +12,18 @@ use std::{
 
 use parking_lot::Mutex;
 use tokio::{sync::watch, time::Instant};
-use zot_cluster::{NodeId, State, Status, View};
+use zot_cluster::{Loss, NodeId, State, Status, View};
 use zot_runtime::tasks::Tasks;
 
 use crate::{
     clock::LeaderContact,
-    error::{BoxError, Contact, Error, OpenError},
+    error::{BoxError, Error, OpenError},
     node::Node,
     options::{Options, Transport},
-    outbound::{Links, Outbound},
+    outbound::Links,
     raft::Raft,
     random::Random,
+    returning::identify,
     settings,
     store::{Machine, Store},
     wire::{Answer, Question, Request},
@@ -41,8 +42,10 @@ pub enum Standing {
     Waiting(String),
     /// It is a member, joining or joined.
     Member,
-    /// It was removed: it takes no part any more.
+    /// It was removed: it takes no part any more. When its process starts again, it asks to be let in as a new one.
     Removed,
+    /// It was removed before its process started: it takes part, as a new one, when that starts again.
+    Forgotten,
     /// Its disk failed: it takes no part until its process starts again.
     Failed(String),
 }
@@ -52,20 +55,16 @@ impl Consensus {
     /// [`Consensus::handle`] from then on.
     ///
     /// # Errors
-    /// The directory cannot be used, the timings are wrong, or the node was removed from its cluster.
+    /// The directory cannot be used, the timings are wrong, or the node was removed from a cluster that lets nobody in.
     pub async fn open(options: Options, transport: Arc<dyn Transport>) -> Result<Self, OpenError> {
         let failed = |source: BoxError| OpenError::Directory { directory: options.directory.clone(), source };
         let config = settings::config(&options).map_err(OpenError::Timings)?;
         let store = open_store(&options.directory).await.map_err(failed)?;
-        if store.removed().map_err(failed)? {
-            return Err(OpenError::Removed { directory: options.directory.clone() });
-        }
         let random = Random::new(options.seed);
-        let (id, cluster) = (store.node(&random).map_err(failed)?, store.cluster().map_err(failed)?);
+        let outbound = Arc::new(identify(&store, &options, &random, transport).await?);
+        let (id, returns) = (outbound.id(), outbound.cluster().is_some());
         let machine = Machine::open(store.clone(), options.storage).map_err(failed)?;
         let applied = machine.applied();
-        let me = Contact { id, address: options.address.clone() };
-        let outbound = Arc::new(Outbound::new(me, cluster, transport));
         let links = Links(Arc::clone(&outbound));
         let raft = Raft::new(id, Arc::new(config), links, store.clone(), machine).await.map_err(|error| failed(error.into()))?;
         let seeds = Mutex::new(options.seeds.clone());
@@ -84,6 +83,7 @@ impl Consensus {
             changing: tokio::sync::Mutex::default(),
             standing: watch::Sender::new(Standing::Waiting("it has just started".to_owned())),
             seeds,
+            returns,
             options,
         };
         let node = Arc::new(node);
@@ -109,13 +109,16 @@ impl Consensus {
     /// What the cluster is like, by the leader if it can be asked, otherwise as far as this node knows.
     ///
     /// # Errors
-    /// The node belongs to no cluster yet.
+    /// The node belongs to no cluster yet, or no more.
     pub async fn status(&self) -> Result<Status, Error> {
+        if self.0.is_removed() {
+            return Err(Error::Removed);
+        }
         let within = self.0.timings().presence * 2;
         if let Some(leader) = self.0.leader().filter(|leader| leader.id != self.0.id)
             && let Ok(Answer::Status(status)) = self.0.outbound.ask_node(&leader, Question::Lead(Request::Status), within).await
         {
-            return Ok(*status);
+            return Ok(Status { node: self.0.id, ..*status });
         }
         self.0.status()
     }
@@ -123,7 +126,7 @@ impl Consensus {
     /// Lets a member own nothing, so that it can be stopped without anybody noticing.
     ///
     /// # Errors
-    /// Nobody has the identity, or the cluster cannot agree.
+    /// Nobody has the identity, nobody could take over what it owns, or the cluster cannot agree.
     pub async fn drain(&self, id: NodeId) -> Result<(), Error> {
         self.0.request(Request::Drain { id, draining: true }).await.map(drop)
     }
@@ -136,13 +139,13 @@ impl Consensus {
         self.0.request(Request::Drain { id, draining: false }).await.map(drop)
     }
 
-    /// Removes a member for good: its directory must be emptied before it can join again.
+    /// Removes a member for good. If its process starts again, with its directory or an empty one, it joins as a new one.
     ///
     /// # Errors
-    /// As [`Consensus::drain`]; or it is the last one.
-    pub async fn remove(&self, id: NodeId) -> Result<(), Error> {
+    /// Nobody has the identity, the cluster cannot agree, it is the last one, or content would be lost with it.
+    pub async fn remove(&self, id: NodeId, loss: Loss) -> Result<(), Error> {
         let known = self.0.applied.with(|agreed| agreed.membership.membership().get_node(&id).is_some());
-        match self.0.request(Request::Remove { id }).await {
+        match self.0.request(Request::Remove { id, loss }).await {
             // The request is sent again when an answer is lost: the first one did it.
             Err(Error::UnknownMember(_)) if known => Ok(()),
             other => other.map(drop),
@@ -163,8 +166,8 @@ impl Consensus {
     /// # Errors
     /// As [`Consensus::remove`].
     pub async fn leave(&self) -> Result<(), Error> {
-        self.remove(self.0.id).await?;
-        self.0.be_removed().await;
+        self.remove(self.0.id, Loss::Refused).await?;
+        self.0.end_as(Standing::Removed).await;
         Ok(())
     }
 

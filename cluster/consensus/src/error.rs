@@ -22,8 +22,12 @@ pub enum OpenError {
     /// The timings contradict each other.
     #[error("check the timings of the cluster")]
     Timings(#[source] BoxError),
-    /// The node was removed from its cluster. With an empty directory it joins as a new one.
-    #[error("this node was removed from its cluster; empty `{directory}` to let it join as a new one", directory = directory.display())]
+    /// The node was removed from a cluster whose members have disks of their own: it cannot come back, and nobody there has what it keeps.
+    #[error(
+        "this node was removed from its cluster, which lets nobody in because its members have disks of their own. What it keeps is still \
+         there: serve it by a configuration without `cluster`, or empty `{directory}` to form another cluster",
+        directory = directory.display()
+    )]
     Removed {
         /// The node's directory.
         directory: PathBuf,
@@ -66,6 +70,26 @@ pub enum Error {
         "the members of a cluster with local storage are those that formed it: a node that lost its disk, or is another one, cannot join"
     )]
     FixedMembers,
+    /// A member with a disk of its own would take its repositories along.
+    #[error(
+        "its disk alone has the repositories of `{name}`{}, and they would be lost: copy what is wanted to another registry first, or let \
+         the node come back with its directories; with --lose-repositories it is removed all the same",
+        if *users { ", and the records of all users" } else { "" }
+    )]
+    KeepsRepositories {
+        /// The name of the member.
+        name: String,
+        /// Whether it keeps the records of users, too.
+        users: bool,
+    },
+    /// Nobody can take over what a member has on a disk of its own.
+    #[error(
+        "its disk alone has the repositories of `{name}`, and nobody can take them over: end it as it is, they answer again when it is back"
+    )]
+    NoHeir {
+        /// The name of the member.
+        name: String,
+    },
     /// No member has the identity.
     #[error("no member has the identity {0}")]
     UnknownMember(NodeId),

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use openraft::raft::{AppendEntriesRequest, AppendEntriesResponse, VoteRequest};
 use tokio::time::Instant;
-use zot_cluster::NodeId;
+use zot_cluster::{ClusterId, NodeId};
 
 use crate::{
     consensus::Consensus,
@@ -74,7 +74,7 @@ impl Node {
     }
 
     /// A node belongs to the first cluster whose Raft speaks to it by its identity, and to no other ever after.
-    async fn check_cluster(&self, theirs: Option<String>, question: &Question) -> Result<(), Error> {
+    async fn check_cluster(&self, theirs: Option<ClusterId>, question: &Question) -> Result<(), Error> {
         let is_raft = matches!(question, Question::Append(_) | Question::Vote(_) | Question::Snapshot { .. });
         match (self.outbound.cluster(), theirs) {
             (Some(ours), Some(theirs)) if ours == theirs => Ok(()),
@@ -87,11 +87,12 @@ impl Node {
     }
 
     /// Belongs to a cluster from now on.
-    pub(crate) async fn belong_to(&self, cluster: String, founded: bool) -> Result<(), Error> {
+    pub(crate) async fn belong_to(&self, cluster: ClusterId, founded: bool) -> Result<(), Error> {
         if let Err(error) = self.store.set_cluster(cluster.clone(), founded).await {
             tracing::error!(error = %zot_runtime::telemetry::chain(&*error), "could not note which cluster this node belongs to");
             return Err(Error::Closed);
         }
+        self.applied.set_cluster(cluster.clone());
         self.outbound.set_cluster(cluster);
         Ok(())
     }

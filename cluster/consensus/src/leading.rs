@@ -35,11 +35,8 @@ impl Node {
         }
         match request {
             Request::Join { id, peer, storage } => self.admit(id, peer, storage).await,
-            Request::Drain { id, draining } => match self.write(Command::Drain { node: id, draining }).await? {
-                Outcome::Refused => Err(Error::UnknownMember(id)),
-                _ => Ok(Answer::Done),
-            },
-            Request::Remove { id } => self.remove_member(id).await,
+            Request::Drain { id, draining } => self.drain_member(id, draining).await,
+            Request::Remove { id, loss } => self.remove_member(id, loss).await,
             Request::Lease { job, holder, length_ms } => self.grant(job, holder, length_ms).await,
             Request::Renew { job, epoch, holder } => self.write_if(Command::Renew { job, epoch, holder }).await,
             Request::Release { job, epoch, holder } => self.write_if(Command::Release { job, epoch, holder }).await,
@@ -84,11 +81,19 @@ impl Node {
     }
 
     fn no_majority(&self) -> Error {
+        let voters: Vec<NodeId> = self.membership().voter_ids().collect();
+        Error::NoMajority { silent: self.silent_among(&voters) }
+    }
+
+    /// The names of those members that this node does not hear from, as the leader.
+    pub(crate) fn silent_among(&self, members: &[NodeId]) -> Vec<String> {
+        let term = self.raft.metrics().borrow().current_term;
+        if self.leads() {
+            self.look_around(term);
+        }
         let (attendance, now, silence) = (self.attendance.lock(), Instant::now(), self.timings().silence);
-        let membership = self.membership();
-        let voters: Vec<NodeId> = membership.voter_ids().collect();
-        let silent = |(id, _): &(&NodeId, &Peer)| **id != self.id && voters.contains(id) && !attendance.is_present(**id, now, silence);
-        Error::NoMajority { silent: membership.nodes().filter(silent).map(|(_, peer)| peer.name.clone()).collect() }
+        let silent = |(id, _): &(&NodeId, &Peer)| **id != self.id && members.contains(id) && !attendance.is_present(**id, now, silence);
+        self.membership().nodes().filter(silent).map(|(_, peer)| peer.name.clone()).collect()
     }
 
     /// What the cluster is like, as far as this node knows.

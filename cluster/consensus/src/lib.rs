@@ -18,6 +18,7 @@ mod outbound;
 mod presence;
 mod raft;
 mod random;
+mod returning;
 mod roles;
 mod settings;
 mod state;

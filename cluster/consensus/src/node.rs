@@ -35,6 +35,8 @@ pub(crate) struct Node {
     pub(crate) incarnation: u64,
     pub(crate) random: Random,
     pub(crate) options: Options,
+    /// Whether it belonged to a cluster before this run of its process.
+    pub(crate) returns: bool,
     pub(crate) raft: Raft,
     pub(crate) store: Store,
     pub(crate) applied: Arc<Applied>,
@@ -78,7 +80,7 @@ impl Node {
     }
 
     pub(crate) fn is_removed(&self) -> bool {
-        *self.standing.borrow() == Standing::Removed
+        matches!(*self.standing.borrow(), Standing::Removed | Standing::Forgotten)
     }
 
     /// The leader as far as this node knows.
@@ -95,6 +97,9 @@ impl Node {
         let deadline = Instant::now() + self.timings().operation;
         let mut hint = None;
         loop {
+            if self.is_removed() {
+                return Err(Error::Removed);
+            }
             let leader = hint.take().or_else(|| self.leader());
             let within = deadline.saturating_duration_since(Instant::now());
             let result = match leader {
@@ -114,19 +119,20 @@ impl Node {
         }
     }
 
-    /// Notices that the others removed this node.
-    pub(crate) async fn be_removed(&self) {
+    /// Notices that the others removed this node, in this run of its process or before, and knows of no cluster any more.
+    pub(crate) async fn end_as(&self, removed: Standing) {
         if self.is_removed() {
             return;
         }
         if let Err(error) = self.store.set_removed().await {
             tracing::error!(error = %zot_runtime::telemetry::chain(&*error), "could not note that this node was removed from its cluster");
         }
-        self.standing.send_replace(Standing::Removed);
+        self.standing.send_replace(removed);
         tracing::warn!(node = %self.id, "this node was removed from its cluster");
         if timeout(self.timings().operation, self.raft.shutdown()).await.is_err() {
             tracing::warn!("raft did not stop in time");
         }
+        self.applied.forget();
     }
 
     /// Says so when Raft stops because the disk failed.

@@ -9,7 +9,7 @@ use openraft::{
     raft::{AppendEntriesRequest, AppendEntriesResponse, SnapshotResponse, VoteRequest, VoteResponse},
 };
 use parking_lot::Mutex;
-use zot_cluster::NodeId;
+use zot_cluster::{ClusterId, NodeId};
 
 use crate::{
     error::{Contact, Error},
@@ -25,23 +25,28 @@ const BACKOFF_MILLIS: (u64, u64) = (100, 1000);
 #[derive(Debug)]
 pub(crate) struct Outbound {
     me: Contact,
-    cluster: Mutex<Option<String>>,
+    cluster: Mutex<Option<ClusterId>>,
     transport: Arc<dyn Transport>,
     /// Where nodes were last heard from: one that came back at another address is found before the members agree on it.
     addresses: Mutex<BTreeMap<NodeId, String>>,
 }
 
 impl Outbound {
-    pub(crate) fn new(me: Contact, cluster: Option<String>, transport: Arc<dyn Transport>) -> Self {
+    pub(crate) fn new(me: Contact, cluster: Option<ClusterId>, transport: Arc<dyn Transport>) -> Self {
         Self { me, cluster: Mutex::new(cluster), transport, addresses: Mutex::default() }
     }
 
+    /// As whom it sends.
+    pub(crate) fn id(&self) -> NodeId {
+        self.me.id
+    }
+
     /// The cluster that this node belongs to.
-    pub(crate) fn cluster(&self) -> Option<String> {
+    pub(crate) fn cluster(&self) -> Option<ClusterId> {
         self.cluster.lock().clone()
     }
 
-    pub(crate) fn set_cluster(&self, cluster: String) {
+    pub(crate) fn set_cluster(&self, cluster: ClusterId) {
         *self.cluster.lock() = Some(cluster);
     }
 
@@ -65,8 +70,27 @@ impl Outbound {
 
     /// Asks a node of the cluster.
     pub(crate) async fn ask_node(&self, node: &Contact, question: Question, within: Duration) -> Result<Answer, Error> {
-        let address = self.addresses.lock().get(&node.id).cloned();
-        self.ask(address.as_deref().unwrap_or(&node.address), Some(node.id), question, within).await
+        self.ask(&self.address_of(node), Some(node.id), question, within).await
+    }
+
+    /// Where a node was last heard from.
+    pub(crate) fn address_of(&self, node: &Contact) -> String {
+        self.addresses.lock().get(&node.id).unwrap_or(&node.address).clone()
+    }
+
+    /// Lets whoever is at an address hear from this node, and if it does not lead, whom it says leads. Returns whether this node is a member, as
+    /// a leader says whom the others follow.
+    pub(crate) async fn say_present(&self, address: &str, to: Option<NodeId>, within: Duration) -> Result<bool, Error> {
+        let mut answer = self.ask(address, to, Question::Present, within).await;
+        if let Err(Error::NotLeader { leader: Some(leader) }) = &answer
+            && leader.id != self.me.id
+        {
+            answer = self.ask_node(leader, Question::Present, within).await;
+        }
+        match answer? {
+            Answer::Present(is_member) => Ok(is_member),
+            _ => Err(Error::Malformed("the answer does not fit the question".to_owned())),
+        }
     }
 }
 

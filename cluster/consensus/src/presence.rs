@@ -25,6 +25,7 @@ impl Node {
                 continue;
             }
             if self.leads() {
+                self.be_member();
                 self.correct_own_entry().await;
                 continue;
             }
@@ -70,40 +71,35 @@ impl Node {
 
     /// Lets a node hear from this one, and if it does not lead, whom it says leads. Returns whether the leader answered.
     pub(crate) async fn check_membership(&self, asked: &Contact) -> bool {
-        let mut answer = self.say_present(asked).await;
-        if let Err(Error::NotLeader { leader: Some(leader) }) = &answer
-            && leader.id != self.id
-        {
-            answer = self.say_present(leader).await;
-        }
-        match answer {
+        let address = self.outbound.address_of(asked);
+        match self.outbound.say_present(&address, Some(asked.id), self.timings().presence * 2).await {
             Ok(true) => {
-                self.standing.send_if_modified(|standing| {
-                    let changed = matches!(standing, Standing::Waiting(_));
-                    if changed {
-                        *standing = Standing::Member;
-                    }
-                    changed
-                });
+                self.be_member();
                 self.correct_own_entry().await;
                 true
             }
             Ok(false) => {
-                // A node that was never a member was not removed either: it is about to join.
-                if self.membership().get_node(&self.id).is_some() {
-                    self.be_removed().await;
+                if *self.standing.borrow() == Standing::Member {
+                    self.end_as(Standing::Removed).await;
+                } else if self.returns {
+                    self.end_as(Standing::Forgotten).await;
                 }
+                // Another one is about to join, perhaps again: the leader that let it in may have been gone before others knew of it.
                 true
             }
             Err(_) => false,
         }
     }
 
-    async fn say_present(&self, to: &Contact) -> Result<bool, Error> {
-        match self.outbound.ask_node(to, Question::Present, self.timings().presence * 2).await? {
-            Answer::Present(is_member) => Ok(is_member),
-            _ => Err(Error::Malformed("the answer does not fit the question".to_owned())),
-        }
+    /// Knows from now on that this node is a member.
+    pub(crate) fn be_member(&self) {
+        self.standing.send_if_modified(|standing| {
+            let waits = matches!(standing, Standing::Waiting(_));
+            if waits {
+                *standing = Standing::Member;
+            }
+            waits
+        });
     }
 
     fn other_member(&self, round: usize) -> Option<Contact> {

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use openraft::raft::{AppendEntriesRequest, AppendEntriesResponse, SnapshotResponse, VoteRequest, VoteResponse};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use zot_cluster::{NodeId, Status, Storage};
+use zot_cluster::{ClusterId, Loss, NodeId, Status, Storage};
 
 use crate::{
     error::{Contact, Error},
@@ -18,7 +18,7 @@ pub(crate) struct Envelope {
     #[serde(default)]
     pub(crate) to: Option<NodeId>,
     #[serde(default)]
-    pub(crate) cluster: Option<String>,
+    pub(crate) cluster: Option<ClusterId>,
     pub(crate) question: Question,
 }
 
@@ -52,13 +52,41 @@ pub(crate) enum Question {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Request {
-    Join { id: NodeId, peer: Peer, storage: Storage },
-    Drain { id: NodeId, draining: bool },
-    Remove { id: NodeId },
-    Lease { job: String, holder: Holder, length_ms: u64 },
-    Renew { job: String, epoch: u64, holder: Holder },
-    Release { job: String, epoch: u64, holder: Holder },
-    RecordRun { job: String, epoch: u64, at_unix_ms: u64, result: String },
+    Join {
+        id: NodeId,
+        peer: Peer,
+        storage: Storage,
+    },
+    Drain {
+        id: NodeId,
+        draining: bool,
+    },
+    Remove {
+        id: NodeId,
+        #[serde(default)]
+        loss: Loss,
+    },
+    Lease {
+        job: String,
+        holder: Holder,
+        length_ms: u64,
+    },
+    Renew {
+        job: String,
+        epoch: u64,
+        holder: Holder,
+    },
+    Release {
+        job: String,
+        epoch: u64,
+        holder: Holder,
+    },
+    RecordRun {
+        job: String,
+        epoch: u64,
+        at_unix_ms: u64,
+        result: String,
+    },
     Status,
 }
 
@@ -89,7 +117,7 @@ pub(crate) struct Hello {
     pub(crate) name: String,
     /// The cluster it belongs to.
     #[serde(default)]
-    pub(crate) cluster: Option<String>,
+    pub(crate) cluster: Option<ClusterId>,
 }
 
 /// Writes a message.

@@ -1,4 +1,6 @@
 //! The newest view of the cluster that this process knows, and who owns what by it.
+//!
+//! A process belongs to one cluster: views of another one change nothing, until that has taken the place of its own (`census`).
 
 use std::{sync::Arc, time::Duration};
 
@@ -20,6 +22,17 @@ const BEHIND_MAX: Duration = Duration::from_millis(200);
 /// within this, so that gateways that followed the same one do not send their clients away together.
 const RELIED_ON_FOR: Duration = Duration::from_secs(5);
 
+/// What a view was that a node told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Told {
+    /// It was newer than what was known, and is known from now on.
+    Newer,
+    /// It was known already, or is older.
+    Known,
+    /// It is of another cluster than the one that is known.
+    OfAnotherCluster,
+}
+
 /// Who owns what. Views that are older than what is known change nothing, wherever they come from.
 pub(super) struct Directory {
     key: HashKey,
@@ -35,19 +48,24 @@ impl Directory {
         Self { key, placement: watch::Sender::new(None), told: watch::Sender::new(0), heard: Mutex::default() }
     }
 
-    /// Takes a view if it is newer than what is known; returns whether it was.
-    pub(super) fn take(&self, view: View) -> bool {
-        if self.number().is_some_and(|known| view.number <= known) {
-            return false;
-        }
-        let placement = Arc::new(Placement::new(view, self.key));
+    /// Takes a view if it is newer than what is known, of the same cluster.
+    pub(super) fn take(&self, view: View) -> Told {
+        let mut told = Told::Newer;
         self.placement.send_if_modified(|known| {
-            let newer = known.as_ref().is_none_or(|known| known.view().number < placement.view().number);
-            if newer {
-                *known = Some(placement);
+            told = known.as_ref().map_or(Told::Newer, |known| compare(known.view(), &view));
+            if told == Told::Newer {
+                *known = Some(Arc::new(Placement::new(view, self.key)));
             }
-            newer
-        })
+            told == Told::Newer
+        });
+        told
+    }
+
+    /// Goes over to another cluster, which `view` is of.
+    pub(super) fn replace(&self, view: View) {
+        // What was told of views was told of the other cluster's.
+        self.told.send_replace(0);
+        self.placement.send_replace(Some(Arc::new(Placement::new(view, self.key))));
     }
 
     /// Who owns what by the newest view.
@@ -112,9 +130,19 @@ impl Directory {
     }
 }
 
+fn compare(known: &View, told: &View) -> Told {
+    if told.is_of_another_cluster(known) {
+        Told::OfAnotherCluster
+    } else if told.number > known.number {
+        Told::Newer
+    } else {
+        Told::Known
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use zot_cluster::Storage;
+    use zot_cluster::{ClusterId, Storage};
 
     use super::*;
 
@@ -123,18 +151,30 @@ mod tests {
     }
 
     fn view(number: u64) -> View {
-        View { number, storage: Storage::Shared, members: Vec::new() }
+        View { cluster: None, number, storage: Storage::Shared, members: Vec::new() }
     }
 
     #[test]
     fn views_never_go_back() {
         let directory = directory();
         assert!(directory.placement().is_err());
-        assert!(directory.take(view(3)));
-        assert!(!directory.take(view(2)));
-        assert!(!directory.take(view(3)));
+        let taken = [3, 2, 3].map(|number| directory.take(view(number)));
+        assert_eq!(taken, [Told::Newer, Told::Known, Told::Known]);
         assert_eq!(directory.number(), Some(3));
-        assert!(directory.take(view(4)));
+        assert_eq!(directory.take(view(4)), Told::Newer);
+    }
+
+    #[test]
+    fn views_of_another_cluster_change_nothing_until_it_takes_the_place() {
+        let directory = directory();
+        let of = |cluster: &str, number| View { cluster: Some(ClusterId::new(cluster)), ..view(number) };
+        directory.take(of("a", 5));
+        let taken = [of("b", 9), of("b", 2), view(5)].map(|view| directory.take(view));
+        assert_eq!(taken, [Told::OfAnotherCluster, Told::OfAnotherCluster, Told::Known]);
+        directory.replace(of("b", 2));
+        assert_eq!(directory.number(), Some(2));
+        assert_eq!(directory.take(of("a", 6)), Told::OfAnotherCluster);
+        assert_eq!(directory.take(of("b", 3)), Told::Newer);
     }
 
     #[tokio::test(start_paused = true)]

@@ -136,7 +136,7 @@ mod tests {
 
     fn view(addresses: &[&str]) -> View {
         let member = |address: &&str| Member { id: NodeId(1), name: String::new(), address: (*address).to_owned(), state: State::Up };
-        View { number: 1, storage: Storage::Shared, members: addresses.iter().map(member).collect() }
+        View { cluster: None, number: 1, storage: Storage::Shared, members: addresses.iter().map(member).collect() }
     }
 
     #[tokio::test]

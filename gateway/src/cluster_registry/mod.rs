@@ -12,6 +12,7 @@
 mod ask;
 mod blobs;
 mod catalog;
+mod census;
 mod continued;
 mod directory;
 mod follow;

@@ -12,7 +12,7 @@ const OURS: NodeId = NodeId(1);
 
 fn placement(number: u64, storage: Storage, nodes: &[u64]) -> Arc<Placement> {
     let member = |id: &u64| Member { id: NodeId(*id), name: format!("n{id}"), address: format!("n{id}:1"), state: State::Up };
-    let view = View { number, storage, members: nodes.iter().map(member).collect() };
+    let view = View { cluster: None, number, storage, members: nodes.iter().map(member).collect() };
     Arc::new(Placement::new(view, HashKey::new(*b"loremipsumdolors")))
 }
 

@@ -4,7 +4,7 @@ use std::{fmt, time::Duration};
 
 use bytes::Bytes;
 use futures::{StreamExt as _, future, stream::BoxStream};
-use zot_cluster::{NodeId, Status, View};
+use zot_cluster::{Loss, NodeId, Status, View};
 use zot_consensus::{Consensus, Error, Transport, TransportError};
 use zot_proto::{ClusterPlane, PeerError, PeerTransport, PlaneError, updates};
 
@@ -47,7 +47,10 @@ impl ClusterPlane for Agreement {
     }
 
     fn views(&self) -> BoxStream<'static, View> {
-        updates(self.0.views()).filter_map(|view| future::ready(view.map(|view| View::clone(&view)))).boxed()
+        // A node that was removed knows of none any more.
+        let told = updates(self.0.views()).skip_while(|view| future::ready(view.is_none()));
+        let told = told.take_while(|view| future::ready(view.is_some()));
+        told.filter_map(|view| future::ready(view.map(|view| View::clone(&view)))).boxed()
     }
 
     async fn status(&self) -> Result<Status, PlaneError> {
@@ -62,8 +65,8 @@ impl ClusterPlane for Agreement {
         self.0.undrain(node).await.map_err(refused)
     }
 
-    async fn remove(&self, node: NodeId) -> Result<(), PlaneError> {
-        self.0.remove(node).await.map_err(refused)
+    async fn remove(&self, node: NodeId, loss: Loss) -> Result<(), PlaneError> {
+        self.0.remove(node, loss).await.map_err(refused)
     }
 
     async fn join(&self, address: &str) -> Result<(), PlaneError> {
@@ -83,6 +86,8 @@ fn refused(error: Error) -> PlaneError {
         | Error::OtherNode
         | Error::OtherStorage
         | Error::FixedMembers
+        | Error::KeepsRepositories { .. }
+        | Error::NoHeir { .. }
         | Error::UnknownMember(_)
         | Error::LastMember
         | Error::Removed

@@ -73,24 +73,29 @@ impl Plane {
         }
     }
 
-    /// Waits until the node takes part no more although its process goes on. That is in order if the others removed it.
+    /// Waits until only another run of the process can take part again, which is for whoever supervises it to see to, and says why.
     ///
-    /// # Errors
-    /// Its disk failed, or serving ended: it takes part again when its process starts again, which is for whoever supervises it to see to.
-    pub async fn ended(&mut self) -> anyhow::Result<()> {
+    /// That does not come for a node that is removed while it runs: a supervisor would start it again, and it would be back at once.
+    pub async fn ended(&mut self) -> anyhow::Error {
         let mut standing = self.consensus.standing();
-        let is_over = |standing: &Standing| matches!(standing, Standing::Removed | Standing::Failed(_));
+        let is_over = |standing: &Standing| matches!(standing, Standing::Forgotten | Standing::Failed(_));
         tokio::select! {
             served = &mut self.serving => match served {
-                Ok(Ok(_)) => Err(anyhow::anyhow!("serving the cluster ended")),
-                Ok(Err(error)) => Err(error.into()),
-                Err(error) => Err(error.into()),
+                Ok(Ok(_)) => anyhow::anyhow!("serving the cluster ended"),
+                Ok(Err(error)) => error.into(),
+                Err(error) => error.into(),
             },
             Ok(standing) = standing.wait_for(is_over) => match &*standing {
-                Standing::Failed(error) => Err(anyhow::anyhow!("take part in the cluster: the state of this node cannot be written: {error}")),
-                _ => Ok(()),
+                Standing::Failed(error) => anyhow::anyhow!("take part in the cluster: the state of this node cannot be written: {error}"),
+                _ => anyhow::anyhow!("this node was removed from its cluster before it started: it is to start again as a new one"),
             },
         }
+    }
+
+    /// Says, whenever it is asked, whether the node was removed from its cluster.
+    pub fn is_removed(&self) -> impl Fn() -> bool + Send + Sync + use<> {
+        let standing = self.consensus.standing();
+        move || *standing.borrow() == Standing::Removed
     }
 
     /// Lets the others take over and calls under way finish. Returns how serving ended. The node stays a member.

@@ -16,11 +16,14 @@ pub struct Ownership {
 
 impl Default for Ownership {
     fn default() -> Self {
-        let nobody = View { number: 0, storage: Storage::Shared, members: Vec::new() };
-        // Nothing is placed in this view, under whatever key.
-        let placement = Placement::new(nobody, HashKey::new([0; 16]));
-        Self { node: Arc::default(), placement: Arc::new(watch::Sender::new(Arc::new(placement))) }
+        Self { node: Arc::default(), placement: Arc::new(watch::Sender::new(Arc::new(nobody()))) }
     }
+}
+
+/// Nothing is placed in the view of nobody, under whatever key.
+fn nobody() -> Placement {
+    let view = View { cluster: None, number: 0, storage: Storage::Shared, members: Vec::new() };
+    Placement::new(view, HashKey::new([0; 16]))
 }
 
 impl Ownership {
@@ -48,10 +51,10 @@ impl Ownership {
         views.mark_changed();
         let following = async move {
             while views.changed().await.is_ok() {
+                // Before the first view, and once the node was removed, there is none.
                 let view = views.borrow_and_update().clone();
-                if let Some(view) = view {
-                    told.placement.send_replace(Arc::new(Placement::new(View::clone(&view), key)));
-                }
+                let placement = view.map_or_else(nobody, |view| Placement::new(View::clone(&view), key));
+                told.placement.send_replace(Arc::new(placement));
             }
         };
         async move {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures::{StreamExt as _, stream, stream::BoxStream};
 use tokio::time::timeout;
 use tonic::{Response, transport::Channel};
-use zot_cluster::{NodeId, Status, View};
+use zot_cluster::{Loss, NodeId, Status, View};
 
 use crate::{
     Dialer, InvalidAddress, MESSAGE_BYTES_MAX, PlaneError,
@@ -63,8 +63,9 @@ impl ClusterClient {
     }
 
     /// Takes a member out of the cluster.
-    pub async fn remove(&self, node: NodeId) -> Result<(), PlaneError> {
-        self.answer(self.client.clone().remove(v1::RemoveRequest { node: node.0 })).await.map(|v1::RemoveResponse {}| ())
+    pub async fn remove(&self, node: NodeId, loss: Loss) -> Result<(), PlaneError> {
+        let request = v1::RemoveRequest { node: node.0, loss_accepted: loss == Loss::Accepted };
+        self.answer(self.client.clone().remove(request)).await.map(|v1::RemoveResponse {}| ())
     }
 
     /// Makes the node a member of the cluster that the node at `address` belongs to.

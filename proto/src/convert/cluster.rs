@@ -1,6 +1,6 @@
 //! Members, views and what a cluster says of itself, on the wire.
 
-use zot_cluster::{JobStatus, Member, NodeId, State, Status, Storage, View};
+use zot_cluster::{ClusterId, JobStatus, Member, NodeId, State, Status, Storage, View};
 
 use super::{Malformed, required};
 use crate::v1::{self, MemberState, StorageKind};
@@ -11,7 +11,12 @@ impl From<&View> for v1::View {
             Storage::Shared => StorageKind::Shared,
             Storage::Local => StorageKind::Local,
         };
-        Self { number: view.number, storage: storage.into(), members: view.members.iter().map(v1::Member::from).collect() }
+        Self {
+            number: view.number,
+            storage: storage.into(),
+            members: view.members.iter().map(v1::Member::from).collect(),
+            cluster: view.cluster.as_ref().map(ToString::to_string),
+        }
     }
 }
 
@@ -25,7 +30,7 @@ impl TryFrom<v1::View> for View {
             StorageKind::Unspecified => return Err(Malformed::Missing { field: "kind of storage" }),
         };
         let members = wire.members.into_iter().map(TryInto::try_into).collect::<Result<_, _>>()?;
-        Ok(Self { number: wire.number, storage, members })
+        Ok(Self { cluster: wire.cluster.map(ClusterId::new), number: wire.number, storage, members })
     }
 }
 
@@ -113,7 +118,7 @@ mod tests {
     fn view(storage: Storage) -> View {
         let states = [State::Joining, State::Up, State::Draining, State::Down];
         let member = |(id, state)| Member { id: NodeId(id), name: format!("n{id}"), address: format!("n{id}:1"), state };
-        View { number: u64::MAX, storage, members: (0..).zip(states).map(member).collect() }
+        View { cluster: Some(ClusterId::new("c")), number: u64::MAX, storage, members: (0..).zip(states).map(member).collect() }
     }
 
     #[test]

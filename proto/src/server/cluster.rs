@@ -9,7 +9,7 @@ use futures::{
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response};
-use zot_cluster::{NodeId, View};
+use zot_cluster::{Loss, NodeId, View};
 
 use super::Answers;
 use crate::{
@@ -58,7 +58,8 @@ impl ClusterService for ServedCluster {
     }
 
     async fn remove(&self, request: Request<v1::RemoveRequest>) -> Answer<v1::RemoveResponse> {
-        self.plane.remove(NodeId(request.into_inner().node)).await?;
+        let v1::RemoveRequest { node, loss_accepted } = request.into_inner();
+        self.plane.remove(NodeId(node), if loss_accepted { Loss::Accepted } else { Loss::Refused }).await?;
         Ok(Response::new(v1::RemoveResponse {}))
     }
 

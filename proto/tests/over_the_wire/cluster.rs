@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use bytes::Bytes;
 use futures::{StreamExt as _, stream::BoxStream};
 use tokio::{sync::watch, time::timeout};
-use zot_cluster::{NodeId, Status, Storage, View};
+use zot_cluster::{Loss, NodeId, Status, Storage, View};
 use zot_proto::{ClusterClient, ClusterPlane, Dialer, PeerError, PeerTransport, PlaneError, Stopped, updates};
 
 use crate::wire::Server;
@@ -27,7 +27,7 @@ impl Echo {
 }
 
 fn view(number: u64) -> View {
-    View { number, storage: Storage::Shared, members: Vec::new() }
+    View { cluster: None, number, storage: Storage::Shared, members: Vec::new() }
 }
 
 fn refused<T>(reason: String) -> Result<T, PlaneError> {
@@ -60,8 +60,8 @@ impl ClusterPlane for Echo {
         refused(format!("undrain {node}"))
     }
 
-    async fn remove(&self, node: NodeId) -> Result<(), PlaneError> {
-        refused(format!("remove {node}"))
+    async fn remove(&self, node: NodeId, loss: Loss) -> Result<(), PlaneError> {
+        refused(format!("remove {node}, loss {loss:?}"))
     }
 
     async fn join(&self, address: &str) -> Result<(), PlaneError> {
@@ -91,9 +91,12 @@ async fn what_a_node_is_told_and_why_it_refuses_arrives() {
     let client = ClusterClient::dial(&Dialer::plain(), &server.address).unwrap();
     assert_eq!(client.status().await.unwrap().term, 7);
     let node = NodeId(0xbeef);
-    let refusals = [client.drain(node).await, client.undrain(node).await, client.remove(node).await];
-    for (refusal, act) in refusals.into_iter().zip(["drain", "undrain", "remove"]) {
-        assert!(matches!(refusal, Err(PlaneError::Refused { reason }) if reason == format!("{act} {node}")));
+    let removals = [client.remove(node, Loss::Refused).await, client.remove(node, Loss::Accepted).await];
+    let refusals = [client.drain(node).await, client.undrain(node).await].into_iter().chain(removals);
+    let acts = ["drain NODE", "undrain NODE", "remove NODE, loss Refused", "remove NODE, loss Accepted"];
+    for (refusal, act) in refusals.zip(acts) {
+        let expected = act.replace("NODE", &node.to_string());
+        assert!(matches!(refusal, Err(PlaneError::Refused { reason }) if reason == expected));
     }
     client.join("n1:9090").await.unwrap();
     assert!(matches!(client.join("nobody").await, Err(PlaneError::Unavailable(why)) if why.to_string() == "no route"));

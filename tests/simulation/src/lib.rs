@@ -31,7 +31,7 @@ const ROUNDS: u64 = 30;
 
 #[test]
 fn what_is_promised_holds_whatever_happens() {
-    let mut run = 0;
+    let (mut run, mut harms) = (0, [0; 3]);
     for seed in Rounds::of(ROUNDS).seeds() {
         let history = simulation::run(seed, Broken::Nothing);
         let (images, violations) = (history.images().len(), history.violations());
@@ -42,8 +42,12 @@ fn what_is_promised_holds_whatever_happens() {
         }
         assert!(images > 3, "only {images} images were pushed: {}", rounds::command(seed));
         run += 1;
+        let events = history.events();
+        for (count, harm) in harms.iter_mut().zip(nemesis::CHANGES_OF_MEMBERS) {
+            *count += events.iter().filter(|event| event.contains(nemesis::HARM) && event.contains(harm)).count();
+        }
     }
-    rounds::tell(&format!("{run} seeds were run"));
+    rounds::tell(&format!("{run} seeds were run, {:?}: {harms:?}", nemesis::CHANGES_OF_MEMBERS));
 }
 
 #[test]

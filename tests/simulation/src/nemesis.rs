@@ -10,17 +10,25 @@ use crate::{
 /// What its events begin with.
 pub(crate) const HARM: &str = "* ";
 
+/// What the events of a change of the members say.
+pub(crate) const CHANGES_OF_MEMBERS: [&str; 3] = ["joins", "loses its disk", "is to be removed"];
+
 /// Does harm by chance.
 pub(crate) struct Nemesis {
     random: Random,
     next: Duration,
     /// What is to be put right, and when.
     pending: Vec<(Duration, Remedy)>,
+    /// Whether one more node came.
+    joined: bool,
+    /// Whether a node lost its disk, or was removed. Both at a time may cost most of the voters, and then the cluster.
+    lost: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
 enum Remedy {
     StartNode(usize),
+    StartAgain(usize),
     GoOn(usize),
     StartGateway(usize),
     Reach(usize),
@@ -29,7 +37,7 @@ enum Remedy {
 
 impl Nemesis {
     pub(crate) fn new(random: Random) -> Self {
-        Self { random, next: Duration::ZERO, pending: Vec::new() }
+        Self { random, next: Duration::ZERO, pending: Vec::new(), joined: false, lost: false }
     }
 
     pub(crate) fn act(&mut self, simulation: &mut Simulation) {
@@ -50,9 +58,9 @@ impl Nemesis {
     }
 
     fn harm(&mut self, simulation: &mut Simulation) {
-        let node = self.random.place(NODES);
+        let node = self.random.place(simulation.nodes.len());
         let is_well = simulation.nodes[node].host.is_some() && !simulation.nodes[node].stopped;
-        match self.random.within(0..10) {
+        match self.random.within(0..12) {
             0 | 1 if is_well => self.crash(node, simulation),
             2 if is_well => {
                 simulation.history.note(format_args!("{HARM}n{node} stops"));
@@ -85,7 +93,29 @@ impl Nemesis {
                 simulation.history.note(format_args!("{HARM}the sessions are emptied"));
                 simulation.stores.empty_sessions();
             }
+            10 | 11 if simulation.is_formed() => self.change_members(node, is_well, simulation),
             _ => {}
+        }
+    }
+
+    /// Has a node join, lose its disk, or be removed and start again later.
+    fn change_members(&mut self, node: usize, is_well: bool, simulation: &mut Simulation) {
+        let [joins, loses_disk, is_removed] = CHANGES_OF_MEMBERS;
+        if !self.joined {
+            self.joined = true;
+            simulation.history.note(format_args!("{HARM}n{NODES} {joins}"));
+            simulation.start_node(NODES);
+        } else if is_well && !self.lost {
+            self.lost = true;
+            if self.random.once_in(2) {
+                simulation.history.note(format_args!("{HARM}n{node} {loses_disk}"));
+                self.crash(node, simulation);
+                simulation.wipe_node(node);
+            } else {
+                simulation.history.note(format_args!("{HARM}n{node} {is_removed}"));
+                simulation.remove_node(node);
+                self.later(simulation.now, 500..5000, Remedy::StartAgain(node));
+            }
         }
     }
 
@@ -110,7 +140,7 @@ impl Nemesis {
         let (peers, gateways, deaf, mute) =
             (self.random.once_in(2), self.random.once_in(2), !self.random.once_in(4), !self.random.once_in(4));
         simulation.history.note(format_args!("{HARM}n{node} is cut off, peers {peers}, gateways {gateways}, deaf {deaf}, mute {mute}"));
-        let peers = (0..NODES).filter(|other| peers && *other != node).map(node_address);
+        let peers = (0..simulation.nodes.len()).filter(|other| peers && *other != node).map(node_address);
         for other in peers.chain((0..GATEWAYS).filter(|_| gateways).map(gateway_address)) {
             if deaf {
                 simulation.network.cut(&other, &own);
@@ -130,7 +160,9 @@ impl Nemesis {
 fn apply(remedy: Remedy, simulation: &mut Simulation) {
     simulation.history.note(format_args!("{HARM}{remedy:?}"));
     match remedy {
-        Remedy::StartNode(node) => simulation.start_node(node),
+        Remedy::StartNode(node) if simulation.nodes[node].host.is_none() => simulation.start_node(node),
+        Remedy::StartAgain(node) if simulation.nodes[node].host.is_some() => simulation.restart_node(node),
+        Remedy::StartNode(_) | Remedy::StartAgain(_) => {}
         Remedy::GoOn(node) => simulation.nodes[node].stopped = false,
         Remedy::StartGateway(gateway) => simulation.start_gateway(gateway),
         Remedy::Reach(node) => simulation.nodes[node].way.set_cut(false),

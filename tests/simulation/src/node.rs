@@ -10,8 +10,8 @@ use tokio::{
     time::sleep,
 };
 use tokio_util::sync::CancellationToken;
-use zot_cluster::{ClaimKey, HashKey, NodeId, Placement, Status, Storage, View};
-use zot_consensus::{Consensus, Lease, OpenError, Options};
+use zot_cluster::{ClaimKey, HashKey, Loss, NodeId, Placement, Status, Storage, View};
+use zot_consensus::{Consensus, Lease, OpenError, Options, Standing};
 use zot_node::{Owned, Vouched};
 use zot_proto::{ClusterPlane, PlaneError, Services, serve_connections, updates};
 use zot_storage::{Engine, WallClock};
@@ -47,6 +47,15 @@ impl Inside {
     pub(crate) fn view(&self) -> Option<Arc<View>> {
         self.consensus.as_ref()?.views().borrow().clone()
     }
+
+    /// Whether its process ends as failed, because the node was removed before it started.
+    pub(crate) fn is_forgotten(&self) -> bool {
+        self.consensus.as_ref().is_some_and(|consensus| *consensus.standing().borrow() == Standing::Forgotten)
+    }
+
+    pub(crate) fn consensus(&self) -> Option<Consensus> {
+        self.consensus.clone()
+    }
 }
 
 /// What a node works with.
@@ -63,7 +72,7 @@ pub(crate) async fn run(options: Options, means: Means, inside: Arc<Mutex<Inside
     let address = options.address.clone();
     let consensus = Consensus::open(options, Arc::new(end.clone())).await?;
     inside.lock().consensus = Some(consensus.clone());
-    let nobody = View { number: 0, storage: Storage::Shared, members: Vec::new() };
+    let nobody = View { cluster: None, number: 0, storage: Storage::Shared, members: Vec::new() };
     let placement = watch::Sender::new(Arc::new(Placement::new(nobody, HashKey::new(HASH_KEY))));
     let owned = Owned::new(Arc::new(engine.clone()), consensus.id(), placement.subscribe());
     let vouched = Vouched::new(Arc::new(owned), ClaimKey::new(&HASH_KEY)).with_wall_clock(wall);
@@ -120,7 +129,9 @@ impl ClusterPlane for Plane {
     }
 
     fn views(&self) -> BoxStream<'static, View> {
-        updates(self.0.views()).filter_map(|view| future::ready(view.map(|view| View::clone(&view)))).boxed()
+        let told = updates(self.0.views()).skip_while(|view| future::ready(view.is_none()));
+        let told = told.take_while(|view| future::ready(view.is_some()));
+        told.filter_map(|view| future::ready(view.map(|view| View::clone(&view)))).boxed()
     }
 
     async fn status(&self) -> Result<Status, PlaneError> {
@@ -135,7 +146,7 @@ impl ClusterPlane for Plane {
         refused()
     }
 
-    async fn remove(&self, _: NodeId) -> Result<(), PlaneError> {
+    async fn remove(&self, _: NodeId, _: Loss) -> Result<(), PlaneError> {
         refused()
     }
 

@@ -10,7 +10,7 @@ use std::{
 
 use parking_lot::Mutex;
 use tokio::task::JoinHandle;
-use zot_cluster::Storage;
+use zot_cluster::{Loss, Storage};
 use zot_consensus::{Options, Timings};
 
 use crate::{
@@ -27,6 +27,7 @@ use crate::{
     wall::Wall,
 };
 
+/// The configured nodes. One more machine comes after them, whose node may join.
 pub(crate) const NODES: usize = 3;
 pub(crate) const GATEWAYS: usize = 2;
 const PUSHERS: usize = 3;
@@ -38,15 +39,22 @@ const QUIET: Duration = Duration::from_secs(2);
 const TROUBLE: Duration = Duration::from_secs(12);
 const VERIFICATION: Duration = Duration::from_secs(300);
 
+/// How long a process that ended is started again after.
+const RESTART: Duration = Duration::from_millis(200);
+
 /// A machine that a node runs on.
 pub(crate) struct Machine {
     pub(crate) host: Option<Host>,
     /// Whether it is stopped, as by SIGSTOP.
     pub(crate) stopped: bool,
+    /// When its process is started again, if it is to be.
+    starts_at: Option<Duration>,
     pub(crate) way: Way,
     pub(crate) wall: Wall,
     speed: f64,
     runs: u64,
+    /// What the chance of each run follows from.
+    random: Random,
     inside: Arc<Mutex<Inside>>,
     directory: tempfile::TempDir,
 }
@@ -108,10 +116,12 @@ impl Simulation {
         let machine = |_| Machine {
             host: None,
             stopped: false,
+            starts_at: None,
             way: Way::new(random.fork()),
             wall: Wall::new(&random),
             speed: speed(),
             runs: 0,
+            random: random.fork(),
             inside: Arc::default(),
             directory: directory(),
         };
@@ -119,7 +129,7 @@ impl Simulation {
             now: Duration::ZERO,
             history: History::default(),
             network: Network::new(random.fork()),
-            nodes: (0..NODES).map(machine).collect(),
+            nodes: (0..=NODES).map(machine).collect(),
             fronts: (0..GATEWAYS).map(|_| Front { host: None, wall: Wall::new(&random), speed: speed(), runs: 0 }).collect(),
             stores: Stores::new(broken),
             gateways: Gateways::new(GATEWAYS, random.fork()),
@@ -154,7 +164,6 @@ impl Simulation {
     }
 
     pub(crate) fn start_node(&mut self, node: usize) {
-        let seed = self.random.next();
         let (machine, address) = (&mut self.nodes[node], node_address(node));
         let options = Options {
             directory: machine.directory.path().join("raft"),
@@ -164,7 +173,7 @@ impl Simulation {
             seeds: (0..NODES).map(node_address).collect(),
             timings: Timings::default(),
             snapshot_entries: 20,
-            seed: Some(seed),
+            seed: Some(machine.random.next()),
         };
         let host = Host::start(self.now, machine.speed);
         let end = End { network: self.network.clone(), address };
@@ -179,7 +188,49 @@ impl Simulation {
             }
         });
         machine.host = Some(host);
+        machine.starts_at = None;
         machine.runs += 1;
+    }
+
+    /// Whether the configured nodes have formed their cluster.
+    pub(crate) fn is_formed(&self) -> bool {
+        let has_all = |machine: &Machine| machine.inside.lock().view().is_some_and(|view| view.members.len() >= NODES);
+        self.nodes.iter().any(has_all)
+    }
+
+    /// Empties the disk of a node that does not run.
+    pub(crate) fn wipe_node(&mut self, node: usize) {
+        self.nodes[node].directory = directory();
+    }
+
+    /// Has another node ask for a node to be removed; what comes of it is up to them.
+    pub(crate) fn remove_node(&self, node: usize) {
+        let Some(removed) = self.nodes[node].inside.lock().consensus() else { return };
+        let others = self.nodes.iter().enumerate().filter(|(number, machine)| *number != node && !machine.stopped);
+        let asked = others.filter_map(|(_, machine)| Some((machine.host.as_ref()?, machine.inside.lock().consensus()?))).next();
+        if let Some((host, consensus)) = asked {
+            host.handle().spawn(async move { consensus.remove(removed.id(), Loss::Refused).await.ok() });
+        }
+    }
+
+    /// Ends a node, and starts it again a moment later: by then nobody waits for its answers any more.
+    pub(crate) fn restart_node(&mut self, node: usize) {
+        self.crash_node(node);
+        self.nodes[node].starts_at = Some(self.now + RESTART);
+    }
+
+    /// Starts processes again that ended by themselves, as a supervisor does.
+    fn supervise(&mut self) {
+        for node in 0..self.nodes.len() {
+            let is_forgotten = self.nodes[node].inside.lock().is_forgotten();
+            if is_forgotten {
+                self.history.note(format_args!("n{node} was removed before it started, and starts again"));
+                self.restart_node(node);
+            }
+            if self.nodes[node].starts_at.is_some_and(|at| at <= self.now) {
+                self.start_node(node);
+            }
+        }
     }
 
     /// Ends a node wherever it is. Its disk stays.
@@ -228,6 +279,7 @@ impl Simulation {
     fn turn(&mut self) {
         self.now += TURN;
         self.history.set_now(self.now);
+        self.supervise();
         let mut held = Vec::new();
         for (number, machine) in self.nodes.iter_mut().enumerate() {
             let Some(host) = &mut machine.host else { continue };

@@ -81,14 +81,31 @@ impl Cluster {
 
     /// Has the node called `name` give its share to the others.
     pub async fn drain(&self, name: &str) {
-        let output = self.administer("drain", &[name]).await;
-        assert_eq!(output.code, Some(0), "{output:?}");
+        self.tell("drain", &[name]).await;
     }
 
     /// Has the others forget the node called `name`.
     pub async fn remove(&self, name: &str) {
-        let output = self.administer("remove", &[name]).await;
+        self.tell("remove", &[name]).await;
+    }
+
+    /// Has `zot cluster COMMAND` do something, with these arguments.
+    pub async fn tell(&self, command: &str, arguments: &[&str]) {
+        let output = self.administer(command, arguments).await;
         assert_eq!(output.code, Some(0), "{output:?}");
+    }
+
+    /// What `zot cluster COMMAND` says with these arguments, which it is to refuse.
+    pub async fn refuses(&self, command: &str, arguments: &[&str]) -> String {
+        let output = self.administer(command, arguments).await;
+        assert_eq!(output.code, Some(1), "{output:?}");
+        output.stderr
+    }
+
+    /// Whether the node with this number owns its share, as health checks ask it.
+    pub async fn is_ready(&self, node: usize) -> bool {
+        let address = self.nodes[node].address().to_string();
+        self.administer("status", &["--ready", "--node", &address]).await.code == Some(0)
     }
 
     /// Ends every process as it should end, all at once.

@@ -8,6 +8,7 @@ mod members;
 mod membership;
 mod memory;
 mod redirect;
+mod removal;
 mod restart;
 mod start;
 mod tags;

@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use futures::future::join_all;
 use tokio::time::sleep;
-use zot_cluster::{NodeId, Storage};
+use zot_cluster::{ClusterId, NodeId, Storage};
 
 use crate::{
     consensus::Standing,
@@ -48,19 +48,20 @@ impl Node {
             sleep(pause.mul_f64(0.5 + self.random.fraction() / 2.0)).await;
             pause = (pause * 2).min(longest);
         }
-        self.standing.send_if_modified(|standing| {
-            let waits = matches!(standing, Standing::Waiting(_));
-            if waits {
-                *standing = Standing::Member;
-            }
-            waits
-        });
-        tracing::info!(node = %self.id, name = self.options.name, "this node is in its cluster");
+        if self.returns {
+            self.wait_for("its cluster to be heard".to_owned());
+        } else if !self.is_removed() {
+            self.be_member();
+            tracing::info!(node = %self.id, name = self.options.name, "this node is in its cluster");
+        }
     }
 
-    /// Whether Raft counts this node among its members, here or, after a restart, before.
+    /// Whether this node was let in, in this run or before. What only its log says may come to nothing: the leader that let it in may be gone.
     fn is_in(&self) -> bool {
-        self.is_removed() || self.membership().get_node(&self.id).is_some()
+        let in_log = || self.membership().get_node(&self.id).is_some();
+        let is_agreed = || self.applied.with(|agreed| agreed.membership.membership().get_node(&self.id).is_some());
+        let by_itself = self.returns || self.store.founded().unwrap_or(false);
+        self.is_removed() || if by_itself { in_log() } else { is_agreed() }
     }
 
     async fn next_step(&self) -> Step {
@@ -101,7 +102,8 @@ impl Node {
 
     /// Whether this node can only go back to where it was. One that founded a cluster and then stopped at once may still form it.
     fn is_bound(&self) -> bool {
-        self.outbound.cluster().is_some() && !self.store.founded().unwrap_or(false)
+        let belongs = self.outbound.cluster().is_some() && !self.store.founded().unwrap_or(false);
+        belongs || self.store.was_removed_before().unwrap_or(true)
     }
 
     fn as_peer(&self) -> Peer {
@@ -140,7 +142,7 @@ impl Node {
     async fn form(&self, nodes: BTreeMap<NodeId, Peer>) -> String {
         let names: Vec<&str> = nodes.values().map(|peer| peer.name.as_str()).collect();
         tracing::info!(members = names.join(", "), "forming a cluster of {}", names.join(", "));
-        let cluster = self.outbound.cluster().unwrap_or_else(|| uuid::Uuid::new_v4().to_string());
+        let cluster = self.outbound.cluster().unwrap_or_else(|| ClusterId::new(uuid::Uuid::new_v4().to_string()));
         if let Err(error) = self.belong_to(cluster, true).await {
             return format!("its disk: {error}");
         }
@@ -171,7 +173,7 @@ fn as_hello(answer: Answer) -> Result<Hello, Error> {
     }
 }
 
-/// What a node does that heard this of the configured nodes. `bound` nodes belong to a cluster and can only go back to it.
+/// What a node does that heard this of the configured nodes. `bound` nodes know that there is a cluster, and can only go back to it.
 fn step(me: NodeId, seeds: &Seeds, bound: bool, storage: Storage) -> Step {
     let there: Vec<(&str, &Hello)> = seeds.iter().filter_map(|(address, hello)| Some((address.as_str(), hello.as_ref().ok()?))).collect();
     let in_cluster = |(address, hello): &(&str, &Hello)| (hello.id != me && hello.cluster.is_some()).then(|| (*address).to_owned());

@@ -3,7 +3,7 @@
 use super::*;
 
 fn seed(id: u64, answer: Option<Option<&str>>) -> (String, Result<Hello, Error>) {
-    let hello = answer.map(|cluster| Hello { id: NodeId(id), name: format!("n{id}"), cluster: cluster.map(str::to_owned) });
+    let hello = answer.map(|cluster| Hello { id: NodeId(id), name: format!("n{id}"), cluster: cluster.map(ClusterId::new) });
     (format!("n{id}:9090"), hello.ok_or(Error::NoLeader))
 }
 

@@ -7,7 +7,7 @@ use parking_lot::Mutex;
 use redb::Durability;
 use serde::{Deserialize, Serialize};
 use tokio::{sync::watch, time::Instant};
-use zot_cluster::{Storage, View};
+use zot_cluster::{ClusterId, Storage, View};
 
 use super::{Result, Store, any, name};
 use crate::{
@@ -26,6 +26,7 @@ struct Kept {
 #[derive(Debug)]
 pub(crate) struct Applied {
     storage: Storage,
+    cluster: Mutex<Option<ClusterId>>,
     content: Mutex<Content>,
     views: watch::Sender<Option<Arc<View>>>,
 }
@@ -38,8 +39,8 @@ struct Content {
 }
 
 impl Applied {
-    fn new(agreed: Agreed, storage: Storage) -> Self {
-        let applied = Self { storage, content: Mutex::default(), views: watch::Sender::new(None) };
+    fn new(agreed: Agreed, storage: Storage, cluster: Option<ClusterId>) -> Self {
+        let applied = Self { storage, cluster: Mutex::new(cluster), content: Mutex::default(), views: watch::Sender::new(None) };
         applied.replace(agreed);
         applied
     }
@@ -49,9 +50,19 @@ impl Applied {
         look(&self.content.lock().agreed)
     }
 
+    /// Has views say from now on which cluster they are of.
+    pub(crate) fn set_cluster(&self, cluster: ClusterId) {
+        *self.cluster.lock() = Some(cluster);
+    }
+
     /// Follows the view.
     pub(crate) fn views(&self) -> watch::Receiver<Option<Arc<View>>> {
         self.views.subscribe()
+    }
+
+    /// Knows of no view any more.
+    pub(crate) fn forget(&self) {
+        self.views.send_replace(None);
     }
 
     /// How long ago this node applied the newest grant or renewal of a job.
@@ -79,7 +90,7 @@ impl Applied {
     }
 
     fn publish(&self, agreed: &Agreed) {
-        let view = View { number: agreed.view, storage: self.storage, members: agreed.members() };
+        let view = View { cluster: self.cluster.lock().clone(), number: agreed.view, storage: self.storage, members: agreed.members() };
         self.views.send_replace((view.number > 0).then(|| Arc::new(view)));
     }
 }
@@ -127,7 +138,8 @@ impl Machine {
     pub(crate) fn open(store: Store, storage: Storage) -> Result<Self> {
         let kept: Option<Kept> = store.value(name::SNAPSHOT)?;
         let agreed = kept.map(|kept| serde_json::from_str(&kept.state)).transpose()?.unwrap_or_default();
-        Ok(Self { store, applied: Arc::new(Applied::new(agreed, storage)) })
+        let applied = Applied::new(agreed, storage, store.cluster()?);
+        Ok(Self { store, applied: Arc::new(applied) })
     }
 
     pub(crate) fn applied(&self) -> Arc<Applied> {

@@ -11,7 +11,7 @@ use std::{path::Path, sync::Arc};
 use openraft::AnyError;
 use redb::{Database, Durability, ReadTransaction, ReadableDatabase, TableDefinition, WriteTransaction};
 use serde::{Serialize, de::DeserializeOwned};
-use zot_cluster::NodeId;
+use zot_cluster::{ClusterId, NodeId};
 
 use crate::{error::BoxError, random::Random};
 pub(crate) use machine::{Applied, Machine};
@@ -34,6 +34,7 @@ mod name {
     pub(super) const CLUSTER: &str = "cluster";
     pub(super) const FOUNDED: &str = "founded";
     pub(super) const REMOVED: &str = "removed";
+    pub(super) const REMOVED_BEFORE: &str = "removed-before";
     pub(super) const VOTE: &str = "vote";
     pub(super) const COMMITTED: &str = "committed";
     pub(super) const PURGED: &str = "purged";
@@ -79,7 +80,7 @@ impl Store {
     }
 
     /// The cluster that this node belongs to.
-    pub(crate) fn cluster(&self) -> Result<Option<String>> {
+    pub(crate) fn cluster(&self) -> Result<Option<ClusterId>> {
         self.value(name::CLUSTER)
     }
 
@@ -89,9 +90,10 @@ impl Store {
     }
 
     /// Makes this node belong to a cluster, for as long as its directory lives.
-    pub(crate) async fn set_cluster(&self, cluster: String, founded: bool) -> Result<()> {
+    pub(crate) async fn set_cluster(&self, cluster: ClusterId, founded: bool) -> Result<()> {
         let write = move |transaction: &WriteTransaction| {
             put(transaction, name::FOUNDED, &founded)?;
+            put(transaction, name::REMOVED_BEFORE, &false)?;
             put(transaction, name::CLUSTER, &cluster)
         };
         self.blocking(move |store| store.commit(Durability::Immediate, write)).await
@@ -105,6 +107,23 @@ impl Store {
     /// Keeps in mind that this node was removed.
     pub(crate) async fn set_removed(&self) -> Result<()> {
         self.blocking(|store| store.put(name::REMOVED, &true, Durability::Immediate)).await
+    }
+
+    /// Makes this node another one, which belongs to no cluster yet. All that the one before it knew is gone, but that there is a cluster.
+    pub(crate) async fn renew(&self, id: NodeId) -> Result<()> {
+        let write = move |transaction: &WriteTransaction| {
+            transaction.delete_table(LOG)?;
+            transaction.delete_table(VALUES)?;
+            transaction.open_table(LOG)?;
+            put(transaction, name::REMOVED_BEFORE, &true)?;
+            put(transaction, name::NODE, &id)
+        };
+        self.blocking(move |store| store.commit(Durability::Immediate, write)).await
+    }
+
+    /// Whether the node that had this directory before was removed from its cluster, which this one has not joined yet.
+    pub(crate) fn was_removed_before(&self) -> Result<bool> {
+        Ok(self.value(name::REMOVED_BEFORE)?.unwrap_or(false))
     }
 
     fn value<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>> {

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use crate::{Error, OpenError, Standing};
+use crate::Error;
 use tokio::time::Instant;
-use zot_cluster::State;
+use zot_cluster::{Loss, State};
 
 use super::network::{Cluster, PATIENCE, address, all_up, is};
 
@@ -184,36 +184,16 @@ async fn without_a_majority_the_members_cannot_change() {
     let id = cluster.id(lost);
     cluster.kill(lost).await;
     tokio::time::sleep(Duration::from_secs(3)).await;
-    let refused = cluster.node(stays).remove(id).await.unwrap_err();
+    let refused = cluster.node(stays).remove(id, Loss::Refused).await.unwrap_err();
     assert_eq!(refused.to_string(), format!("no majority: n{lost} does not answer"));
     cluster.start(lost).await;
     let removing = async {
-        while cluster.node(stays).remove(id).await.is_err() {
+        while cluster.node(stays).remove(id, Loss::Refused).await.is_err() {
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     };
     tokio::time::timeout(PATIENCE, removing).await.expect("the majority is back");
     cluster.until(stays, |view| all_up(view, 1)).await;
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_node_removed_while_it_was_away_learns_of_it() {
-    let mut cluster = Cluster::up(3).await;
-    let leader = cluster.leader().await;
-    let away = (1..=3).find(|node| *node != leader).unwrap();
-    let removed = cluster.id(away);
-    cluster.isolate(away);
-    cluster.node(leader).remove(removed).await.unwrap();
-    cluster.until(leader, |view| all_up(view, 2)).await;
-    tokio::time::sleep(Duration::from_secs(10)).await;
-    cluster.network.heal();
-    cluster.until_standing(away, |standing| *standing == Standing::Removed).await;
-    cluster.kill(away).await;
-    let refused = cluster.try_start(away).await.unwrap_err();
-    assert!(matches!(refused, OpenError::Removed { .. }), "{refused}");
-    cluster.wipe(away);
-    cluster.start(away).await;
-    cluster.until(away, |view| all_up(view, 3)).await;
 }
 
 #[tokio::test(start_paused = true)]

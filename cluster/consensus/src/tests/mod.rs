@@ -2,9 +2,11 @@
 
 mod failover;
 mod forming;
+mod halfway;
 mod jobs;
 mod lease;
 mod moving;
 mod nemesis;
 mod network;
 mod paused;
+mod removal;

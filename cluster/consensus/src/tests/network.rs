@@ -108,6 +108,7 @@ pub(crate) struct Cluster {
     pub(crate) network: Network,
     pub(crate) timings: Timings,
     pub(crate) snapshot_entries: u64,
+    pub(crate) storage: Storage,
     nodes: HashMap<usize, Consensus>,
     directories: HashMap<usize, tempfile::TempDir>,
     seeds: Vec<String>,
@@ -125,6 +126,7 @@ impl Cluster {
             network: Network::default(),
             timings: Timings::default(),
             snapshot_entries: Options::SNAPSHOT_ENTRIES,
+            storage: Storage::Shared,
             nodes: HashMap::new(),
             directories: HashMap::new(),
             seeds: (1..=nodes).map(address).collect(),
@@ -134,14 +136,23 @@ impl Cluster {
 
     /// Nodes 1 to `nodes`, all up.
     pub(crate) async fn up(nodes: usize) -> Self {
-        let mut cluster = Self::of(nodes);
+        Self::of(nodes).all_started().await
+    }
+
+    /// The same, with disks of their own.
+    pub(crate) async fn up_with_disks(nodes: usize) -> Self {
+        Self { storage: Storage::Local, ..Self::of(nodes) }.all_started().await
+    }
+
+    async fn all_started(mut self) -> Self {
+        let nodes = self.seeds.len();
         for node in 1..=nodes {
-            cluster.start(node).await;
+            self.start(node).await;
         }
         for node in 1..=nodes {
-            cluster.until(node, |view| all_up(view, nodes)).await;
+            self.until(node, |view| all_up(view, nodes)).await;
         }
-        cluster
+        self
     }
 
     fn options(&mut self, node: usize) -> Options {
@@ -150,7 +161,7 @@ impl Cluster {
             directory: directory.path().join("raft"),
             name: format!("n{node}"),
             address: self.address(node),
-            storage: Storage::Shared,
+            storage: self.storage,
             seeds: self.seeds.clone(),
             timings: self.timings.clone(),
             snapshot_entries: self.snapshot_entries,

@@ -10,7 +10,7 @@ use tokio::{
     sync::{oneshot, watch},
 };
 use tokio_util::sync::CancellationToken;
-use zot_cluster::{HashKey, Member, NodeId, Placement, State, Status, Storage, View};
+use zot_cluster::{HashKey, Loss, Member, NodeId, Placement, State, Status, Storage, View};
 use zot_contract::{MemoryRegistry, Registry};
 use zot_node::Owned;
 use zot_oci::RepositoryName;
@@ -64,7 +64,7 @@ impl ClusterPlane for Told {
         refused()
     }
 
-    async fn remove(&self, _: NodeId) -> Result<(), PlaneError> {
+    async fn remove(&self, _: NodeId, _: Loss) -> Result<(), PlaneError> {
         refused()
     }
 
@@ -136,7 +136,7 @@ impl Drop for Node {
 impl Cluster {
     /// Nodes that store what they are given, all in view 1.
     pub(super) async fn of(storage: Storage, key: HashKey, registries: Vec<Arc<dyn Registry>>) -> Self {
-        let nobody = View { number: 0, storage, members: Vec::new() };
+        let nobody = View { cluster: None, number: 0, storage, members: Vec::new() };
         let mut nodes = Vec::new();
         for (id, registry) in (1..).zip(registries) {
             nodes.push(Node::start(id, registry, nobody.clone(), key).await);
@@ -163,7 +163,7 @@ impl Cluster {
     /// A view of all nodes but those whose places are given.
     pub(super) fn view(&self, number: u64, without: &[usize]) -> View {
         let there = self.nodes.iter().enumerate().filter(|(place, _)| !without.contains(place));
-        View { number, storage: self.storage, members: there.map(|(_, node)| node.member.clone()).collect() }
+        View { cluster: None, number, storage: self.storage, members: there.map(|(_, node)| node.member.clone()).collect() }
     }
 
     /// Lets every node know of a view.
@@ -198,7 +198,7 @@ impl Cluster {
     /// The place of the node that owns a repository among three, wherever they listen.
     pub(super) fn owner_of_three(key: HashKey, repository: &str) -> usize {
         let member = |id| Member { id: NodeId(id), name: String::new(), address: String::new(), state: State::Up };
-        let view = View { number: 1, storage: Storage::Shared, members: (1..=3).map(member).collect() };
+        let view = View { cluster: None, number: 1, storage: Storage::Shared, members: (1..=3).map(member).collect() };
         let owner = Placement::new(view, key).owner(&repository.parse().unwrap()).unwrap().id;
         usize::try_from(owner.0).unwrap() - 1
     }

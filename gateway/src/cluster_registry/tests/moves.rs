@@ -8,7 +8,7 @@ use std::{
     },
 };
 
-use zot_cluster::{State, Storage, View};
+use zot_cluster::{ClusterId, State, Storage, View};
 use zot_contract::{
     Chunk, Error, PageRequest, Registry,
     suite::{Client, content::blob_of},
@@ -57,6 +57,28 @@ async fn views_never_go_back_whoever_tells_them() {
     cluster.nodes[0].tell(&cluster.view(6, &[2]), cluster.key());
     until(async || registry.view().unwrap().number == 6).await;
     assert_eq!(registry.view().unwrap().members.len(), 2);
+}
+
+#[tokio::test]
+async fn a_cluster_that_was_formed_anew_is_gone_over_to_and_one_node_alone_takes_nobody_along() {
+    let cluster = Cluster::start(Storage::Shared).await;
+    let of = |name: &str, number| View { cluster: Some(ClusterId::new(name)), ..cluster.view(number, &[]) };
+    let tell = |nodes: &[usize], view: &View| nodes.iter().for_each(|node| cluster.nodes[*node].tell(view, cluster.key()));
+    let registry = cluster.registry().await;
+    let knows = async |view: &View| until(async || registry.view().as_ref() == Some(view)).await;
+    cluster.tell(&of("old", 40));
+    knows(&of("old", 40)).await;
+    tell(&[0], &of("other", 50));
+    tell(&[1, 2], &of("old", 41));
+    knows(&of("old", 41)).await;
+    cluster.tell(&of("new", 2));
+    knows(&of("new", 2)).await;
+    tell(&[2], &of("old", 99));
+    tell(&[0, 1], &of("new", 3));
+    knows(&of("new", 3)).await;
+    // Another gateway that is told of the old cluster first.
+    let late = cluster.registry_of([2, 0, 1].map(|node| cluster.nodes[node].member.address.clone()).into()).await;
+    until(async || late.view().as_ref() == Some(&of("new", 3))).await;
 }
 
 /// Views as members come and go: of three nodes, one is left out in turn.
