@@ -32,30 +32,31 @@ pub(super) enum Next {
 }
 
 impl Engine {
-    /// Whether another process went on with an upload that is open here; this one then knows nothing of it any more.
-    pub(super) async fn is_overtaken(&self, upload: &Upload) -> bool {
+    /// Whether another process went on with an upload that is open here; this one then knows nothing of it any more. Fails if nobody can tell.
+    pub(super) async fn is_overtaken(&self, upload: &Upload) -> crate::Result<bool> {
         let known = upload.stored();
         let found = match self.sessions.load(upload.id).await {
             Ok(found) => found.map(|session| session.revision),
             Err(error) => {
                 self.uploads.sessions_reached(Some(&error));
-                return false;
+                // What could not be saved is known to nobody else.
+                return if known.is_behind() { Ok(false) } else { Err(error) };
             }
         };
         self.uploads.sessions_reached(None);
         // A store that has lost everything is as good as one that was never told of what is in memory alone.
         let current = found == known.revision || (found.is_some() && found == known.attempted) || (found.is_none() && known.is_behind());
         if current {
-            return false;
+            return Ok(false);
         }
         // If it is being written to or was saved since, it is this process that went on.
-        let Some(mut content) = upload.content() else { return false };
+        let Some(mut content) = upload.content() else { return Ok(false) };
         if upload.stored() != known {
-            return false;
+            return Ok(false);
         }
         content.take();
         self.uploads.remove(upload);
-        true
+        Ok(true)
     }
 
     /// Takes up an upload that was saved.

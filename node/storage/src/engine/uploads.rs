@@ -32,15 +32,15 @@ impl Uploads for Engine {
     }
 
     async fn upload_status(&self, cx: &Context, repository: &RepositoryName, upload: UploadId) -> Result<UploadStatus> {
-        let upload = self.upload(cx, repository, upload).await?;
-        Ok(UploadStatus { offset: upload.acknowledged() })
+        let Found { upload, doubt } = self.upload(cx, repository, upload).await?;
+        doubt.map_or(Ok(UploadStatus { offset: upload.acknowledged() }), Err)
     }
 
     async fn append_upload(&self, cx: &Context, repository: &RepositoryName, upload: UploadId, chunk: Chunk) -> Result<UploadStatus> {
-        let upload = self.upload(cx, repository, upload).await?;
+        let Found { upload, doubt } = self.upload(cx, repository, upload).await?;
         let engine = self.clone();
         let (at, (body, _wanted)) = (chunk.at, Body::of(chunk));
-        detached(async move { engine.append(&upload, at, body).await }).await
+        detached(async move { doubted(engine.append(&upload, at, body).await, doubt) }).await
     }
 
     async fn finish_upload(
@@ -51,14 +51,14 @@ impl Uploads for Engine {
         chunk: Chunk,
         digest: &Digest,
     ) -> Result<()> {
-        let upload = match self.upload(cx, repository, upload).await {
-            Ok(upload) => upload,
+        let Found { upload, doubt } = match self.upload(cx, repository, upload).await {
+            Ok(found) => found,
             Err(error) => return self.refuse(cx, error).await,
         };
         let (engine, cx, digest) = (self.clone(), cx.clone(), *digest);
         let (at, (body, _wanted)) = (chunk.at, Body::of(chunk));
         detached(async move {
-            match engine.finish(&cx, &upload, at, body, &digest).await {
+            match doubted(engine.finish(&cx, &upload, at, body, &digest).await, doubt) {
                 Ok(()) => Ok(()),
                 Err(error) => engine.refuse(&cx, error).await,
             }
@@ -67,13 +67,28 @@ impl Uploads for Engine {
     }
 
     async fn cancel_upload(&self, cx: &Context, repository: &RepositoryName, upload: UploadId) -> Result<()> {
-        let upload = self.upload(cx, repository, upload).await?;
+        let Found { upload, .. } = self.upload(cx, repository, upload).await?;
         let mut guard = upload.content().ok_or(Error::UploadBusy { upload: upload.id })?;
         let content = guard.take().ok_or(Error::UploadUnknown { upload: upload.id })?;
         match self.end(&upload, Some(content)).await? {
             Outcome::Committed => Ok(()),
             Outcome::Conflict => Err(self.lost(upload.id).await),
         }
+    }
+}
+
+/// An upload that this process has.
+struct Found {
+    upload: Arc<Upload>,
+    /// Why nobody can tell whether another process went on with it since, if nobody can.
+    doubt: Option<Error>,
+}
+
+/// What came of a request to an upload. Where it is in doubt that this process has the upload as it is, it does not say how far it is.
+fn doubted<T>(answer: Result<T>, doubt: Option<Error>) -> Result<T> {
+    match (answer, doubt) {
+        (Err(Error::UploadOffset { .. }), Some(doubt)) => Err(doubt),
+        (answer, _) => answer,
     }
 }
 
@@ -102,13 +117,22 @@ impl Engine {
     }
 
     /// An upload that is open here or was saved by an earlier or another process.
-    async fn upload(&self, cx: &Context, repository: &RepositoryName, id: UploadId) -> Result<Arc<Upload>> {
+    async fn upload(&self, cx: &Context, repository: &RepositoryName, id: UploadId) -> Result<Found> {
+        let mut doubt = None;
         let upload = match self.uploads.get(id) {
-            Some(upload) if self.sessions.shared() && self.is_overtaken(&upload).await => self.resume(id).await?,
+            Some(upload) if self.sessions.shared() => match self.is_overtaken(&upload).await {
+                Ok(true) => self.resume(id).await?,
+                Ok(false) => Some(upload),
+                Err(error) => {
+                    doubt = Some(error.into());
+                    Some(upload)
+                }
+            },
             Some(upload) => Some(upload),
             None => self.resume(id).await?,
         };
-        upload.filter(|upload| upload.belongs_to(cx, repository)).ok_or(Error::UploadUnknown { upload: id })
+        let upload = upload.filter(|upload| upload.belongs_to(cx, repository)).ok_or(Error::UploadUnknown { upload: id })?;
+        Ok(Found { upload, doubt })
     }
 
     async fn append(&self, upload: &Upload, at: Option<u64>, body: Body) -> Result<UploadStatus> {

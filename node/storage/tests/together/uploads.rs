@@ -142,6 +142,19 @@ async fn what_was_not_saved_is_saved_when_the_sessions_are_within_reach_again() 
 }
 
 #[tokio::test]
+async fn who_may_have_been_overtaken_and_cannot_find_out_does_not_say_how_far_an_upload_is() {
+    let (stores, sessions) = faulty();
+    let [one, two] = [stores.client("a"), stores.client("a")];
+    let upload = one.open().await;
+    two.append(upload, Chunk::of("abc")).await.unwrap();
+    sessions.set_lost(true);
+    assert!(matches!(one.status(upload).await, Err(Error::Unavailable { .. })));
+    assert!(matches!(one.append(upload, Chunk::of("d").at(3)).await, Err(Error::Unavailable { .. })));
+    sessions.set_lost(false);
+    assert_eq!(one.status(upload).await.unwrap(), 3);
+}
+
+#[tokio::test]
 async fn uploads_start_over_when_the_sessions_are_lost() {
     let (stores, sessions) = faulty();
     let client = stores.client("a");
