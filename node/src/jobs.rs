@@ -57,12 +57,13 @@ struct ReapUploads {
 impl ReapUploads {
     /// Gives up what nobody continued, and what nobody knows of. What is remembered of changes is forgotten on the way, once it is of no use.
     async fn reap(&self, store: &Opened) -> zot_storage::Result<usize> {
+        // First, so that nothing that goes wrong below has them pile up.
+        store.engine.forget_operations().await?;
         let given_up = store.engine.reap_saved_uploads(self.expiry).await?;
         let orphaned = match &store.orphans {
             Some(orphans) => orphans.remove(&store.engine, self.expiry).await?,
             None => 0,
         };
-        store.engine.forget_operations().await?;
         Ok(given_up + orphaned)
     }
 }

@@ -37,7 +37,11 @@ async fn run(process: &Process, place: PlaceArguments) -> anyhow::Result<()> {
     cluster.listen = place.listen.or(cluster.listen);
     let (ownership, door) = (Ownership::default(), Plane::bind(process, &cluster).await?);
     let opened = process.unless_signalled(Node::open(&process.config, Some(&ownership), &zot_node::log_progress)).await;
-    let Some(node) = opened.transpose()?.map(Arc::new) else { return Ok(()) };
+    let Some(node) = opened.transpose()?.map(Arc::new) else {
+        let unfinished = process.end_tasks().await;
+        tracing::info!(?unfinished, "stopped");
+        return Ok(());
+    };
     let served = serve(process, &cluster, door, &node, &ownership).await;
     // Background work that is merely cut off would log faults of its own.
     let unfinished = process.end_tasks().await;

@@ -33,7 +33,7 @@ mod transport;
 mod v1;
 
 pub use client::{ClusterClient, DEADLINE, PeerError, PeerTransport, READ_IDLE_MAX, RemoteRegistry};
-pub use plane::{ClusterPlane, PlaneError, updates};
+pub use plane::{ClusterPlane, PlaneError, updates, views_of};
 pub use serve::{ServeError, Services, Stopped, serve, serve_connections};
 pub use status::Unreachable;
 pub use transport::{Connection, Dialer, InvalidAddress, MANIFEST_BYTES_MAX, MESSAGE_BYTES_MAX, Network, PIECE_BYTES_MAX};

@@ -1,5 +1,7 @@
 //! What a node's cluster part does for other processes, as this crate serves and calls it.
 
+use std::{future, sync::Arc};
+
 use bytes::Bytes;
 use futures::{StreamExt as _, stream, stream::BoxStream};
 use tokio::sync::watch;
@@ -12,7 +14,7 @@ pub trait ClusterPlane: Send + Sync + 'static {
     /// Answers a message of another node. What both say is for the two of them, and has at most [`MESSAGE_BYTES_MAX`](crate::MESSAGE_BYTES_MAX).
     async fn peer(&self, message: Bytes) -> Result<Bytes, PlaneError>;
 
-    /// The view at present, then each newer one; views in between may be left out. See [`updates`].
+    /// The view at present, then each newer one; views in between may be left out. See [`views_of`].
     fn views(&self) -> BoxStream<'static, View>;
 
     /// What this node knows of the cluster.
@@ -54,6 +56,12 @@ pub fn updates<T: Clone + Send + Sync + 'static>(mut receiver: watch::Receiver<T
         Some((value, receiver))
     };
     stream::unfold(receiver, next).boxed()
+}
+
+/// The views that a node has from the first one on, until it has none any more.
+pub fn views_of(views: watch::Receiver<Option<Arc<View>>>) -> BoxStream<'static, View> {
+    let told = updates(views).skip_while(|view| future::ready(view.is_none())).take_while(|view| future::ready(view.is_some()));
+    told.filter_map(|view| future::ready(view.map(|view| View::clone(&view)))).boxed()
 }
 
 #[cfg(test)]

@@ -42,9 +42,9 @@ pub enum Standing {
     Waiting(String),
     /// It is a member, joining or joined.
     Member,
-    /// It was removed: it takes no part any more. When its process starts again, it asks to be let in as a new one.
+    /// It was removed: it takes no part any more. When its process starts again, it asks to be let in as a new one, where anybody can be let in.
     Removed,
-    /// It was removed before its process started: it takes part, as a new one, when that starts again.
+    /// It was removed before its process started, and takes no part. The same is true of its next start.
     Forgotten,
     /// Its disk failed: it takes no part until its process starts again.
     Failed(String),
@@ -159,16 +159,6 @@ impl Consensus {
     pub async fn join(&self, address: &str) -> Result<(), Error> {
         self.0.outbound.cluster().ok_or(Error::NoCluster)?;
         self.0.outbound.ask(address, None, Question::Invite, self.0.options.timings.operation).await.map(drop)
-    }
-
-    /// Removes this node from its cluster; it takes no part any more.
-    ///
-    /// # Errors
-    /// As [`Consensus::remove`].
-    pub async fn leave(&self) -> Result<(), Error> {
-        self.remove(self.0.id, Loss::Refused).await?;
-        self.0.end_as(Standing::Removed).await;
-        Ok(())
     }
 
     /// Has the others count this node as down, ahead of its end, and waits at most `within` until they do: then nobody sends it anything any more.

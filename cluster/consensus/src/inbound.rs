@@ -10,7 +10,7 @@ use crate::{
     error::{Contact, Error},
     node::Node,
     raft::{Snapshot, SnapshotMeta, Types, Vote},
-    wire::{self, Answer, Envelope, Hello, Question, Request},
+    wire::{self, Answer, Envelope, Question, Request},
 };
 
 impl Consensus {
@@ -35,7 +35,7 @@ impl Node {
             return Err(Error::OtherNode);
         }
         match question {
-            Question::Hello => return Ok(Answer::Hello(self.hello())),
+            Question::Hello => return Ok(Answer::Hello(self.own_hello())),
             Question::Invite => return self.be_invited(&from),
             _ if self.is_removed() => return Err(Error::Removed),
             _ => {}
@@ -56,10 +56,6 @@ impl Node {
             Question::Lead(request) => self.lead(request).await,
             Question::Hello | Question::Invite => Err(Error::Malformed("answered above".to_owned())),
         }
-    }
-
-    fn hello(&self) -> Hello {
-        Hello { id: self.id, name: self.options.name.clone(), cluster: self.outbound.cluster() }
     }
 
     fn be_invited(&self, from: &Contact) -> Result<Answer, Error> {

@@ -119,7 +119,7 @@ impl Node {
         }
     }
 
-    /// Notices that the others removed this node, in this run of its process or before, and knows of no cluster any more.
+    /// Notices that the others removed this node, in this run of its process or before, and knows nothing of its cluster any more but its name.
     pub(crate) async fn end_as(&self, removed: Standing) {
         if self.is_removed() {
             return;

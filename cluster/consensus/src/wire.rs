@@ -118,6 +118,9 @@ pub(crate) struct Hello {
     /// The cluster it belongs to.
     #[serde(default)]
     pub(crate) cluster: Option<ClusterId>,
+    /// Whether there is a cluster that it can only go back to, also if it does not belong to it any more.
+    #[serde(default)]
+    pub(crate) bound: bool,
 }
 
 /// Writes a message.

@@ -8,10 +8,10 @@ use tokio::net::{TcpSocket, lookup_host};
 /// the clients of a fleet that all pull at the same moment, and who finds no room waits a second before trying again.
 pub const BACKLOG: u32 = 4096;
 
-/// Takes the first address of a `host:port` that can be had. Nobody else gets it from now on, and connections are refused until it is listened on.
+/// Takes the first address of a `host:port` that can be had. Connections are refused until it is listened on.
 ///
 /// # Errors
-/// The name has no address, or none of them can be had.
+/// The name has no address, or somebody listens on each of them.
 pub async fn bind(address: &str) -> io::Result<TcpSocket> {
     let mut failed = io::Error::new(io::ErrorKind::InvalidInput, "the name has no address");
     for address in lookup_host(address).await? {

@@ -1,7 +1,8 @@
 //! Which cluster is there, when nodes tell of several: one that was formed anew at the addresses of another, or one node of a cluster that is gone.
 //!
 //! All nodes are asked once. The cluster that this process knows is kept for as long as most of its members tell of it. Another one takes its place
-//! if most of the configured nodes tell of that: then no node that is alone in what it tells can take this process along, or to and fro.
+//! if most of the configured nodes tell of that: then no node that is alone in what it tells can take this process along, or to and fro. Who tells
+//! first of all may be such a node: until most of the configured nodes were heard of the same cluster, they decide alone.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -33,18 +34,25 @@ async fn ask(dialer: &Dialer, address: &str) -> Option<(String, View)> {
 
 /// The newest view of the cluster that has taken the place of the known one, if there is one. `seeds` are the configured nodes.
 pub(super) fn successor<'a>(known: &View, census: &'a Census, seeds: &[String]) -> Option<&'a View> {
-    let tells_of = |address: &String, view: &View| census.get(address).is_some_and(|told| !told.is_of_another_cluster(view));
     let members: Vec<&String> = known.members.iter().map(|member| &member.address).collect();
-    if is_most(members.iter().filter(|address| tells_of(address, known)).count(), members.len()) {
-        return None;
-    }
-    let others = census.values().filter(|view| view.is_of_another_cluster(known));
-    let most = others.filter(|view| is_most(seeds.iter().filter(|address| tells_of(address, view)).count(), seeds.len()));
-    most.max_by_key(|view| view.number)
+    if tell_of(known, census, &members) { None } else { of_most(known, census, seeds) }
 }
 
-fn is_most(some: usize, of: usize) -> bool {
-    some * 2 > of
+/// The newest view of another cluster than that of `told`, if most of the configured nodes tell of it.
+pub(super) fn of_most<'a>(told: &View, census: &'a Census, seeds: &[String]) -> Option<&'a View> {
+    let others = census.values().filter(|view| view.is_of_another_cluster(told));
+    others.filter(|view| has_most(view, census, seeds)).max_by_key(|view| view.number)
+}
+
+/// Whether most of the configured nodes tell of the cluster of a view.
+pub(super) fn has_most(view: &View, census: &Census, seeds: &[String]) -> bool {
+    tell_of(view, census, &seeds.iter().collect::<Vec<_>>())
+}
+
+/// Whether most of these nodes tell of the cluster of a view.
+fn tell_of(view: &View, census: &Census, addresses: &[&String]) -> bool {
+    let telling = addresses.iter().filter(|address| census.get(**address).is_some_and(|told| !told.is_of_another_cluster(view)));
+    telling.count() * 2 > addresses.len()
 }
 
 #[cfg(test)]
@@ -88,6 +96,16 @@ mod tests {
         let told = [("a", "other"), ("b", "other"), ("c", "old"), ("d", "old"), ("e", "old")];
         assert_eq!(successor_of(&members, &told, &["a", "b"]), None);
         assert_eq!(successor_of(&members, &told[..4], &["a", "b"]).as_deref(), Some("other"));
+    }
+
+    #[test]
+    fn who_tells_first_of_all_is_kept_only_if_no_other_cluster_has_most_of_the_configured_nodes() {
+        let told = |told: &[(&str, &str)]| {
+            let census = told.iter().map(|(address, cluster)| ((*address).to_owned(), view(cluster, 3, &[]))).collect();
+            of_most(&view("alone", 90, &["c"]), &census, &THREE.map(str::to_owned)).is_some()
+        };
+        assert!(told(&[("a", "all"), ("b", "all"), ("c", "alone")]));
+        assert!(!told(&[("a", "all"), ("c", "alone")]));
     }
 
     #[test]

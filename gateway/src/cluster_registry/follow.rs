@@ -41,7 +41,7 @@ struct Source<'a> {
 
 /// Follows the views for as long as it is polled.
 pub(super) async fn follow(directory: Arc<Directory>, dialer: Dialer, seeds: Vec<String>) {
-    let (mut turn, mut pause, mut strangers) = (0_usize, PAUSE_FIRST, BTreeSet::new());
+    let (mut turn, mut pause, mut settled, mut strangers) = (0_usize, PAUSE_FIRST, false, BTreeSet::new());
     loop {
         let known = directory.placement().ok();
         let mut sources = sources(known.as_deref().map(zot_cluster::Placement::view), &seeds);
@@ -49,8 +49,7 @@ pub(super) async fn follow(directory: Arc<Directory>, dialer: Dialer, seeds: Vec
         sources.rotate_left(first);
         turn = turn.wrapping_add(1);
         let (told, met_stranger) = first_to_tell(&directory, &dialer, &sources).await;
-        // Who tells first of all may be a stranger to all others.
-        if (met_stranger || known.is_none()) && look_for_successor(&directory, &dialer, &sources, &seeds, &mut strangers).await {
+        if (met_stranger || !settled) && look_for_successor(&directory, &dialer, (&sources, &seeds), &mut settled, &mut strangers).await {
             continue;
         }
         match told {
@@ -102,23 +101,31 @@ async fn ask<'a>(directory: &Directory, dialer: &Dialer, address: &'a str) -> Re
     Ok((Source { address, views }, told))
 }
 
-/// Goes over to the cluster that has taken the place of the known one, if there is one; returns whether there was. `strangers` are those that told of
+/// Goes over to the cluster that has taken the place of the known one, if there is one; returns whether there was. The known one is `settled` once
+/// most of the configured nodes told of it: before, it may be that of a node which is a stranger to all others. `strangers` are those that told of
 /// another cluster than the known one before.
 async fn look_for_successor(
     directory: &Directory,
     dialer: &Dialer,
-    sources: &[String],
-    seeds: &[String],
+    (sources, seeds): (&[String], &[String]),
+    settled: &mut bool,
     strangers: &mut BTreeSet<String>,
 ) -> bool {
     let Ok(known) = directory.placement() else { return false };
     let census = census::take(dialer, sources).await;
-    if let Some(successor) = census::successor(known.view(), &census, seeds) {
+    let successor = if *settled { census::successor } else { census::of_most };
+    if let Some(successor) = successor(known.view(), &census, seeds) {
         let (before, after) = (name(known.view()), name(successor));
-        tracing::warn!(before, after, "cluster {before} is gone, most of the configured nodes belong to {after}: it is asked from now on");
+        tracing::warn!(
+            before,
+            after,
+            "most of the configured nodes belong to cluster {after}: it is asked from now on, instead of {before}"
+        );
         directory.replace(successor.clone());
+        *settled = true;
         return true;
     }
+    *settled |= census::has_most(known.view(), &census, seeds);
     let told = census.iter().filter(|(_, view)| view.is_of_another_cluster(known.view()));
     let now: BTreeSet<String> = told.map(|(address, _)| address.clone()).collect();
     if *strangers != now && !now.is_empty() {

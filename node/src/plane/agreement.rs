@@ -3,10 +3,10 @@
 use std::{fmt, time::Duration};
 
 use bytes::Bytes;
-use futures::{StreamExt as _, future, stream::BoxStream};
+use futures::stream::BoxStream;
 use zot_cluster::{Loss, NodeId, Status, View};
 use zot_consensus::{Consensus, Error, Transport, TransportError};
-use zot_proto::{ClusterPlane, PeerError, PeerTransport, PlaneError, updates};
+use zot_proto::{ClusterPlane, PeerError, PeerTransport, PlaneError, views_of};
 
 /// Carries the messages of consensus over the wire.
 pub(super) struct Peers(PeerTransport);
@@ -48,9 +48,7 @@ impl ClusterPlane for Agreement {
 
     fn views(&self) -> BoxStream<'static, View> {
         // A node that was removed knows of none any more.
-        let told = updates(self.0.views()).skip_while(|view| future::ready(view.is_none()));
-        let told = told.take_while(|view| future::ready(view.is_some()));
-        told.filter_map(|view| future::ready(view.map(|view| View::clone(&view)))).boxed()
+        views_of(self.0.views())
     }
 
     async fn status(&self) -> Result<Status, PlaneError> {

@@ -34,8 +34,8 @@ pub struct Plane {
 }
 
 impl Plane {
-    /// Takes the address at which the node will serve its cluster. Nobody else gets it from now on, and nobody gets in: while the stores are
-    /// being opened, whoever asks is refused at once, and asks another member.
+    /// Takes the address at which the node will serve its cluster; that somebody else listens there is told at once. Nobody gets in: while the
+    /// stores are being opened, whoever asks is refused, and asks another member.
     pub async fn bind(process: &Process, cluster: &Cluster) -> anyhow::Result<Door> {
         let place = Place::find(&process.config, cluster)?;
         let listen = place.listen.clone();
@@ -87,7 +87,7 @@ impl Plane {
             },
             Ok(standing) = standing.wait_for(is_over) => match &*standing {
                 Standing::Failed(error) => anyhow::anyhow!("take part in the cluster: the state of this node cannot be written: {error}"),
-                _ => anyhow::anyhow!("this node was removed from its cluster before it started: it is to start again as a new one"),
+                _ => anyhow::anyhow!("this node was removed from its cluster before it started"),
             },
         }
     }

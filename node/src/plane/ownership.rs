@@ -16,13 +16,13 @@ pub struct Ownership {
 
 impl Default for Ownership {
     fn default() -> Self {
-        Self { node: Arc::default(), placement: Arc::new(watch::Sender::new(Arc::new(nobody()))) }
+        Self { node: Arc::default(), placement: Arc::new(watch::Sender::new(Arc::new(nobody(Storage::Shared)))) }
     }
 }
 
 /// Nothing is placed in the view of nobody, under whatever key.
-fn nobody() -> Placement {
-    let view = View { cluster: None, number: 0, storage: Storage::Shared, members: Vec::new() };
+fn nobody(storage: Storage) -> Placement {
+    let view = View { cluster: None, number: 0, storage, members: Vec::new() };
     Placement::new(view, HashKey::new([0; 16]))
 }
 
@@ -53,7 +53,8 @@ impl Ownership {
             while views.changed().await.is_ok() {
                 // Before the first view, and once the node was removed, there is none.
                 let view = views.borrow_and_update().clone();
-                let placement = view.map_or_else(nobody, |view| Placement::new(View::clone(&view), key));
+                let storage = told.placement.borrow().view().storage;
+                let placement = view.map_or_else(|| nobody(storage), |view| Placement::new(View::clone(&view), key));
                 told.placement.send_replace(Arc::new(placement));
             }
         };

@@ -19,7 +19,7 @@ use zot_redis::Connection;
 use zot_redis_sessions::RedisSessions;
 use zot_s3::{Limits, S3Blobs};
 use zot_storage::{
-    Engine, Progress, Rebuilt, Shared,
+    Engine, Error, Progress, Rebuilt, Shared,
     blobs::{BlobStore, CachedBlobs},
     metadata::{
         Metadata,
@@ -40,8 +40,16 @@ const PLACES_PAGE: usize = 100_000;
 pub(crate) struct Orphans {
     blobs: S3Blobs,
     sessions: Arc<dyn Sessions>,
-    /// When all rows were last read for it.
-    rows_read: Mutex<Option<Instant>>,
+    round: Mutex<Round>,
+}
+
+/// How far all that lies in the bucket was compared with the rows. What a run has no time for is left to the next one.
+#[derive(Debug, Default)]
+struct Round {
+    /// After which name it goes on; from the beginning if there is none.
+    after: Option<String>,
+    /// When it last came to the end.
+    ended: Option<Instant>,
 }
 
 impl Orphans {
@@ -53,23 +61,32 @@ impl Orphans {
 
     /// Removes bytes of blobs and manifests that no row speaks of, once per `age`: all rows are read for every page of such bytes.
     async fn remove_placed(&self, engine: &Engine, age: Duration) -> zot_storage::Result<usize> {
-        let now = Instant::now();
-        if self.rows_read.lock().is_some_and(|last| now.duration_since(last) < age) {
+        if self.round.lock().ended.is_some_and(|last| last.elapsed() < age) {
             return Ok(0);
         }
         let known: HashSet<_> = self.sessions.list().await?.into_iter().map(|(upload, _)| upload).collect();
-        let (mut removed, mut after) = (0, None::<String>);
+        let (mut removed, mut refused) = (0, None);
         loop {
-            let placed;
-            (placed, after) = self.blobs.placed(age, after.as_deref(), PLACES_PAGE).await?;
+            let after = self.round.lock().after.clone();
+            let (placed, next) = self.blobs.placed(age, after.as_deref(), PLACES_PAGE).await?;
             let left =
                 placed.into_iter().filter(|placed| placed.upload.is_none_or(|upload| !known.contains(&upload))).map(|placed| placed.place);
-            removed += engine.reap_places(left).await?;
-            if after.is_none() {
+            match engine.reap_places(left).await {
+                Ok(reaped) => removed += reaped,
+                // What is implausible of one page says nothing of the next.
+                Err(error @ Error::Damaged { .. }) => refused = refused.or(Some(error)),
+                Err(error) => return Err(error),
+            }
+            let is_last = next.is_none();
+            self.round.lock().after = next;
+            if is_last {
                 break;
             }
         }
-        *self.rows_read.lock() = Some(now);
+        if let Some(error) = refused {
+            return Err(error);
+        }
+        self.round.lock().ended = Some(Instant::now());
         Ok(removed)
     }
 }
@@ -102,7 +119,7 @@ pub(super) async fn open(
     adopted(&place, found);
     // What the uploads of other members have put there can only be told from what nobody continues by who knows of their uploads.
     let knows_all = config.cluster.is_none() || services.redis.is_some();
-    let orphans = knows_all.then(|| Orphans { blobs: bucket, sessions, rows_read: Mutex::default() });
+    let orphans = knows_all.then(|| Orphans { blobs: bucket, sessions, round: Mutex::default() });
     Ok(Opened { engine, place, orphans, guard: None })
 }
 

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use futures::{StreamExt as _, future, stream, stream::BoxStream};
+use futures::{StreamExt as _, stream, stream::BoxStream};
 use parking_lot::Mutex;
 use tokio::{
     sync::{mpsc, watch},
@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use zot_cluster::{ClaimKey, HashKey, Loss, NodeId, Placement, Status, Storage, View};
 use zot_consensus::{Consensus, Lease, OpenError, Options, Standing};
 use zot_node::{Owned, Vouched};
-use zot_proto::{ClusterPlane, PlaneError, Services, serve_connections, updates};
+use zot_proto::{ClusterPlane, PlaneError, Services, serve_connections, updates, views_of};
 use zot_storage::{Engine, WallClock};
 
 use crate::{network::End, stores::Stores};
@@ -129,9 +129,7 @@ impl ClusterPlane for Plane {
     }
 
     fn views(&self) -> BoxStream<'static, View> {
-        let told = updates(self.0.views()).skip_while(|view| future::ready(view.is_none()));
-        let told = told.take_while(|view| future::ready(view.is_some()));
-        told.filter_map(|view| future::ready(view.map(|view| View::clone(&view)))).boxed()
+        views_of(self.0.views())
     }
 
     async fn status(&self) -> Result<Status, PlaneError> {

@@ -276,7 +276,7 @@ impl BlobStore for Far {
         self.way.call(self.stores.blobs.staged()).await
     }
 
-    async fn discard(&self, upload: UploadId, state: &[u8]) -> Result<()> {
+    async fn discard(&self, upload: UploadId, state: &[u8]) -> Result<Vec<String>> {
         self.way.call(self.stores.blobs.discard(upload, state)).await
     }
 }

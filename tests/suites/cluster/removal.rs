@@ -72,7 +72,6 @@ async fn gateways_go_over_to_a_cluster_that_was_formed_anew() {
     for act in ["drain", "undrain", "drain", "undrain", "drain", "undrain"] {
         cluster.tell(act, &["node-0"]).await;
     }
-    let before = cluster.all_nodes_up().await;
     for number in 0..3 {
         cluster.node(number).kill9();
         std::fs::remove_dir_all(cluster.node(number).directory().join("cluster")).expect("the node's part of the cluster");
@@ -80,10 +79,9 @@ async fn gateways_go_over_to_a_cluster_that_was_formed_anew() {
     for number in 0..3 {
         cluster.node(number).spawn();
     }
-    let after = cluster.all_nodes_up().await;
-    assert!(after.view < before.view, "{after:?}");
+    cluster.all_nodes_up().await;
     for number in 0..cluster.gateways().len() {
-        let went_over = async || cluster.gateway(number).logs().text().contains("is gone, most of the configured nodes belong to");
+        let went_over = async || cluster.gateway(number).logs().text().contains("most of the configured nodes belong to cluster");
         wait::until("the gateway goes over", went_over).await;
     }
     all_are_served(&mut cluster).await;

@@ -1,7 +1,8 @@
 //! How a node finds its cluster, or forms one with others that have none.
 //!
 //! Only the first node of the configuration forms a cluster, and only when a majority of the configured nodes has answered (all of them, where
-//! each has a disk of its own) and none of those that did has a cluster. So one whose directory was lost asks the others first, and joins them.
+//! each has a disk of its own) and none of those that did has a cluster, or was removed from one. So one whose directory was lost asks the others
+//! first, and joins them.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -110,8 +111,9 @@ impl Node {
         Peer { name: self.options.name.clone(), address: self.options.address.clone() }
     }
 
-    fn own_hello(&self) -> Hello {
-        Hello { id: self.id, name: self.options.name.clone(), cluster: self.outbound.cluster() }
+    /// What this node says of itself.
+    pub(crate) fn own_hello(&self) -> Hello {
+        Hello { id: self.id, name: self.options.name.clone(), cluster: self.outbound.cluster(), bound: self.is_bound() }
     }
 
     /// Asks to be let in, and returns what it waits for then.
@@ -183,6 +185,10 @@ fn step(me: NodeId, seeds: &Seeds, bound: bool, storage: Storage) -> Step {
     }
     if bound {
         return Step::Wait("its cluster to let it in".to_owned());
+    }
+    // The others of that cluster may only be out of reach.
+    if let Some((address, _)) = there.iter().find(|(_, hello)| hello.bound) {
+        return Step::Wait(format!("the cluster that {address} was in (if it is gone, empty `cluster.directory` there)"));
     }
     let is_first = seeds.first().is_some_and(|(_, first)| first.as_ref().is_ok_and(|hello| hello.id == me));
     if !is_first {

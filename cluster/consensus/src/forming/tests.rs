@@ -3,7 +3,7 @@
 use super::*;
 
 fn seed(id: u64, answer: Option<Option<&str>>) -> (String, Result<Hello, Error>) {
-    let hello = answer.map(|cluster| Hello { id: NodeId(id), name: format!("n{id}"), cluster: cluster.map(ClusterId::new) });
+    let hello = answer.map(|cluster| Hello { id: NodeId(id), name: format!("n{id}"), cluster: cluster.map(ClusterId::new), bound: false });
     (format!("n{id}:9090"), hello.ok_or(Error::NoLeader))
 }
 
@@ -40,6 +40,16 @@ fn no_cluster_is_formed_without_a_majority() {
 fn a_first_node_that_lost_its_directory_joins_the_others() {
     let seeds = vec![seed(1, EMPTY), seed(2, SILENT), seed(3, MEMBER)];
     assert_eq!(step(NodeId(1), &seeds, false, Storage::Shared), Step::Join(vec!["n3:9090".to_owned()]));
+}
+
+#[test]
+fn no_cluster_is_formed_with_a_node_that_was_removed_from_one() {
+    let mut seeds = vec![seed(1, EMPTY), seed(2, SILENT), seed(3, EMPTY)];
+    seeds[2].1.as_mut().unwrap().bound = true;
+    let reason = "the cluster that n3:9090 was in (if it is gone, empty `cluster.directory` there)";
+    assert_eq!(step(NodeId(1), &seeds, false, Storage::Shared), Step::Wait(reason.to_owned()));
+    seeds[1] = seed(2, MEMBER);
+    assert_eq!(step(NodeId(1), &seeds, false, Storage::Shared), Step::Join(vec!["n2:9090".to_owned()]));
 }
 
 #[test]

@@ -137,15 +137,19 @@ impl S3Blobs {
         futures::try_join!(bucket.list_multiparts(&uploaded), bucket.list(&tails))
     }
 
-    /// Drops what a state speaks of. What lies at a place stays: somebody's rows may speak of it.
-    async fn drop_known(&self, state: State) -> Result<()> {
+    /// Drops what a state speaks of. What lies at a place stays, and its place is returned: somebody's rows may speak of it.
+    async fn drop_known(&self, state: State) -> Result<Vec<String>> {
         let Store { bucket, keys, .. } = self.store.as_ref();
-        if state.completed == 0 && !state.place.is_empty() {
+        let (mut places, tails): (Vec<String>, Vec<String>) =
+            state.fragments.into_iter().map(|fragment| fragment.name).partition(|name| keys::is_place(name));
+        if state.completed > 0 {
+            places.push(state.place);
+        } else if !state.place.is_empty() {
             bucket.abort_multipart(&Multipart { key: keys.of(&state.place), id: state.multipart }).await?;
         }
-        let tails = state.fragments.iter().filter(|fragment| !keys::is_place(&fragment.name));
-        let names: Vec<String> = tails.map(|fragment| keys.of(&fragment.name)).collect();
-        try_join_all(names.iter().map(|name| bucket.delete(name))).await.map(drop)
+        let tails: Vec<String> = tails.iter().map(|name| keys.of(name)).collect();
+        try_join_all(tails.iter().map(|name| bucket.delete(name))).await?;
+        Ok(places)
     }
 
     async fn drop_listed(&self, upload: UploadId) -> Result<()> {
@@ -216,11 +220,11 @@ impl BlobStore for S3Blobs {
         Ok(once.iter().filter_map(|upload| upload.parse().ok()).collect())
     }
 
-    async fn discard(&self, upload: UploadId, state: &[u8]) -> Result<()> {
+    async fn discard(&self, upload: UploadId, state: &[u8]) -> Result<Vec<String>> {
         match State::read(state) {
             Some(state) => self.drop_known(state).await,
             // Only whoever cleans up after others knows no state.
-            None => self.drop_listed(upload).await,
+            None => self.drop_listed(upload).await.map(|()| Vec::new()),
         }
     }
 }

@@ -114,9 +114,9 @@ impl BlobStore for MemoryBlobs {
         Ok(staged)
     }
 
-    async fn discard(&self, upload: UploadId, _state: &[u8]) -> Result<()> {
+    async fn discard(&self, upload: UploadId, _state: &[u8]) -> Result<Vec<String>> {
         self.state.lock().discard(upload);
-        Ok(())
+        Ok(Vec::new())
     }
 }
 

@@ -79,8 +79,9 @@ pub trait BlobStore: Debug + Send + Sync {
     async fn staged(&self) -> Result<Vec<UploadId>>;
 
     /// Drops what is staged of an upload, if anything, given the last [`Staged::state`], or nothing if that is not known.
-    /// What was committed of it stays, and so may what may have been, as far as the store cannot tell.
-    async fn discard(&self, upload: UploadId, state: &[u8]) -> Result<()>;
+    /// What was committed of it stays, and so may what may have been, as far as the store cannot tell: returns the places of that, as far as
+    /// the state names them.
+    async fn discard(&self, upload: UploadId, state: &[u8]) -> Result<Vec<String>>;
 }
 
 /// What a store does with staged bytes.

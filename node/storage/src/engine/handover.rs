@@ -173,7 +173,14 @@ impl Engine {
         if self.sessions.save(id, &ended, Some(saved.revision)).await? == Outcome::Conflict {
             return Ok(false);
         }
-        self.drop_ended(id, self.blobs.discard(id, &saved.stage_state)).await?;
+        let discard = async {
+            // Who has ended it before, and said so nowhere, may still come with rows that speak of what has become a blob: not of these any more.
+            for place in self.blobs.discard(id, &saved.stage_state).await? {
+                self.condemn(place).await?;
+            }
+            Ok(())
+        };
+        self.drop_ended(id, discard).await?;
         Ok(true)
     }
 

@@ -155,8 +155,8 @@ impl Engine {
         Ok(settled && unspoken)
     }
 
-    /// Condemns a place, or empties one that was to be emptied by an earlier call, which failed. Returns whether something was removed.
-    async fn condemn(&self, place: String) -> Result<bool> {
+    /// Condemns a place, which a later call of [`Engine::reap_places`] empties or pardons, or empties one that was to be emptied by an earlier call, which failed. Returns whether something was removed.
+    pub(super) async fn condemn(&self, place: String) -> Result<bool> {
         let row = CondemnedRow { since_unix_ms: self.wall.unix_ms(), removed: false };
         let key = Key::Condemned(place.clone());
         let mut transaction = Transaction::new();

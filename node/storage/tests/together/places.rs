@@ -178,7 +178,7 @@ async fn nothing_is_removed_while_the_rows_are_being_made() {
 #[tokio::test]
 async fn rows_that_speak_of_nothing_are_not_believed() {
     let (stores, engine, _) = scene().await;
-    let places = |count: usize| (0..count).map(|number| format!("_large/{number}"));
+    let places = |count: usize| (0..count).map(|number| format!("_uploaded/{number}"));
     let error = engine.reap_places(places(101)).await.unwrap_err();
     let why = std::error::Error::source(&error).unwrap().to_string();
     assert!(why.starts_with("no row speaks of 101 of 101 objects") && why.ends_with("Are these the rows of this store?"), "{why}");

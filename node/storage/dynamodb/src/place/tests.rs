@@ -30,7 +30,7 @@ fn users() -> impl Strategy<Value = String> {
 }
 
 fn places() -> impl Strategy<Value = String> {
-    "_large/[0-9a-f]{1,4}/[0-9a-f]{1,4}"
+    "_uploaded/[0-9a-f]{1,4}/[0-9a-f]{1,4}"
 }
 
 fn operations() -> impl Strategy<Value = OperationId> {
@@ -81,7 +81,7 @@ fn key_near(scan: &Scan, name: RepositoryName, tag: Tag, digest: Digest) -> Key 
         Scan::Links(of, _) => Key::Link(of.clone(), digest),
         Scan::Unprojected(_) => Key::Unprojected(name, digest),
         Scan::Users(_) => Key::User(tag.as_str().parse().unwrap()),
-        Scan::Condemned(_) => Key::Condemned(format!("_large/{name}")),
+        Scan::Condemned(_) => Key::Condemned(format!("_uploaded/{name}")),
         Scan::Operations(_) => Key::Operation(OperationId::new()),
     }
 }

@@ -13,7 +13,7 @@
 //!   object that made them durable is the blob: but only for the process that wrote it, which is therefore free to remove it as well. For any
 //!   other process it is bytes to go on with, and not to be removed.
 //!
-//! Nothing here removes a completed object: somebody's rows may speak of it.
+//! Nothing here removes what another process put at a place, nor what was completed from parts: somebody's rows may speak of it.
 
 mod completed;
 mod parts;
@@ -182,6 +182,13 @@ impl S3Staged {
         let marked = self.marks.iter().flat_map(|mark| &mark.fragments);
         marked.chain(self.tail.fragments()).map(|fragment| fragment.name.clone()).collect()
     }
+
+    /// The objects that are of no use any more once it has ended, and may be removed by this process.
+    fn left_over(&self) -> impl Iterator<Item = String> {
+        let mut objects = self.objects();
+        objects.extend(self.tail.wholes().iter().map(|fragment| fragment.name.clone()));
+        objects.into_iter().filter(|name| self.tail.is_ours(name))
+    }
 }
 
 #[async_trait::async_trait]
@@ -262,9 +269,7 @@ impl Staged for S3Staged {
             }
             self.note(completed)?
         };
-        let mut names = self.objects();
-        names.remove(&place);
-        self.store.sweep(names.into_iter().filter(|name| self.tail.is_ours(name)).collect());
+        self.store.sweep(self.left_over().filter(|name| *name != place).collect());
         if let Some((_, multipart)) = self.multipart.take_if(|(other, _)| *other != place) {
             self.store.abort(multipart);
         }
@@ -278,7 +283,7 @@ impl Staged for S3Staged {
         if let Some((_, multipart)) = self.multipart.take_if(|_| self.completed == 0) {
             bucket.abort_multipart(&multipart).await?;
         }
-        let names: Vec<String> = self.objects().iter().filter(|name| self.tail.is_ours(name)).map(|name| keys.of(name)).collect();
+        let names: Vec<String> = self.left_over().map(|name| keys.of(&name)).collect();
         try_join_all(names.iter().map(|name| bucket.delete(name))).await.map(drop)
     }
 }

@@ -70,6 +70,11 @@ impl Tail {
         &self.fragments
     }
 
+    /// The objects at places that were written here, also such as were replaced since.
+    pub(super) fn wholes(&self) -> &[Fragment] {
+        &self.wholes
+    }
+
     /// The place of an object that holds the whole upload as it is, if this process has written one.
     ///
     /// What another process has written at a place is not taken for it: that one may remove it, as its own.

@@ -92,8 +92,8 @@ async fn push_layer(client: &Client, layer: &Bytes, with_end: bool) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_image_of_ten_layers_takes_two_calls_a_layer_and_one_to_pull() {
-    needs_server!("calls::an_image_of_ten_layers_takes_two_calls_a_layer_and_one_to_pull");
+async fn an_image_of_ten_layers_takes_one_call_a_layer_and_one_to_pull() {
+    needs_server!("calls::an_image_of_ten_layers_takes_one_call_a_layer_and_one_to_pull");
     let server = shared().await;
     for with_end in [false, true] {
         let store = open(&config(&server.endpoint())).await;

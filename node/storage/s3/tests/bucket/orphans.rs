@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use zot_contract::{Registry, suite::Client};
+use zot_contract::{Chunk, Registry, suite::Client};
 use zot_s3::S3Blobs;
 use zot_storage::{
     Engine, Result,
@@ -62,15 +62,44 @@ async fn places(store: &S3Blobs) -> Vec<String> {
     }
 }
 
+/// Rows that are complete, as an engine's are that was opened.
+async fn rows() -> Arc<MemoryMetadata> {
+    let metadata = Arc::<MemoryMetadata>::default();
+    let mut schema = Transaction::new();
+    schema.put(Key::Schema, Expect::Absent, vec![0x08, 0x01]);
+    metadata.commit(schema).await.unwrap();
+    metadata
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_acknowledged_of_abandoned_uploads_goes_with_them() {
+    needs_server!("orphans::what_was_acknowledged_of_abandoned_uploads_goes_with_them");
+    let server = shared().await;
+    let (store, metadata, sessions) = (open(&config(&server.endpoint())).await, rows().await, Arc::new(MemorySessions::shared()));
+    let engine = || Engine::new(metadata.clone(), Arc::new(store.clone()), sessions.clone(), true);
+    let registry: Arc<dyn Registry> = Arc::new(engine());
+    let client = Client::new(&registry, "a");
+    // In one piece, in parts with more to come, and in pieces.
+    for chunks in [&[100_000][..], &[11 << 20], &[100_000, 200_000]] {
+        let upload = client.open().await;
+        for bytes in chunks {
+            client.append(upload, Chunk::of(content(*bytes))).await.unwrap();
+        }
+    }
+    let other = engine();
+    assert_eq!(other.reap_saved_uploads(Duration::ZERO).await.unwrap(), 3);
+    assert_eq!(places(&store).await.len(), 2);
+    // Without a look at the bucket: it is known where they are.
+    assert_eq!(other.reap_places([]).await.unwrap(), 2);
+    assert_eq!((places(&store).await, store.staged().await.unwrap()), (Vec::new(), Vec::new()));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn blobs_that_a_killed_process_left_are_removed_and_no_others() {
     needs_server!("orphans::blobs_that_a_killed_process_left_are_removed_and_no_others");
     let server = shared().await;
     let config = config(&server.endpoint());
-    let (store, metadata) = (open(&config).await, Arc::<MemoryMetadata>::default());
-    let mut schema = Transaction::new();
-    schema.put(Key::Schema, Expect::Absent, vec![0x08, 0x01]);
-    metadata.commit(schema).await.unwrap();
+    let (store, metadata) = (open(&config).await, rows().await);
     let engine = |metadata: Arc<dyn Metadata>, dedupe: bool| {
         Engine::new(metadata, Arc::new(store.clone()), Arc::new(MemorySessions::shared()), dedupe)
     };

@@ -231,7 +231,7 @@ impl BlobStore for CachedBlobs {
         self.remote.staged().await
     }
 
-    async fn discard(&self, upload: UploadId, state: &[u8]) -> Result<()> {
+    async fn discard(&self, upload: UploadId, state: &[u8]) -> Result<Vec<String>> {
         self.remote.discard(upload, state).await
     }
 }

@@ -117,9 +117,9 @@ impl BlobStore for FilesystemBlobs {
         .await
     }
 
-    async fn discard(&self, upload: UploadId, _state: &[u8]) -> Result<()> {
+    async fn discard(&self, upload: UploadId, _state: &[u8]) -> Result<Vec<String>> {
         let path = self.layout.upload(upload);
-        blocking(move || remove(&path)).await
+        blocking(move || remove(&path)).await.map(|()| Vec::new())
     }
 }
 

@@ -140,7 +140,7 @@ impl BlobStore for FailingBlobs {
         self.blobs.staged().await
     }
 
-    async fn discard(&self, upload: UploadId, state: &[u8]) -> Result<()> {
+    async fn discard(&self, upload: UploadId, state: &[u8]) -> Result<Vec<String>> {
         self.blobs.discard(upload, state).await
     }
 }

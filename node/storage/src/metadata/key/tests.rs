@@ -23,7 +23,7 @@ fn every_kind() -> Vec<Key> {
         Key::Blob(a),
         Key::Unprojected(name("a"), a),
         Key::User("cn=ä b#c".parse().unwrap()),
-        Key::Condemned("_large/1/2".to_owned()),
+        Key::Condemned("_uploaded/1/2".to_owned()),
         Key::Operation(OperationId::new()),
     ]
 }

@@ -91,7 +91,7 @@ impl BlobStore for Remote {
         self.blobs.staged().await
     }
 
-    async fn discard(&self, upload: UploadId, state: &[u8]) -> Result<()> {
+    async fn discard(&self, upload: UploadId, state: &[u8]) -> Result<Vec<String>> {
         self.blobs.discard(upload, state).await
     }
 }
