@@ -8,6 +8,7 @@ use std::{
 use bytes::Bytes;
 use futures::{StreamExt as _, TryStreamExt as _, future::join_all, stream};
 use tokio::{
+    net::TcpStream,
     runtime::{Builder, Runtime},
     sync::oneshot,
     time::timeout,
@@ -71,6 +72,9 @@ async fn a_server_that_stops_answers_what_it_was_asked_and_takes_no_more() {
     sender.unbounded_send(Ok("abc".into())).unwrap();
     server.stop.cancel();
     while !matches!(remote.list_repositories(&cx, &page).await, Err(Error::Unavailable { .. })) {}
+    // Whoever comes later learns so at once.
+    let refused = async { while TcpStream::connect(&server.address).await.is_ok() {} };
+    timeout(HANG, refused).await.unwrap();
     sender.unbounded_send(Ok("def".into())).unwrap();
     drop(sender);
     assert_eq!(timeout(HANG, body.in_memory().try_collect::<Vec<Bytes>>()).await.unwrap().unwrap().concat(), b"abcdef");

@@ -205,11 +205,12 @@ impl Simulation {
 
     /// Has another node ask for a node to be removed; what comes of it is up to them.
     pub(crate) fn remove_node(&self, node: usize) {
-        let Some(removed) = self.nodes[node].inside.lock().consensus() else { return };
+        // Not more of it than its name: what the other holds would not end with it.
+        let Some(removed) = self.nodes[node].inside.lock().consensus().map(|consensus| consensus.id()) else { return };
         let others = self.nodes.iter().enumerate().filter(|(number, machine)| *number != node && !machine.stopped);
         let asked = others.filter_map(|(_, machine)| Some((machine.host.as_ref()?, machine.inside.lock().consensus()?))).next();
         if let Some((host, consensus)) = asked {
-            host.handle().spawn(async move { consensus.remove(removed.id(), Loss::Refused).await.ok() });
+            host.handle().spawn(async move { consensus.remove(removed, Loss::Refused).await.ok() });
         }
     }
 
