@@ -9,7 +9,7 @@ use zot_tests::{
     sandbox::Signal,
 };
 
-use crate::random::Random;
+use crate::{OUTAGE, random::Random};
 
 /// How long a server of the shared storage does not answer, or cannot be reached by a node.
 const PAUSE: Duration = Duration::from_secs(3);
@@ -55,7 +55,7 @@ impl Nemesis {
     /// Announces the errors that it makes processes log.
     pub(super) fn tolerating(self, builder: Builder) -> Builder {
         match self {
-            Self::PauseS3 | Self::PauseDynamoDb | Self::CutFrom(_) => builder.tolerate_errors("could not bring image layouts up to date"),
+            Self::PauseS3 | Self::PauseDynamoDb | Self::CutFrom(_) => OUTAGE.into_iter().fold(builder, Builder::tolerate_errors),
             _ => builder,
         }
     }

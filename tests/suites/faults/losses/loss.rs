@@ -10,7 +10,10 @@ use zot_tests::{
     wait,
 };
 
-use crate::disk::{Disk, PLAIN};
+use crate::{
+    OUTAGE,
+    disk::{Disk, PLAIN},
+};
 
 /// The node that something is wrong with.
 const STRUCK: usize = 0;
@@ -92,9 +95,7 @@ impl Loss {
 
     /// Announces what its processes then log.
     pub(super) fn tolerating(self, builder: Builder) -> Builder {
-        let builder = ["could not bring image layouts up to date", "reap-uploads failed", "reap-open-uploads failed"]
-            .into_iter()
-            .fold(builder, Builder::tolerate_errors);
+        let builder = OUTAGE.into_iter().fold(builder, Builder::tolerate_errors);
         if self != Self::DiskFull {
             return builder;
         }
