@@ -2,33 +2,31 @@
 
 use std::time::Instant;
 
-use bytes::Bytes;
-use futures::{SinkExt as _, channel::mpsc};
-use zot_tests::{Image, Sandbox, content, digest_of, sandbox::Signal, wait};
+use zot_tests::{Image, Sandbox, digest_of, sandbox::Signal, wait};
 
-use crate::wire::Wire;
+use crate::wire::{Wire, status};
 
 #[tokio::test]
 async fn a_push_under_way_is_finished() {
     let mut sandbox = Sandbox::start().await;
     let client = sandbox.client();
-    let bytes = content::bytes(1, 100_000);
-    let digest = digest_of(&bytes);
+    let content = "x".repeat(100_000);
+    let (first, last) = content.split_at(50_000);
+    let digest = digest_of(content.as_bytes());
     let upload = client.start_upload("a").await;
-    let (mut body, pieces) = mpsc::channel(0);
-    let finishing = tokio::spawn({
-        let (client, digest) = (client.clone(), digest.clone());
-        async move { client.put(&format!("{upload}?digest={digest}")).stream(pieces).await }
-    });
-    body.send(Ok(Bytes::copy_from_slice(&bytes[..50_000]))).await.unwrap();
+    let mut wire = Wire::open(&sandbox).await;
+    let head = format!("PUT {upload}?digest={digest} HTTP/1.1\r\nHost: r\r\nContent-Length: 100000\r\nExpect: 100-continue\r\n\r\n");
+    wire.send(&head).await;
+    // It is under way: a request that nobody has read yet may meet a closed connection.
+    wire.read_until("100 Continue\r\n\r\n").await;
+    wire.send(first).await;
     sandbox.signal(Signal::TERM);
     wait::until("nobody is let in any more", async || sandbox.client().get("/readyz").try_send().await.is_err()).await;
-    body.send(Ok(Bytes::copy_from_slice(&bytes[50_000..]))).await.unwrap();
-    drop(body);
-    finishing.await.unwrap().expect(201);
+    wire.send(last).await;
+    assert_eq!(status(&wire.read_until("\r\n\r\n").await), 201);
     assert!(sandbox.ended().await.success());
     sandbox.restart().await;
-    assert!(sandbox.client().get_blob("a", &digest).await.expect(200).body == bytes);
+    assert!(sandbox.client().get_blob("a", &digest).await.expect(200).body == content.as_bytes());
 }
 
 #[tokio::test]
