@@ -2,9 +2,9 @@
 
 use std::{io, sync::Arc, time::Duration};
 
-use futures::{Stream, StreamExt as _, future, stream};
+use futures::{Stream, future};
 use tokio::{net::TcpListener, sync::mpsc, time::sleep};
-use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio_util::sync::CancellationToken;
 use zot_contract::Registry;
 use zot_runtime::tls::TlsSource;
 
@@ -12,9 +12,6 @@ use crate::{ClusterPlane, Connection, lanes, server, transport};
 
 /// The most lanes that wait to be served: one waits for no longer than it takes to begin the ones before it.
 const LANES_WAITING_MAX: usize = 64;
-
-/// How long connections that came right before the end have to say what they are. They mostly have when they are accepted.
-const LAST_WITHIN: Duration = Duration::from_millis(50);
 
 /// What is served on the internal plane.
 #[derive(Clone)]
@@ -60,14 +57,9 @@ pub async fn serve_connections(
 ) -> Result<Stopped, ServeError> {
     let (lanes, carried) = mpsc::channel(LANES_WAITING_MAX);
     let carrying = lanes::serve_all(carried, Arc::clone(&services.registry), stop.clone());
-    let ended = CancellationToken::new();
-    let incoming = transport::sorted(until(stop.clone(), incoming, ended.clone().drop_guard()), lanes);
+    let incoming = transport::sorted(incoming, lanes);
     let routes = server::routes(services, &stop);
-    let last = async {
-        ended.cancelled().await;
-        sleep(LAST_WITHIN).await;
-    };
-    let answering = transport::server().add_routes(routes).serve_with_incoming_shutdown(incoming, last);
+    let answering = transport::server().add_routes(routes).serve_with_incoming_shutdown(incoming, stop.cancelled());
     let overdue = async {
         stop.cancelled().await;
         sleep(drain_within).await;
@@ -76,23 +68,4 @@ pub async fn serve_connections(
         (answered, ()) = future::join(answering, carrying) => answered.map(|()| Stopped::Drained).map_err(ServeError),
         () = overdue => Ok(Stopped::CutOff),
     }
-}
-
-/// Those of the connections that came before `stop` was cancelled. Then where they come from is let go of, and `ended` with it: somebody who calls
-/// later is refused at once, and asks another member, instead of being heard by nobody for as long as calls under way take.
-fn until<'s>(
-    stop: CancellationToken,
-    incoming: impl Stream<Item = io::Result<Connection>> + Send + 's,
-    ended: DropGuard,
-) -> impl Stream<Item = io::Result<Connection>> + Send + 's {
-    stream::unfold((incoming.boxed(), ended), move |(mut incoming, ended)| {
-        let stop = stop.clone();
-        async move {
-            tokio::select! {
-                biased;
-                next = incoming.next() => next.map(|connection| (connection, (incoming, ended))),
-                () = stop.cancelled() => None,
-            }
-        }
-    })
 }
