@@ -10,7 +10,8 @@ use tower::service_fn;
 use zot_runtime::tls::TlsSource;
 
 use super::{
-    CONNECTION_WINDOW_BYTES, FRAME_BYTES_MAX, HEADER_LIST_BYTES_MAX, PING_EVERY, PONG_WITHIN, STREAM_WINDOW_BYTES, connection::Connection,
+    CONNECTION_WINDOW_BYTES, FRAME_BYTES_MAX, HEADER_LIST_BYTES_MAX, PING_EVERY, PONG_WITHIN, STREAM_WINDOW_BYTES, begun,
+    connection::Connection,
 };
 
 /// How long a connection may take to come about, with its handshake. Nodes of one cluster are close to each other.
@@ -71,7 +72,7 @@ impl Dialer {
         let endpoint = endpoint(destination.uri.clone());
         let connect = service_fn(move |_: Uri| {
             let destination = destination.clone();
-            async move { destination.connect().await.map(TokioIo::new) }
+            async move { destination.connect_for_calls().await.map(TokioIo::new) }
         });
         Ok(endpoint.connect_with_connector_lazy(connect))
     }
@@ -101,6 +102,12 @@ impl Destination {
     /// A new connection, with its handshake.
     pub(crate) async fn connect(&self) -> io::Result<Connection> {
         timeout(CONNECT_WITHIN, self.dial()).await.map_err(|_| io::ErrorKind::TimedOut)?
+    }
+
+    /// The same, that the node has taken up with HTTP/2.
+    async fn connect_for_calls(&self) -> io::Result<Connection> {
+        let taken_up = async { begun::taken_up(self.dial().await?).await };
+        timeout(CONNECT_WITHIN, taken_up).await.map_err(|_| io::ErrorKind::TimedOut)?
     }
 
     async fn dial(&self) -> io::Result<Connection> {

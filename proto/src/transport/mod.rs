@@ -1,5 +1,6 @@
 //! The two ends of a connection, sized for blobs: plain, or with a certificate on either end.
 
+mod begun;
 mod connection;
 mod dialer;
 mod incoming;
