@@ -9,7 +9,7 @@ use zot_contract::{Blobs as _, Chunk, Context, Error, Result, UploadId, UploadSt
 use zot_oci::{Algorithm, Digest, RepositoryName};
 use zot_proto::Unreachable;
 
-use super::{ClusterRegistry, ask::Act, members::Remote, replay::Replay};
+use super::{ClusterRegistry, ask::Act, members::Remote, replay::Replay, unavailable};
 
 #[async_trait::async_trait]
 impl Uploads for ClusterRegistry {
@@ -23,8 +23,8 @@ impl Uploads for ClusterRegistry {
 
     async fn append_upload(&self, cx: &Context, repository: &RepositoryName, upload: UploadId, chunk: Chunk) -> Result<UploadStatus> {
         let body = &Replay::new(chunk);
-        self.ask(cx, repository, Act::Change, |node, cx| async move { node.append_upload(&cx, repository, upload, body.lend()?).await })
-            .await
+        let append = |node: Arc<Remote>, cx: Context| async move { node.append_upload(&cx, repository, upload, body.lend()?).await };
+        self.ask(cx, repository, Act::Change, append).await.map_err(|error| contested(error, body))
     }
 
     async fn finish_upload(
@@ -43,7 +43,7 @@ impl Uploads for ClusterRegistry {
         match self.ask(cx, repository, Act::Change, finish).await {
             // The upload may be over because the member that was asked first finished it before it fell silent.
             Err(Error::UploadUnknown { .. }) if body.was_lent_again() && self.stat_blob(cx, repository, digest).await.is_ok() => Ok(()),
-            answer => answer,
+            answer => answer.map_err(|error| contested(error, body)),
         }
     }
 
@@ -60,4 +60,12 @@ impl Uploads for ClusterRegistry {
             answer => answer,
         }
     }
+}
+
+/// Of an upload that the member is at that was asked first, the next one says that it is busy: not the client's doing, and soon over.
+fn contested(error: Error, body: &Replay) -> Error {
+    if matches!(error, Error::UploadBusy { .. }) && body.was_lent_again() {
+        return unavailable("the upload is still being written to by a node that did not answer");
+    }
+    error
 }

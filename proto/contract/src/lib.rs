@@ -33,7 +33,7 @@ use std::fmt::Debug;
 pub use blob_url::{BlobUrl, InvalidBlobUrl};
 pub use blobs::{BlobBody, BlobInfo, BlobStream, Blobs, Fetched};
 pub use catalog::{Catalog, PAGE_ENTRIES_MAX, Page, PageRequest, REFERRERS_BYTES_MAX, ReferrersPage};
-pub use context::{Context, InvalidTraceParent, Operation, OperationId, RequestId, Routed, SealedClaim, Subject, TraceParent};
+pub use context::{Context, InvalidTraceParent, Operation, OperationId, RequestId, Routed, SealedClaim, Subject, TraceParent, Written};
 pub use error::{BoxError, Error, Result};
 pub use manifests::{Collisions, ManifestInfo, ManifestPush, Manifests, PushedManifest, StoredManifest, TagPush, TagRule};
 #[cfg(any(test, feature = "testing"))]

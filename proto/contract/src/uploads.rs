@@ -18,6 +18,8 @@ use crate::{BoxError, Context, Result};
 /// - Two writers on one upload: one wins, the other gets [`crate::Error::UploadBusy`] or [`crate::Error::UploadOffset`]; bytes never interleave.
 /// - A body that breaks off leaves the upload at what had arrived. A failure to store what arrives leaves it where it was before the call; a
 ///   failure to make the whole durable ends it.
+/// - Of what one attempt at a [change](crate::Context::operation) has written, another one writes only what is missing: a chunk is part of the
+///   upload once.
 /// - Content that does not match its digest is discarded together with the upload.
 #[async_trait::async_trait]
 pub trait Uploads: Send + Sync {

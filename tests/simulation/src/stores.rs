@@ -314,6 +314,10 @@ impl Staged for FarStaged {
         self.way.call(self.inner.commit(key)).await
     }
 
+    fn finish(&mut self) {
+        self.inner.finish();
+    }
+
     async fn discard(&mut self) -> Result<()> {
         self.way.call(self.inner.discard()).await
     }

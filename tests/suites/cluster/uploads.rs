@@ -1,9 +1,9 @@
 //! Uploads that outlive those who took their first bytes.
 
 use bytes::Bytes;
-use futures::{future::join_all, stream};
-use tokio::sync::oneshot;
-use zot_tests::{Client, Cluster, cluster::Services, content, digest_of, skip::skip, wait};
+use futures::{Stream, StreamExt as _, future::join_all, stream};
+use tokio::{sync::oneshot, task::JoinHandle};
+use zot_tests::{Client, Cluster, Reply, cluster::Services, content, digest_of, skip::skip, wait};
 
 use crate::start::{repositories, shared, spread, tell};
 
@@ -71,19 +71,55 @@ async fn every_request_of_an_upload_may_meet_another_gateway() {
     }
 }
 
-/// Sends a chunk of which the second half comes when `released` says so.
-async fn append_slowly(client: Client, upload: String, released: oneshot::Receiver<()>) -> zot_tests::client::Reply {
-    let half = || Bytes::from(content::bytes(1, 100_000));
+/// A body of twice `half`, of which the second one comes when `released` says so.
+fn twice(half: Bytes, released: oneshot::Receiver<()>) -> impl Stream<Item = std::io::Result<Bytes>> + Send + 'static {
+    let second = half.clone();
     let second = async move {
         released.await.ok();
-        Ok(half())
+        Ok(second)
     };
-    let body = stream::unfold((Some(half()), Some(Box::pin(second))), async |(first, second)| match (first, second) {
-        (Some(first), second) => Some((Ok(first), (None, second))),
-        (None, Some(second)) => Some((second.await, (None, None))),
-        (None, None) => None,
-    });
-    client.patch(&upload).header("content-type", "application/octet-stream").stream(body).await
+    stream::iter([Ok(half)]).chain(stream::once(second))
+}
+
+/// Sends a chunk of twice `half`, of which the second one comes when `released` says so.
+async fn append_slowly(client: Client, upload: String, half: Bytes, released: oneshot::Receiver<()>) -> Reply {
+    client.patch(&upload).header("content-type", "application/octet-stream").stream(twice(half, released)).await
+}
+
+/// Waits until a node has begun to take in what `request` sends to an upload of no bytes, and whether it does so. Who looks may himself be in its way.
+async fn is_under_way(client: &Client, upload: &str, request: &JoinHandle<Reply>) -> bool {
+    // Nobody else may write to it meanwhile.
+    let is_busy = async || request.is_finished() || client.append(upload, 7, b"x").await.status == 409;
+    wait::until("the upload is being written to", is_busy).await;
+    !request.is_finished()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_small_chunk_that_is_being_sent_when_its_node_dies_goes_to_another_node() {
+    let Some(builder) = shared().await else { return };
+    let mut cluster = builder.start().await;
+    let client = cluster.gateway(0).client();
+    let half = Bytes::from(content::bytes(3, 10_000));
+    let (content, mut sending) = ([half.clone(), half.clone()].concat(), Vec::new());
+    for repository in repositories() {
+        sending.push(loop {
+            let upload = client.start_upload(&repository).await;
+            let (release, released) = oneshot::channel();
+            let request = tokio::spawn(append_slowly(client.clone(), upload.clone(), half.clone(), released));
+            if is_under_way(&client, &upload, &request).await {
+                break (repository, release, request);
+            }
+        });
+    }
+    // Every node owns some of the repositories.
+    cluster.node(0).kill9();
+    for (repository, release, request) in sending {
+        release.send(()).expect("the body waits");
+        let location = request.await.expect("the request ends").expect(202).location();
+        let digest = digest_of(&content);
+        client.finish_upload(&location, &digest, b"").await.expect(201);
+        assert!(client.get_blob(&repository, &digest).await.expect(200).body == content);
+    }
 }
 
 /// Servers of its own: others have uploads under way in those that all tests share.
@@ -102,14 +138,12 @@ async fn an_upload_that_redis_forgot_is_unknown_whenever_it_forgot_it() {
     client.append(&upload, 0, b"abc").await.expect_error(404, "BLOB_UPLOAD_UNKNOWN");
 
     // During one.
+    let half = Bytes::from(content::bytes(1, 100_000));
     let upload = client.start_upload("app").await;
     let (append, release) = loop {
         let (release, released) = oneshot::channel();
-        let append = tokio::spawn(append_slowly(client.clone(), upload.clone(), released));
-        // Nobody else may write to it from when the node has begun to take it in. Who looks may himself be in its way.
-        let is_busy = async || append.is_finished() || client.append(&upload, 7, b"x").await.status == 409;
-        wait::until("the upload is being written to", is_busy).await;
-        if !append.is_finished() {
+        let append = tokio::spawn(append_slowly(client.clone(), upload.clone(), half.clone(), released));
+        if is_under_way(&client, &upload, &append).await {
             break (append, release);
         }
     };
@@ -117,6 +151,19 @@ async fn an_upload_that_redis_forgot_is_unknown_whenever_it_forgot_it() {
     release.send(()).expect("the body waits");
     append.await.expect("the request ends").expect_error(404, "BLOB_UPLOAD_UNKNOWN");
     client.get(&upload).await.expect_error(404, "BLOB_UPLOAD_UNKNOWN");
+
+    // During one whose client never heard of an upload: it is told to send the same again.
+    let (digest, (release, released)) = (digest_of(&[half.clone(), half.clone()].concat()), oneshot::channel());
+    let push = tokio::spawn({
+        let (client, path) = (client.clone(), format!("/v2/app/blobs/uploads/?digest={digest}"));
+        async move { client.post(&path).header("content-type", "application/octet-stream").stream(twice(half, released)).await }
+    });
+    wait::until("the upload has a session", async || services.redis.lock().await.keys().len() == 1).await;
+    services.redis.lock().await.restart().await;
+    release.send(()).expect("the body waits");
+    let refused = push.await.expect("the request ends");
+    assert_eq!(refused.header("retry-after"), "1");
+    refused.expect_error(503, "UNAVAILABLE");
 
     // Away is not lost: what the node has in its memory goes on.
     let upload = client.start_upload("app").await;

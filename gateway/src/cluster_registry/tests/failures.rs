@@ -4,7 +4,8 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use futures::{StreamExt as _, TryStreamExt as _};
-use tokio::time::timeout;
+use parking_lot::Mutex;
+use tokio::{io::AsyncReadExt as _, net::TcpListener, time::timeout};
 use zot_cluster::{HashKey, State, Storage};
 use zot_contract::{
     Chunk, Context, Error, MemoryRegistry, PageRequest, Registry, Routed,
@@ -73,19 +74,48 @@ async fn a_blob_does_not_go_on_for_ever() {
 }
 
 #[tokio::test]
-async fn a_body_that_was_partly_sent_is_asked_for_again() {
+async fn a_body_of_which_much_was_sent_is_asked_for_again() {
     let (mut cluster, client, owner) = owned(Storage::Shared).await;
-    let upload = client.open().await;
-    let (chunk, _hold) = body::held("abc".into(), Bytes::new());
+    let (upload, first) = (client.open().await, blob_of(6, 100_000));
+    let (chunk, _hold) = body::held(first.clone(), Bytes::new());
     let appending = tokio::spawn({
         let client = client.clone();
         async move { client.append(upload, chunk).await }
     });
-    until(async || client.status(upload).await.unwrap() == 3).await;
+    until(async || client.status(upload).await.unwrap() == 100_000).await;
     cluster.nodes[owner].kill();
     assert_unavailable(timeout(HANG, appending).await.unwrap().unwrap());
-    until(async || client.append(upload, Chunk::of("def").at(3)).await.is_ok()).await;
-    client.finish(upload, Chunk::empty(), &Digest::sha256(b"abcdef")).await.unwrap();
+    until(async || client.append(upload, Chunk::of("def").at(100_000)).await.is_ok()).await;
+    client.finish(upload, Chunk::empty(), &Digest::sha256(&[&first[..], b"def"].concat())).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_body_waits_until_a_node_has_taken_its_connection_up() {
+    let (mut cluster, client, owner) = owned(Storage::Shared).await;
+    let upload = client.open().await;
+    // In the owner's place there is a process that stops before it gets to its connections.
+    cluster.nodes[owner].kill();
+    let address = cluster.nodes[owner].member.address.clone();
+    let bound = Mutex::new(None);
+    until(async || {
+        *bound.lock() = TcpListener::bind(&address).await.ok();
+        bound.lock().is_some()
+    })
+    .await;
+    let stopping = bound.into_inner().unwrap();
+    let seeds = cluster.nodes.iter().map(|node| node.member.address.clone()).filter(|seed| *seed != address).collect();
+    let registry: Arc<dyn Registry> = Arc::new(cluster.registry_of(seeds).await);
+    let late = Client::new(&registry, NAME);
+    let finishing = tokio::spawn(async move { late.finish(upload, Chunk::of("abc"), &Digest::sha256(b"abc")).await });
+    let (mut connection, _) = timeout(HANG, stopping.accept()).await.unwrap().unwrap();
+    let mut preface = [0; 24];
+    connection.read_exact(&mut preface).await.unwrap();
+    assert!(preface.starts_with(b"PRI * HTTP/2.0"));
+    let more = timeout(Duration::from_millis(200), connection.read_exact(&mut [0])).await;
+    assert!(more.is_err(), "whoever calls waits for the other end: {more:?}");
+    drop((connection, stopping));
+    timeout(HANG, finishing).await.unwrap().unwrap().expect("the next member gets the body whole");
+    assert_eq!(client.read(&Digest::sha256(b"abc")).await.unwrap(), "abc");
 }
 
 #[tokio::test]

@@ -2,6 +2,8 @@
 //!
 //! A location is relative and names the upload in its path, so that it works behind any proxy and no client can lose a part of it.
 
+use std::time::Duration;
+
 use axum::{
     http::{HeaderMap, StatusCode, header},
     response::Response,
@@ -15,6 +17,9 @@ use crate::http::{
     header::{self as headers, BLOB_UPLOAD_UUID, DOCKER_UPLOAD_UUID},
     render::{created, empty},
 };
+
+/// When a client should send a whole blob again whose upload was lost on the way.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 /// `POST /v2/<name>/blobs/uploads/`: opens an upload, unless `digest` says that the whole blob is here, or `mount` that it is elsewhere.
 pub(crate) async fn open(call: &Call<'_>, repository: &RepositoryName, body: RequestBody) -> Result<Response, Refusal> {
@@ -61,9 +66,20 @@ async fn push(call: &Call<'_>, repository: &RepositoryName, digest: Digest, body
         if let Err(error) = call.registry.cancel_upload(call.cx, repository, upload).await {
             tracing::debug!(%repository, %upload, %error, "could not cancel an upload that failed, it will expire");
         }
-        return Err(error.into());
+        return Err(unnamed(error).into());
     }
     Ok(created(&blob(repository, digest), &digest))
+}
+
+/// What became of an upload that its client never heard of. One that is gone, or that was sent to a node which cannot go on with it, is nothing that
+/// the client could have got wrong: it can send the same again.
+fn unnamed(error: Error) -> Error {
+    match error {
+        Error::UploadUnknown { .. } | Error::UploadBusy { .. } | Error::UploadOffset { .. } => {
+            Error::Unavailable { what: "what is known of uploads under way", retry_after: RETRY_AFTER, source: error.into() }
+        }
+        error => error,
+    }
 }
 
 /// `GET /v2/<name>/blobs/uploads/<id>`: how far it is.

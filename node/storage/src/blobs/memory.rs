@@ -159,11 +159,17 @@ impl Staged for MemoryStaged {
         let (upload, handle) = self.id;
         let place = if self.remote { format!("{upload}/{handle}") } else { String::new() };
         let mut state = self.state.lock();
-        let bytes = std::mem::take(state.bytes(self.id)?);
-        state.discard(upload);
+        let bytes = if self.remote { state.bytes(self.id)?.clone() } else { std::mem::take(state.bytes(self.id)?) };
+        if !self.remote {
+            state.discard(upload);
+        }
         let name = if place.is_empty() { key.as_str() } else { &place };
         state.committed.insert(name.to_owned(), bytes.into());
         Ok(place)
+    }
+
+    fn finish(&mut self) {
+        self.state.lock().discard(self.id.0);
     }
 
     async fn discard(&mut self) -> Result<()> {

@@ -112,9 +112,13 @@ pub trait Staged: Debug + Send + Sync {
     /// What [`BlobStore::resume`] needs to take up what was last flushed, apart from the bytes; empty if that is nothing.
     fn state(&self) -> Bytes;
 
-    /// Makes the bytes a blob. Returns the place of its [`BlobAddress`]: empty if they are under the key now. Nothing may be done with them
-    /// afterwards. If it fails, [`Staged::truncate`] tells whether they are good for another try.
+    /// Makes the bytes a blob. Returns the place of its [`BlobAddress`]: empty if they are under the key now. But for [`Staged::finish`], nothing may be
+    /// done with them afterwards. If it fails, [`Staged::truncate`] tells whether they are good for another try.
     async fn commit(&mut self, key: &BlobKey) -> Result<String>;
+
+    /// Lets go, in the background, of what is left of the upload beside the blob that it was committed as. To be called when nobody has to take the
+    /// upload up again: once rows speak of the blob.
+    fn finish(&mut self);
 
     /// Drops the bytes. Nothing may be done with them afterwards.
     async fn discard(&mut self) -> Result<()>;

@@ -24,6 +24,7 @@ async fn read(store: &dyn BlobStore, at: &BlobAddress, size: u64, range: ByteRan
 
 async fn commit(mut staged: Box<dyn Staged>, key: BlobKey) -> BlobAddress {
     let place = staged.commit(&key).await.unwrap();
+    staged.finish();
     BlobAddress { key, place }
 }
 

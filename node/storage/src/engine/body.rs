@@ -5,7 +5,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use bytes::Bytes;
+use bytes::{Buf as _, Bytes};
 use futures::{Stream, stream::BoxStream};
 use tokio::sync::oneshot;
 use zot_contract::{BoxError, Chunk};
@@ -17,6 +17,8 @@ pub(super) struct Body {
     dropped: oneshot::Receiver<()>,
     announced: Option<u64>,
     received: u64,
+    /// How many of the next bytes nobody needs.
+    unneeded: u64,
 }
 
 /// Held by the request; dropping it breaks off the body.
@@ -25,7 +27,12 @@ pub(super) struct Wanted(#[expect(dead_code, reason = "it is there to be dropped
 impl Body {
     pub(super) fn of(chunk: Chunk) -> (Self, Wanted) {
         let (wanted, dropped) = oneshot::channel();
-        (Self { stream: chunk.stream, dropped, announced: chunk.length, received: 0 }, Wanted(wanted))
+        (Self { stream: chunk.stream, dropped, announced: chunk.length, received: 0, unneeded: 0 }, Wanted(wanted))
+    }
+
+    /// The same without the first bytes, which are there already.
+    pub(super) fn after(self, bytes: u64) -> Self {
+        Self { unneeded: bytes, ..self }
     }
 }
 
@@ -38,8 +45,11 @@ impl Stream for Body {
         }
         let item = std::task::ready!(self.stream.as_mut().poll_next(cx));
         Poll::Ready(match item {
-            Some(Ok(piece)) => {
+            Some(Ok(mut piece)) => {
                 self.received += piece.len() as u64;
+                let there = self.unneeded.min(piece.len() as u64);
+                self.unneeded -= there;
+                piece.advance(there as usize);
                 Some(Ok(piece))
             }
             None if self.announced.is_some_and(|announced| self.received < announced) => Some(Err("it ended before its length".into())),

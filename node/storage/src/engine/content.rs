@@ -2,7 +2,7 @@
 
 use bytes::{Bytes, BytesMut};
 use futures::{Stream, StreamExt};
-use zot_contract::{BoxError, UploadId};
+use zot_contract::{BoxError, OperationId, UploadId, Written};
 use zot_oci::{Algorithm, Digest, Hasher};
 
 use super::INLINE_BYTES_MAX;
@@ -19,6 +19,8 @@ pub(super) struct Content {
     hasher: HasherState,
     offset: u64,
     staging: Staging,
+    /// Who wrote to it last.
+    pub(super) written: Option<Written>,
     /// Whether the bytes may differ from those that were hashed, because a failed write could not be undone.
     damaged: bool,
     pub(super) bytes: Stored,
@@ -34,9 +36,20 @@ pub(super) enum Stored {
     Placed {
         key: BlobKey,
         row: BlobRow,
+        /// What they were before, if that was of the store: kept until the rows are there, because others may have to take it up.
+        staged: Option<Box<dyn Staged>>,
     },
     /// Of no use any more, to this upload.
     Lost,
+}
+
+impl Stored {
+    /// Lets go of what the store has besides the blob, now that there are rows that speak of it.
+    pub(super) fn finish(&mut self) {
+        if let Self::Placed { staged: Some(staged), .. } = self {
+            staged.finish();
+        }
+    }
 }
 
 struct HasherState(Hasher);
@@ -70,7 +83,7 @@ impl Content {
     /// No content yet, of which `staging` says what the store does with it.
     pub(super) fn new(algorithm: Algorithm, staging: Staging) -> Self {
         let hasher = HasherState(hasher(algorithm, staging));
-        Self { hasher, offset: 0, staging, damaged: false, bytes: Stored::Inline(BytesMut::new()) }
+        Self { hasher, offset: 0, staging, written: None, damaged: false, bytes: Stored::Inline(BytesMut::new()) }
     }
 
     /// Takes up saved content. Unless the store promises that the bytes are what they were, they are hashed again and must come to the saved
@@ -92,7 +105,9 @@ impl Content {
         let trusted = saved.staged && staging.durable_when_flushed;
         let hasher = if trusted { Hasher::resume(algorithm, &saved.hash_state).ok() } else { Some(hasher(algorithm, staging)) };
         let Some(hasher) = hasher else { return Ok(None) };
-        let mut content = Self { hasher: HasherState(hasher), offset: saved.offset, staging, damaged: false, bytes };
+        let operation = OperationId::from_bytes(&saved.operation).ok();
+        let written = operation.map(|operation| Written { operation, from: saved.operation_from });
+        let mut content = Self { hasher: HasherState(hasher), offset: saved.offset, staging, written, damaged: false, bytes };
         if !trusted {
             content.rehash(algorithm).await?;
         }
@@ -136,7 +151,19 @@ impl Content {
         };
         let stage_state = self.stage_state();
         let algorithm = self.hasher.0.algorithm().to_string();
-        SessionRecord { algorithm, hash_state: mark.hasher.state(), offset: mark.offset, inline, staged, stage_state, ..Default::default() }
+        let (operation, operation_from) =
+            self.written.map_or_else(Default::default, |written| (Bytes::copy_from_slice(written.operation.as_bytes()), written.from));
+        SessionRecord {
+            algorithm,
+            hash_state: mark.hasher.state(),
+            offset: mark.offset,
+            inline,
+            staged,
+            stage_state,
+            operation,
+            operation_from,
+            ..Default::default()
+        }
     }
 
     /// What the blob store needs to find the staged bytes again.

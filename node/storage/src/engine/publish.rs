@@ -49,10 +49,12 @@ impl Engine {
             transaction.changes.extend(self.ending_if_again(cx));
             if self.metadata.commit(transaction).await? == Outcome::Committed {
                 self.drop_superfluous(digest, bytes, &blob).await;
+                bytes.finish();
                 return Ok(());
             }
             // What was placed for it, somebody finds to be of no use.
             if self.was_made(cx).await? {
+                bytes.finish();
                 return Ok(());
             }
             if let Some(at) = placed
@@ -107,13 +109,14 @@ impl Engine {
             Stored::Inline(bytes) => row.place = self.store_own(&key, bytes.clone().freeze()).await?,
             Stored::Staged(staged) => row.place = staged.commit(&key).await?,
             // In an earlier round, or by an earlier request.
-            Stored::Placed { key: placed, row } if *placed == key => return Ok(row.clone()),
+            Stored::Placed { key: placed, row, .. } if *placed == key => return Ok(row.clone()),
             Stored::Placed { .. } | Stored::Lost => {
                 *bytes = Stored::Lost;
                 return Err(Error::damaged(format!("upload of blob {digest}"), "its bytes are a blob of another digest already"));
             }
         }
-        *bytes = Stored::Placed { key, row: row.clone() };
+        let staged = if let Stored::Staged(staged) = std::mem::replace(bytes, Stored::Lost) { Some(staged) } else { None };
+        *bytes = Stored::Placed { key, row: row.clone(), staged };
         Ok(row)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use zot_contract::{Chunk, Context, Error, Result, UploadId, UploadStatus, Uploads};
+use zot_contract::{Chunk, Context, Error, Operation, Result, UploadId, UploadStatus, Uploads, Written};
 use zot_oci::{Algorithm, Digest, RepositoryName};
 
 use super::{
@@ -40,7 +40,8 @@ impl Uploads for Engine {
         let Found { upload, doubt } = self.upload(cx, repository, upload).await?;
         let engine = self.clone();
         let (at, (body, _wanted)) = (chunk.at, Body::of(chunk));
-        detached(async move { doubted(engine.append(&upload, at, body).await, doubt) }).await
+        let operation = cx.operation;
+        detached(async move { doubted(engine.append(&upload, operation, at, body).await, doubt) }).await
     }
 
     async fn finish_upload(
@@ -121,7 +122,7 @@ impl Engine {
         let mut doubt = None;
         let upload = match self.uploads.get(id) {
             Some(upload) if self.sessions.shared() => match self.is_overtaken(&upload).await {
-                Ok(true) => self.resume(id).await?,
+                Ok(true) => self.resume(id, cx.operation).await?,
                 Ok(false) => Some(upload),
                 Err(error) => {
                     doubt = Some(error.into());
@@ -129,17 +130,17 @@ impl Engine {
                 }
             },
             Some(upload) => Some(upload),
-            None => self.resume(id).await?,
+            None => self.resume(id, cx.operation).await?,
         };
         let upload = upload.filter(|upload| upload.belongs_to(cx, repository)).ok_or(Error::UploadUnknown { upload: id })?;
         Ok(Found { upload, doubt })
     }
 
-    async fn append(&self, upload: &Upload, at: Option<u64>, body: Body) -> Result<UploadStatus> {
+    async fn append(&self, upload: &Upload, operation: Option<Operation>, at: Option<u64>, body: Body) -> Result<UploadStatus> {
         let mut guard = upload.content().ok_or(Error::UploadBusy { upload: upload.id })?;
         let content = guard.as_mut().ok_or(Error::UploadUnknown { upload: upload.id })?;
         let mark = content.mark();
-        let taken = self.take_in(upload, content, at, body, false).await;
+        let taken = self.take_in(upload, content, operation, at, body, false).await;
         let offset = content.offset();
         let kept = self.keep(upload, &mut guard, mark).await;
         self.drop_damaged(upload, &mut guard).await;
@@ -191,11 +192,23 @@ impl Engine {
         }
     }
 
-    async fn take_in(&self, upload: &Upload, content: &mut Content, at: Option<u64>, body: Body, last: bool) -> Result<()> {
+    /// Takes in what is not there yet from another attempt at the same.
+    async fn take_in(
+        &self,
+        upload: &Upload,
+        content: &mut Content,
+        operation: Option<Operation>,
+        at: Option<u64>,
+        body: Body,
+        last: bool,
+    ) -> Result<()> {
         let expected = content.offset();
-        if let Some(found) = at.filter(|at| *at != expected) {
+        let from = Written::from(content.written, operation, expected);
+        if let Some(found) = at.filter(|at| *at != from) {
             return Err(Error::UploadOffset { upload: upload.id, expected, found });
         }
+        content.written = operation.map(|operation| Written { operation: operation.id, from });
+        let body = body.after(expected - from);
         content.take_in(upload.id, self.blobs.as_ref(), body, last).await.map_err(|error| match error {
             TakeError::Body(error) => Error::BodyBroken(error),
             TakeError::Store(error) => error.into(),
@@ -207,7 +220,7 @@ impl Engine {
         let content = guard.as_mut().ok_or(Error::UploadUnknown { upload: upload.id })?;
         content.use_algorithm(digest.algorithm()).await?;
         let mark = content.mark();
-        if let Err(error) = self.take_in(upload, content, at, body, true).await {
+        if let Err(error) = self.take_in(upload, content, cx.operation, at, body, true).await {
             let kept = self.keep(upload, &mut guard, mark).await;
             self.drop_damaged(upload, &mut guard).await;
             return Err(kept.err().unwrap_or(error));

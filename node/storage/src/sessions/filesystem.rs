@@ -178,16 +178,16 @@ mod tests {
 
     fn any_session() -> impl Strategy<Value = SessionRecord> {
         let texts = (any::<String>(), any::<String>(), any::<String>());
-        let numbers = (any::<u64>(), any::<u64>(), any::<u64>());
-        (texts, numbers, (any_bytes(), any_bytes(), any_bytes()), any::<bool>(), any::<bool>()).prop_map(
+        let numbers = (any::<u64>(), any::<u64>(), any::<u64>(), any::<u64>());
+        (texts, numbers, (any_bytes(), any_bytes(), any_bytes(), any_bytes()), any::<bool>(), any::<bool>()).prop_map(
             |(
                 (repository, subject, algorithm),
-                (offset, revision, finishing_unix_ms),
-                (hash_state, inline, stage_state),
+                (offset, revision, finishing_unix_ms, operation_from),
+                (hash_state, inline, stage_state, operation),
                 staged,
                 ended,
             )| {
-                let (inline, stage_state) = (inline.into(), stage_state.into());
+                let (inline, stage_state, operation) = (inline.into(), stage_state.into(), operation.into());
                 SessionRecord {
                     repository,
                     subject,
@@ -200,6 +200,8 @@ mod tests {
                     stage_state,
                     finishing_unix_ms,
                     ended,
+                    operation,
+                    operation_from,
                 }
             },
         )

@@ -79,6 +79,12 @@ pub struct SessionRecord {
     /// Whether it is over; the session is about to be forgotten.
     #[prost(bool, tag = "11")]
     pub ended: bool,
+    /// The operation that wrote to it last, empty if it had no name.
+    #[prost(bytes = "bytes", tag = "12")]
+    pub operation: Bytes,
+    /// How many bytes there were before that.
+    #[prost(uint64, tag = "13")]
+    pub operation_from: u64,
 }
 
 #[cfg(test)]

@@ -7,9 +7,9 @@ use std::{
 
 use bytes::Bytes;
 use futures::FutureExt;
-use tokio::sync::Semaphore;
+use tokio::{sync::Semaphore, task::JoinHandle};
 use zot_contract::{
-    Chunk, Error, Registry, UploadId,
+    Chunk, Context, Error, Operation, OperationId, Registry, Result, UploadId,
     suite::{
         Client, body,
         content::{blob_of, context, repository},
@@ -199,43 +199,69 @@ async fn an_upload_whose_session_is_lost_during_a_request_is_unknown_and_not_bus
     }
 }
 
+/// An upload of `first` bytes, whose end with the rest of `bytes` is stuck in a process, right before its rows are committed.
+async fn stuck_at_its_end(stores: &Stores, operation: Operation, bytes: &Bytes, first: usize) -> (UploadId, JoinHandle<Result<()>>) {
+    let reached = Arc::new(Semaphore::new(0));
+    let event: Event = Box::new({
+        let reached = reached.clone();
+        move || {
+            async move {
+                reached.add_permits(1);
+                std::future::pending().await
+            }
+            .boxed()
+        }
+    });
+    let one = Stores { metadata: Arc::new(EventfulMetadata::new(&stores.metadata, 0, event)), ..stores.clone() }.client("a");
+    let upload = one.open().await;
+    one.append(upload, Chunk::of(bytes.slice(..first))).await.unwrap();
+    let one = Client { cx: one.cx.clone().attempting(operation), ..one };
+    let (last, digest) = (Chunk::of(bytes.slice(first..)), Digest::sha256(bytes));
+    let stuck = tokio::spawn(async move { one.finish(upload, last, &digest).await });
+    drop(reached.acquire().await.unwrap());
+    (upload, stuck)
+}
+
 /// What comes with the end is acknowledged with it.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_upload_whose_process_died_at_its_end_goes_on_where_it_was_acknowledged() {
     for first in [0, SMALL] {
-        let stores = Stores::new();
-        let bytes = blob_of(6, first + SMALL);
-        let (reached, digest) = (Arc::new(Semaphore::new(0)), Digest::sha256(&bytes));
-        let event: Event = Box::new({
-            let reached = reached.clone();
-            move || {
-                async move {
-                    reached.add_permits(1);
-                    std::future::pending().await
-                }
-                .boxed()
-            }
-        });
-        let one = Stores { metadata: Arc::new(EventfulMetadata::new(&stores.metadata, 0, event)), ..stores.clone() }.client("a");
-        let upload = one.open().await;
-        one.append(upload, Chunk::of(bytes.slice(..first))).await.unwrap();
-        let last = bytes.slice(first..);
-        let dying = tokio::spawn({
-            let last = last.clone();
-            async move { one.finish(upload, Chunk::of(last), &digest).await }
-        });
-        drop(reached.acquire().await.unwrap());
-        let later = WallClock::of(|| SystemTime::now() + Duration::from_secs(120));
-        let registry: Arc<dyn Registry> = Arc::new(stores.engine().with_wall_clock(later));
-        let two = Client::new(&registry, "a");
-        assert_eq!(two.status(upload).await.unwrap(), first as u64);
-        two.finish(upload, Chunk::of(last), &digest).await.unwrap();
-        assert_eq!(two.read(&digest).await.unwrap(), bytes);
-        dying.abort();
+        for last in [SMALL, LARGE] {
+            let (stores, bytes) = (Stores::new(), blob_of(6, first + last));
+            let operation = Operation { id: OperationId::new(), again: false };
+            let (upload, stuck) = stuck_at_its_end(&stores, operation, &bytes, first).await;
+            let later = WallClock::of(|| SystemTime::now() + Duration::from_secs(120));
+            let registry: Arc<dyn Registry> = Arc::new(stores.engine().with_wall_clock(later));
+            let two = Client::new(&registry, "a");
+            assert_eq!(two.status(upload).await.unwrap(), first as u64);
+            two.finish(upload, Chunk::of(bytes.slice(first..)), &Digest::sha256(&bytes)).await.unwrap();
+            assert_eq!(two.read(&Digest::sha256(&bytes)).await.unwrap(), bytes);
+            stuck.abort();
+        }
     }
 }
 
-async fn append(engine: &Engine, upload: UploadId) -> zot_contract::Result<u64> {
+#[tokio::test(flavor = "multi_thread")]
+async fn only_another_attempt_at_the_end_of_an_upload_does_not_wait_for_the_first() {
+    for last in [SMALL, LARGE] {
+        let (stores, bytes) = (Stores::new(), blob_of(6, SMALL + last));
+        let operation = Operation { id: OperationId::new(), again: false };
+        let (upload, stuck) = stuck_at_its_end(&stores, operation, &bytes, SMALL).await;
+        let two = stores.client("a");
+        let (chunk, digest) = (|| Chunk::of(bytes.slice(SMALL..)), Digest::sha256(&bytes));
+        for other in [None, Some(Operation { id: OperationId::new(), again: true })] {
+            let two = Client { cx: Context { operation: other, ..two.cx.clone() }, ..two.clone() };
+            let refused = two.finish(upload, chunk(), &digest).await;
+            assert!(matches!(refused, Err(Error::UploadBusy { .. })), "{refused:?}");
+        }
+        let again = Client { cx: two.cx.clone().attempting(operation).again(), ..two.clone() };
+        again.finish(upload, chunk(), &digest).await.unwrap();
+        assert_eq!(two.read(&digest).await.unwrap(), bytes);
+        stuck.abort();
+    }
+}
+
+async fn append(engine: &Engine, upload: UploadId) -> Result<u64> {
     let registry: Arc<dyn Registry> = Arc::new(engine.clone());
     Client::new(&registry, "a").user("alice").append(upload, Chunk::of(blob_of(5, LARGE))).await
 }

@@ -5,7 +5,7 @@ mod trace;
 
 use std::{fmt, sync::Arc};
 
-pub use operation::{Operation, OperationId};
+pub use operation::{Operation, OperationId, Written};
 pub use trace::{InvalidTraceParent, TraceParent};
 
 /// Travels with every call, first parameter everywhere.

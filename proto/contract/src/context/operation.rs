@@ -18,6 +18,26 @@ pub struct Operation {
     pub again: bool,
 }
 
+/// Who wrote last to what grows at its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Written {
+    /// The operation.
+    pub operation: OperationId,
+    /// Where the end was before it, in bytes.
+    pub from: u64,
+}
+
+impl Written {
+    /// From where an operation writes to what has its end at `end` and was `last` written to: from there, or, if that was another attempt at the
+    /// same, from where that one began. What is between is what it has written already.
+    pub fn from(last: Option<Self>, operation: Option<Operation>, end: u64) -> u64 {
+        match (last, operation) {
+            (Some(last), Some(Operation { id, again: true })) if last.operation == id => last.from.min(end),
+            _ => end,
+        }
+    }
+}
+
 /// Names an operation. Sorts by when operations were begun, as far as the clocks of those who begin them agree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct OperationId(Uuid);

@@ -1,11 +1,11 @@
 //! Uploads in memory. A body is awaited without the lock: what keeps a second writer out is the upload's mark.
 
-use bytes::{Bytes, BytesMut};
+use bytes::{Buf as _, Bytes, BytesMut};
 use futures::StreamExt as _;
 use zot_oci::{Algorithm, Digest, RepositoryName};
 
 use super::{MemoryRegistry, State};
-use crate::{Chunk, Context, Error, Result, Subject, UploadId, UploadStatus, Uploads};
+use crate::{Chunk, Context, Error, Result, Subject, UploadId, UploadStatus, Uploads, Written};
 
 /// An upload that goes on.
 pub(super) struct Upload {
@@ -14,6 +14,7 @@ pub(super) struct Upload {
     bytes: BytesMut,
     /// Whether a request is writing to it.
     busy: bool,
+    written: Option<Written>,
 }
 
 #[async_trait::async_trait]
@@ -21,7 +22,8 @@ impl Uploads for MemoryRegistry {
     /// All bytes are at hand when the upload is finished, and are hashed then with whatever algorithm is asked for.
     async fn open_upload(&self, cx: &Context, repository: &RepositoryName, _: Algorithm) -> Result<UploadId> {
         let id = UploadId::random();
-        let upload = Upload { repository: repository.clone(), subject: cx.subject.clone(), bytes: BytesMut::new(), busy: false };
+        let upload =
+            Upload { repository: repository.clone(), subject: cx.subject.clone(), bytes: BytesMut::new(), busy: false, written: None };
         self.state.lock().uploads.insert(id, upload);
         Ok(id)
     }
@@ -65,25 +67,32 @@ impl Uploads for MemoryRegistry {
 impl MemoryRegistry {
     /// Writes a chunk to the end of the upload, and stays its writer.
     async fn write(&self, cx: &Context, repository: &RepositoryName, upload: UploadId, mut chunk: Chunk) -> Result<Writer<'_>> {
-        let writer = self.writer(cx, repository, upload, chunk.at)?;
+        let (writer, mut written) = self.writer(cx, repository, upload, chunk.at)?;
         while let Some(piece) = chunk.stream.next().await {
-            writer.push(&piece.map_err(Error::BodyBroken)?)?;
+            let mut piece = piece.map_err(Error::BodyBroken)?;
+            let there = written.min(piece.len());
+            written -= there;
+            piece.advance(there);
+            writer.push(&piece)?;
         }
         Ok(writer)
     }
 
-    fn writer(&self, cx: &Context, repository: &RepositoryName, id: UploadId, at: Option<u64>) -> Result<Writer<'_>> {
+    /// The one who may write now, and how many of the bytes to be written are there already.
+    fn writer(&self, cx: &Context, repository: &RepositoryName, id: UploadId, at: Option<u64>) -> Result<(Writer<'_>, usize)> {
         let mut state = self.state.lock();
         let upload = state.upload(id, cx, repository)?;
         if upload.busy {
             return Err(Error::UploadBusy { upload: id });
         }
         let expected = upload.status().offset;
-        if let Some(found) = at.filter(|at| *at != expected) {
+        let from = Written::from(upload.written, cx.operation, expected);
+        if let Some(found) = at.filter(|at| *at != from) {
             return Err(Error::UploadOffset { upload: id, expected, found });
         }
         upload.busy = true;
-        Ok(Writer { registry: self, id })
+        upload.written = cx.operation.map(|operation| Written { operation: operation.id, from });
+        Ok((Writer { registry: self, id }, (expected - from) as usize))
     }
 }
 

@@ -194,6 +194,7 @@ tests! {
         a_tag_that_was_made_by_an_attempt_is_none_that_was_there,
         a_deletion_that_was_made_is_not_made_again,
         a_change_that_was_refused_again_is_not_made_later,
+        a_chunk_that_is_sent_again_is_part_of_the_upload_once,
     }
     tags {
         a_manifest_may_have_many_tags,

@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
-use super::{Client, content::blob_of};
-use crate::{Error, Operation, OperationId, Registry, TagRule};
+use zot_oci::Digest;
+
+use super::{Client, body, content::blob_of};
+use crate::{Chunk, Error, Operation, OperationId, Registry, TagRule};
 
 /// The same client, whose calls are all attempts at one change: the first, and another one.
 fn attempts(client: &Client) -> [Client; 2] {
@@ -83,4 +85,25 @@ pub(super) async fn a_change_that_was_refused_again_is_not_made_later(registry: 
     assert_refused!(only.put(push.clone()).await, Error::TagExists { .. });
     client.delete("v1").await.unwrap();
     client.put(push).await.unwrap();
+}
+
+pub(super) async fn a_chunk_that_is_sent_again_is_part_of_the_upload_once(registry: Arc<dyn Registry>) {
+    let client = Client::new(&registry, "a");
+    let bytes = blob_of(4, 100_000);
+    let upload = client.open().await;
+    let [one, other] = attempts(&client);
+    // Of the first nothing was heard, although it had taken in a part, or all.
+    assert_refused!(one.append(upload, body::broken_after(bytes.slice(..30_000))).await, Error::BodyBroken(_));
+    assert_eq!(other.append(upload, body::in_pieces(vec![bytes.slice(..20_000), bytes.slice(20_000..50_000)])).await.unwrap(), 50_000);
+    assert_eq!(other.append(upload, Chunk::of(bytes.slice(..50_000)).at(0)).await.unwrap(), 50_000);
+    // What is no other attempt at that goes to the end.
+    let [one, other] = attempts(&client);
+    assert_refused!(other.append(upload, Chunk::of(bytes.slice(..50_000)).at(0)).await, Error::UploadOffset { expected: 50_000, .. });
+    assert_eq!(other.append(upload, Chunk::of(bytes.slice(50_000..60_000)).at(50_000)).await.unwrap(), 60_000);
+    assert_refused!(one.append(upload, Chunk::of(bytes.slice(50_000..60_000)).at(50_000)).await, Error::UploadOffset { .. });
+    let [one, other] = attempts(&client);
+    let digest = Digest::sha256(&bytes);
+    assert_refused!(one.finish(upload, body::broken_after(bytes.slice(60_000..90_000)), &digest).await, Error::BodyBroken(_));
+    other.finish(upload, Chunk::of(bytes.slice(60_000..)), &digest).await.unwrap();
+    assert!(client.read(&digest).await.unwrap() == bytes);
 }

@@ -123,6 +123,11 @@ impl Redis {
         &mut self.process
     }
 
+    /// Every key of a server without a password.
+    pub fn keys(&self) -> Vec<String> {
+        ask(self.port, &["KEYS", "*"]).split_whitespace().map(str::to_owned).collect()
+    }
+
     /// Kills it; everything it knew is lost.
     pub fn kill(&mut self) {
         self.process.kill();

@@ -9,6 +9,9 @@ use zot_storage::Error;
 /// When a client should try again after S3 refused or was not there, all retries included.
 const RETRY_AFTER: Duration = Duration::from_secs(10);
 
+/// How S3 says that there is no such multipart upload, or none any more.
+pub(super) const NO_SUCH_UPLOAD: &str = "NoSuchUpload";
+
 /// S3 answered with an error.
 #[derive(Debug, thiserror::Error)]
 #[error("{act}: status {status}, {code}: {message}")]
@@ -41,6 +44,12 @@ where
     let (status, text) = (answer.status().as_u16(), |text: Option<&str>| text.unwrap_or("no text").to_owned());
     let refusal = Refusal { act: act.clone(), status, code: text(error.code()), message: text(error.message()) };
     if passes { Error::unavailable("blob store", RETRY_AFTER, refusal) } else { Error::remote(act, refusal) }
+}
+
+/// Whether a multipart upload failed because there is none: it was completed or dropped.
+pub(crate) fn is_gone(error: &Error) -> bool {
+    let Error::Remote { source, .. } = error else { return false };
+    source.downcast_ref::<Refusal>().is_some_and(|refusal| refusal.status == 404 && refusal.code == NO_SUCH_UPLOAD)
 }
 
 /// Whether it is the service that fails, or the way to it, and not the request.

@@ -23,7 +23,7 @@ use zot_storage::{Error, Result};
 
 use crate::{buffer::Body, calls::Counters};
 use failure::failed;
-pub(crate) use failure::is;
+pub(crate) use failure::{is, is_gone};
 pub(crate) use list::Listed;
 pub(crate) use multipart::{Completion, Multipart};
 

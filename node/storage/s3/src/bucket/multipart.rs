@@ -1,17 +1,16 @@
 //! Objects sent in parts.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU32, Ordering},
-};
-
 use aws_sdk_s3::{
     primitives::ByteStream,
     types::{CompletedMultipartUpload, CompletedPart},
 };
 use zot_storage::{Error, Result};
 
-use super::{Bucket, Storing, failure::failed, is, length};
+use super::{
+    Bucket, Storing,
+    failure::{NO_SUCH_UPLOAD, failed},
+    is, length,
+};
 use crate::buffer::Body;
 
 /// An object that is being sent in parts.
@@ -26,7 +25,7 @@ pub(crate) struct Multipart {
 pub(crate) enum Completion {
     /// They are the object at the key.
     Done,
-    /// They are gone, after a request to which no answer came: it may have made them the object, or somebody else has.
+    /// They are gone: a request to which no answer came may have made them the object, or somebody else has.
     Unsure,
 }
 
@@ -56,15 +55,9 @@ impl Bucket {
         let part = |(index, etag)| CompletedPart::builder().part_number(number(index)).e_tag(etag).build();
         let parts = CompletedMultipartUpload::builder().set_parts(Some(etags.enumerate().map(part).collect())).build();
         let request = self.client.complete_multipart_upload().bucket(&self.name).key(&to.key).upload_id(&to.id).multipart_upload(parts);
-        let tries = Arc::new(AtomicU32::new(0));
-        let counter = Arc::clone(&tries);
-        // Called for every try.
-        let request = request.customize().mutate_request(move |_| {
-            counter.fetch_add(1, Ordering::Relaxed);
-        });
         match request.send().await {
             Ok(_) => Ok(Completion::Done),
-            Err(error) if is(&error, 404, "NoSuchUpload") && tries.load(Ordering::Relaxed) > 1 => Ok(Completion::Unsure),
+            Err(error) if is(&error, 404, NO_SUCH_UPLOAD) => Ok(Completion::Unsure),
             Err(error) => Err(failed(format!("complete multipart upload of {}", to.key), error)),
         }
     }
@@ -72,7 +65,7 @@ impl Bucket {
     /// Drops what was sent, unless it was completed or dropped before.
     pub(crate) async fn abort_multipart(&self, to: &Multipart) -> Result<()> {
         match self.client.abort_multipart_upload().bucket(&self.name).key(&to.key).upload_id(&to.id).send().await {
-            Err(error) if !is(&error, 404, "NoSuchUpload") => Err(failed(format!("abort multipart upload of {}", to.key), error)),
+            Err(error) if !is(&error, 404, NO_SUCH_UPLOAD) => Err(failed(format!("abort multipart upload of {}", to.key), error)),
             _ => Ok(()),
         }
     }

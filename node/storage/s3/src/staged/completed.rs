@@ -5,20 +5,31 @@ use zot_oci::{ByteRange, Digest, Hasher};
 use zot_storage::{Error, Result, blobs::Pieces};
 
 use super::S3Staged;
-use crate::{bucket::Completion, read};
+use crate::{
+    bucket::{Completion, is_gone},
+    read,
+};
 
 impl S3Staged {
     /// Makes the parts and the tail an object. Returns its place, and whether it is sure to have these bytes.
     pub(super) async fn complete(&mut self) -> Result<(String, Completion)> {
-        if !self.tail.is_empty() {
-            self.send_part().await?;
-        }
-        self.parts.settle().await?;
+        let sent = self.send_rest().await;
         let Some((place, multipart)) = &self.multipart else {
             return Err(Error::damaged(format!("upload {}", self.upload), "it has parts but no multipart upload"));
         };
-        let completion = self.store.bucket.complete_multipart(multipart, self.parts.etags().into_iter()).await?;
+        let completion = match sent {
+            Ok(()) => self.store.bucket.complete_multipart(multipart, self.parts.etags().into_iter()).await?,
+            Err(error) if is_gone(&error) => Completion::Unsure,
+            Err(error) => return Err(error),
+        };
         Ok((place.clone(), completion))
+    }
+
+    async fn send_rest(&mut self) -> Result<()> {
+        if !self.tail.is_empty() {
+            self.send_part().await?;
+        }
+        self.parts.settle().await
     }
 
     /// Makes the parts and the tail an object that has the digest. Returns its place.

@@ -8,7 +8,8 @@
 //!   the ETag that S3 gave to these bytes, a commit names the ETag of each part, and S3 refuses to complete if a part has another one. So the
 //!   commit fails and the client begins anew; it does not succeed with the other's bytes.
 //! - What is completed has a key that nobody completes a second time: each multipart upload has a key of its own. Where the answer to a
-//!   completion was lost, and the parts are gone at the next try, the object at the key is read and must come to the blob's digest.
+//!   completion was lost, or whoever asked for it died, the parts are gone at the next try: then the object at the key is read and must come to the
+//!   blob's digest.
 //! - Content that fits into one part is an object of its own, written once. If an upload's bytes were acknowledged when that was all of them, the
 //!   object that made them durable is the blob: but only for the process that wrote it, which is therefore free to remove it as well. For any
 //!   other process it is bytes to go on with, and not to be removed.
@@ -54,6 +55,8 @@ pub(crate) struct S3Staged {
     parts: Parts,
     tail: Tail,
     marks: VecDeque<State>,
+    /// Where the blob is that it was made, until it is finished.
+    committed: Option<String>,
     /// Whether bytes are missing since a write that failed.
     failed: bool,
 }
@@ -84,7 +87,7 @@ impl S3Staged {
         let parts = Parts::new(state.part_bytes, state.etags.clone());
         let tail = Tail::new(store.clone(), upload, state.sent() == 0, state.fragments.clone());
         let (part_bytes, completed, marks) = (state.part_bytes, state.completed, VecDeque::from([state]));
-        Self { store, upload, part_bytes, completed, multipart, parts, tail, marks, failed: false }
+        Self { store, upload, part_bytes, completed, multipart, parts, tail, marks, committed: None, failed: false }
     }
 
     /// What was flushed.
@@ -269,11 +272,17 @@ impl Staged for S3Staged {
             }
             self.note(completed)?
         };
+        self.tail.forget();
+        self.committed = Some(place.clone());
+        Ok(place)
+    }
+
+    fn finish(&mut self) {
+        let Some(place) = self.committed.take() else { return };
         self.store.sweep(self.left_over().filter(|name| *name != place).collect());
         if let Some((_, multipart)) = self.multipart.take_if(|(other, _)| *other != place) {
             self.store.abort(multipart);
         }
-        Ok(place)
     }
 
     async fn discard(&mut self) -> Result<()> {

@@ -162,7 +162,7 @@ impl Tail {
     }
 
     /// Gives up the memory for what was saved, all of it.
-    fn forget(&mut self) {
+    pub(super) fn forget(&mut self) {
         (self.memory, self.share, self.ticket) = (Buffer::default(), Share::default(), None);
         self.start = self.saved;
     }

@@ -34,6 +34,7 @@ async fn a_small_layer_takes_one_call_and_more_if_it_comes_in_chunks() {
             }
         }
         let at = BlobAddress { key: key(&bytes), place: staged.commit(&key(&bytes)).await.unwrap() };
+        staged.finish();
         store.swept().await;
         assert_eq!(store.calls().since(&before), Calls { put, delete, ..Calls::default() }, "{flushes} flushes");
         assert!(read(&store, &at, bytes.len()).await == bytes);

@@ -2,7 +2,9 @@
 
 use std::{sync::Arc, time::Duration};
 
-use zot_contract::{Chunk, Registry, suite::Client};
+use tokio::sync::Semaphore;
+use zot_contract::{Chunk, Operation, OperationId, Registry, suite::Client};
+use zot_oci::Digest;
 use zot_s3::S3Blobs;
 use zot_storage::{
     Engine, Result,
@@ -13,9 +15,9 @@ use zot_storage::{
 
 use crate::server::{config, content, needs_server, open, shared};
 
-/// Rows, as a process has them that is killed when it commits.
+/// Rows, as a process has them that is killed when it commits; how often it was about to do so.
 #[derive(Debug)]
-struct Killed(Arc<MemoryMetadata>);
+struct Killed(Arc<MemoryMetadata>, Arc<Semaphore>);
 
 #[async_trait::async_trait]
 impl Metadata for Killed {
@@ -40,6 +42,7 @@ impl Metadata for Killed {
     }
 
     async fn commit(&self, _: Transaction) -> Result<Outcome> {
+        self.1.add_permits(1);
         std::future::pending().await
     }
 
@@ -112,7 +115,7 @@ async fn blobs_that_a_killed_process_left_are_removed_and_no_others() {
 
     // In parts, in one piece, and so little that without `dedupe` it is put under the key that the repository has to itself.
     let pushes = [(left.clone(), true), (content(100_000), true), (content(1000), false)].map(|(bytes, dedupe)| {
-        let killed: Arc<dyn Registry> = Arc::new(engine(Arc::new(Killed(metadata.clone())), dedupe));
+        let killed: Arc<dyn Registry> = Arc::new(engine(Arc::new(Killed(metadata.clone(), Arc::new(Semaphore::new(0)))), dedupe));
         tokio::spawn(async move { Client::new(&killed, "a").push_blob(bytes).await })
     });
     zot_services::wait::until("the bytes are stored", async || places(&store).await.len() == 4).await;
@@ -131,4 +134,31 @@ async fn blobs_that_a_killed_process_left_are_removed_and_no_others() {
     let digest = client.push_blob(left.clone()).await;
     assert_eq!(client.read(&digest).await.unwrap(), left);
     assert_eq!(store.staged().await.unwrap(), []);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upload_whose_process_was_killed_between_its_bytes_and_their_rows_is_finished_by_another() {
+    needs_server!("orphans::an_upload_whose_process_was_killed_between_its_bytes_and_their_rows_is_finished_by_another");
+    let server = shared().await;
+    let (store, metadata, sessions) = (open(&config(&server.endpoint())).await, rows().await, Arc::new(MemorySessions::shared()));
+    let engine = |metadata: Arc<dyn Metadata>| -> Arc<dyn Registry> {
+        Arc::new(Engine::new(metadata, Arc::new(store.clone()), sessions.clone(), true))
+    };
+    // In the session, in one object, in parts; with and without an end that comes last.
+    for (first, last) in [(1000, 100_000), (100_000, 0), (100_000, 1000), (11 << 20, 0), (11 << 20, 1000), (100_000, 11 << 20)] {
+        let about_to = Arc::new(Semaphore::new(0));
+        let killed = Client::new(&engine(Arc::new(Killed(metadata.clone(), about_to.clone()))), "a");
+        let bytes = content(first + last);
+        let (digest, upload) = (Digest::sha256(&bytes), killed.open().await);
+        killed.append(upload, Chunk::of(bytes.slice(..first))).await.unwrap();
+        let attempt = Client { cx: killed.cx.clone().attempting(Operation { id: OperationId::new(), again: false }), ..killed };
+        let again = Client { cx: attempt.cx.clone().again(), ..Client::new(&engine(metadata.clone()), "a") };
+        let end = || Chunk::of(bytes.slice(first..));
+        let chunk = end();
+        let dying = tokio::spawn(async move { attempt.finish(upload, chunk, &digest).await });
+        drop(about_to.acquire().await.unwrap());
+        dying.abort();
+        again.finish(upload, end(), &digest).await.unwrap_or_else(|error| panic!("{first} and {last} bytes: {error:?}"));
+        assert_eq!(again.read(&digest).await.unwrap(), bytes);
+    }
 }

@@ -23,6 +23,7 @@ const MIB: usize = 1 << 20;
 
 async fn commit(mut staged: Box<dyn Staged>, bytes: &[u8]) -> BlobAddress {
     let place = staged.commit(&key(bytes)).await.unwrap();
+    staged.finish();
     BlobAddress { key: key(bytes), place }
 }
 

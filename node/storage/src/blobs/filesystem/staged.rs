@@ -171,6 +171,9 @@ impl Staged for FileStaged {
         Ok(String::new())
     }
 
+    /// A file that was renamed leaves nothing.
+    fn finish(&mut self) {}
+
     async fn discard(&mut self) -> Result<()> {
         let path = self.path();
         blocking(move || remove(&path)).await

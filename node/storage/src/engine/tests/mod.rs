@@ -183,6 +183,10 @@ impl Staged for FailingStaged {
         self.staged.commit(key).await
     }
 
+    fn finish(&mut self) {
+        self.staged.finish();
+    }
+
     async fn discard(&mut self) -> Result<()> {
         self.staged.discard().await
     }
