@@ -6,7 +6,7 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use futures::{
     Stream, StreamExt as _,
     stream::{BoxStream, Fuse},
@@ -29,9 +29,8 @@ pub(super) struct Replay {
 
 struct Body {
     stream: Fuse<BoxStream<'static, std::result::Result<Bytes, BoxError>>>,
-    /// The pieces that were given away, unless they are too many or it broke off.
-    given: Option<Vec<Bytes>>,
-    given_bytes: usize,
+    /// The bytes that were given away, unless they are too many or it broke off.
+    given: Option<BytesMut>,
     /// How often it was lent.
     lent: u32,
 }
@@ -40,13 +39,13 @@ struct Body {
 struct Lent {
     body: Arc<Mutex<Body>>,
     turn: u32,
-    /// How many of the pieces that were given away before it has got.
-    again: usize,
+    /// How many bytes it has got.
+    got: usize,
 }
 
 impl Replay {
     pub(super) fn new(chunk: Chunk) -> Self {
-        let body = Body { stream: chunk.stream.fuse(), given: Some(Vec::new()), given_bytes: 0, lent: 0 };
+        let body = Body { stream: chunk.stream.fuse(), given: Some(BytesMut::new()), lent: 0 };
         Self { at: chunk.at, length: chunk.length, body: Arc::new(Mutex::new(body)) }
     }
 
@@ -57,7 +56,7 @@ impl Replay {
             return Err(unavailable("a part of the body went to a node that does not answer any more"));
         }
         body.lent += 1;
-        let lent = Lent { body: Arc::clone(&self.body), turn: body.lent, again: 0 };
+        let lent = Lent { body: Arc::clone(&self.body), turn: body.lent, got: 0 };
         Ok(Chunk { at: self.at, length: self.length, stream: lent.boxed() })
     }
 
@@ -76,30 +75,29 @@ impl Stream for Lent {
         if body.lent != self.turn {
             return Poll::Ready(Some(Err("the body is sent to another node".into())));
         }
-        if let Some(piece) = body.given.as_ref().and_then(|given| given.get(self.again)) {
-            self.again += 1;
-            return Poll::Ready(Some(Ok(piece.clone())));
+        if let Some(again) = body.given.as_ref().and_then(|given| given.get(self.got..)).filter(|again| !again.is_empty()) {
+            self.got += again.len();
+            return Poll::Ready(Some(Ok(Bytes::copy_from_slice(again))));
         }
         let polled = ready!(body.stream.poll_next_unpin(cx));
         match &polled {
-            Some(Ok(piece)) => body.keep(piece),
+            Some(Ok(piece)) => {
+                self.got += piece.len();
+                body.keep(piece);
+            }
             Some(Err(_)) => body.given = None,
             None => {}
         }
-        self.again += 1;
         Poll::Ready(polled)
     }
 }
 
 impl Body {
-    /// Keeps a piece that is given away, while there is room.
-    fn keep(&mut self, piece: &Bytes) {
-        self.given_bytes += piece.len();
-        if self.given_bytes > KEPT_BYTES_MAX {
-            self.given = None;
-        } else if let Some(given) = &mut self.given {
-            // A piece of its own: what it was cut from may be large.
-            given.push(Bytes::copy_from_slice(piece));
+    /// Keeps bytes that are given away, while there is room.
+    fn keep(&mut self, piece: &[u8]) {
+        match &mut self.given {
+            Some(given) if given.len() + piece.len() <= KEPT_BYTES_MAX => given.extend_from_slice(piece),
+            given => *given = None,
         }
     }
 }

@@ -3,8 +3,12 @@
 use std::{error::Error as StdError, fmt::Debug, io, str::FromStr as _, sync::Arc, time::Duration};
 
 use hyper_util::rt::TokioIo;
+use parking_lot::Mutex;
 use rustls_pki_types::{InvalidDnsNameError, ServerName};
-use tokio::{net::TcpStream, time::timeout};
+use tokio::{
+    net::TcpStream,
+    time::{Instant, timeout},
+};
 use tonic::transport::{Channel, Endpoint, Uri};
 use tower::service_fn;
 use zot_runtime::tls::TlsSource;
@@ -16,6 +20,10 @@ use super::{
 
 /// How long a connection may take to come about, with its handshake. Nodes of one cluster are close to each other.
 const CONNECT_WITHIN: Duration = Duration::from_secs(2);
+
+/// How long nobody is dialed by a channel after that failed. Its calls that wait for a connection come one after another, and would else each wait
+/// for an attempt of its own.
+const REST: Duration = Duration::from_millis(100);
 
 /// Makes connections to nodes, with or without TLS.
 ///
@@ -70,9 +78,17 @@ impl Dialer {
     pub(crate) fn channel(&self, address: &str) -> Result<Channel, InvalidAddress> {
         let destination = self.destination(address)?;
         let endpoint = endpoint(destination.uri.clone());
+        let failed = Arc::<Mutex<Option<Failed>>>::default();
         let connect = service_fn(move |_: Uri| {
-            let destination = destination.clone();
-            async move { destination.connect_for_calls().await.map(TokioIo::new) }
+            let (destination, failed) = (destination.clone(), Arc::clone(&failed));
+            async move {
+                if let Some(failed) = failed.lock().filter(|failed| failed.at.elapsed() < REST) {
+                    return Err(failed.kind.into());
+                }
+                let connected = destination.connect_for_calls().await;
+                *failed.lock() = connected.as_ref().err().map(|error| Failed { at: Instant::now(), kind: error.kind() });
+                connected.map(TokioIo::new)
+            }
         });
         Ok(endpoint.connect_with_connector_lazy(connect))
     }
@@ -87,6 +103,13 @@ impl Dialer {
         let name = server_name(host).map_err(|error| invalid(error.into()))?;
         Ok(Destination { address: address.into(), uri, name, way: self.way.clone() })
     }
+}
+
+/// When dialing failed last, and how.
+#[derive(Clone, Copy)]
+struct Failed {
+    at: Instant,
+    kind: io::ErrorKind,
 }
 
 /// A node that can be dialed.
@@ -106,8 +129,15 @@ impl Destination {
 
     /// The same, that the node has taken up with HTTP/2.
     async fn connect_for_calls(&self) -> io::Result<Connection> {
-        let taken_up = async { begun::taken_up(self.dial().await?).await };
-        timeout(CONNECT_WITHIN, taken_up).await.map_err(|_| io::ErrorKind::TimedOut)?
+        loop {
+            let begun = Instant::now();
+            let taken_up = async { begun::taken_up(self.dial().await?).await };
+            let connected = timeout(CONNECT_WITHIN, taken_up).await.map_err(|_| io::ErrorKind::TimedOut)?;
+            // Nobody asks on when whoever wanted it goes away. If the next one comes much later, the other end may have given it up.
+            if connected.is_err() || begun.elapsed() <= CONNECT_WITHIN {
+                return connected;
+            }
+        }
     }
 
     async fn dial(&self) -> io::Result<Connection> {
@@ -142,6 +172,10 @@ fn server_name(host: &str) -> Result<ServerName<'static>, InvalidDnsNameError> {
 
 #[cfg(test)]
 mod tests {
+    use futures::FutureExt as _;
+    use tokio::net::TcpListener;
+    use tower::ServiceExt as _;
+
     use super::*;
 
     #[tokio::test]
@@ -152,6 +186,20 @@ mod tests {
         for address in ["", "localhost", "http://localhost:1", "localhost:70000", "local host:1", "a_b..:1"] {
             assert!(Dialer::plain().channel(address).is_err(), "{address}");
         }
+    }
+
+    #[tokio::test]
+    async fn calls_that_wait_for_a_node_that_says_nothing_fail_together() {
+        let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let channel = Dialer::plain().channel(&silent.local_addr().unwrap().to_string()).unwrap();
+        let call = |_| channel.clone().oneshot(tonic::codegen::http::Request::new(tonic::body::Body::empty()));
+        let answers = futures::future::join_all((0..40).map(call)).await;
+        assert!(answers.iter().all(Result::is_err));
+        let mut dialed = 0;
+        while silent.accept().now_or_never().is_some() {
+            dialed += 1;
+        }
+        assert!((1..10).contains(&dialed), "it was dialed {dialed} times");
     }
 
     #[test]

@@ -36,7 +36,7 @@ pub(super) enum Stored {
     Placed {
         key: BlobKey,
         row: BlobRow,
-        /// What they were before, if that was of the store: kept until the rows are there, because others may have to take it up.
+        /// What they were before, in a store where others may have to take it up as long as the rows are not there.
         staged: Option<Box<dyn Staged>>,
     },
     /// Of no use any more, to this upload.
@@ -169,8 +169,8 @@ impl Content {
     /// What the blob store needs to find the staged bytes again.
     pub(super) fn stage_state(&self) -> Bytes {
         match &self.bytes {
-            Stored::Staged(staged) => staged.state(),
-            Stored::Inline(_) | Stored::Placed { .. } | Stored::Lost => Bytes::new(),
+            Stored::Staged(staged) | Stored::Placed { staged: Some(staged), .. } => staged.state(),
+            Stored::Inline(_) | Stored::Placed { staged: None, .. } | Stored::Lost => Bytes::new(),
         }
     }
 

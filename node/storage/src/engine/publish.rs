@@ -115,7 +115,10 @@ impl Engine {
                 return Err(Error::damaged(format!("upload of blob {digest}"), "its bytes are a blob of another digest already"));
             }
         }
-        let staged = if let Stored::Staged(staged) = std::mem::replace(bytes, Stored::Lost) { Some(staged) } else { None };
+        let staged = match std::mem::replace(bytes, Stored::Lost) {
+            Stored::Staged(staged) if !row.place.is_empty() => Some(staged),
+            _ => None,
+        };
         *bytes = Stored::Placed { key, row: row.clone(), staged };
         Ok(row)
     }

@@ -261,6 +261,23 @@ async fn only_another_attempt_at_the_end_of_an_upload_does_not_wait_for_the_firs
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upload_whose_rows_were_refused_is_finished_by_another_process() {
+    for last in [SMALL, LARGE] {
+        let (stores, bytes) = (Stores::new(), blob_of(6, SMALL + last));
+        let refused = Error::internal("the disk is full");
+        let event: Event = Box::new(move || async move { Err(zot_storage::Error::remote("commit", refused)) }.boxed());
+        let one = Stores { metadata: Arc::new(EventfulMetadata::new(&stores.metadata, 0, event)), ..stores.clone() }.client("a");
+        let (upload, digest) = (one.open().await, Digest::sha256(&bytes));
+        one.append(upload, Chunk::of(bytes.slice(..SMALL))).await.unwrap();
+        assert!(one.finish(upload, Chunk::of(bytes.slice(SMALL..)), &digest).await.is_err());
+        let two = stores.client("a");
+        assert_eq!(two.status(upload).await.unwrap(), SMALL as u64);
+        two.finish(upload, Chunk::of(bytes.slice(SMALL..)), &digest).await.unwrap();
+        assert_eq!(two.read(&digest).await.unwrap(), bytes);
+    }
+}
+
 async fn append(engine: &Engine, upload: UploadId) -> Result<u64> {
     let registry: Arc<dyn Registry> = Arc::new(engine.clone());
     Client::new(&registry, "a").user("alice").append(upload, Chunk::of(blob_of(5, LARGE))).await

@@ -32,7 +32,8 @@ impl Written {
     /// same, from where that one began. What is between is what it has written already.
     pub fn from(last: Option<Self>, operation: Option<Operation>, end: u64) -> u64 {
         match (last, operation) {
-            (Some(last), Some(Operation { id, again: true })) if last.operation == id => last.from.min(end),
+            // The first attempt may come last.
+            (Some(last), Some(operation)) if last.operation == operation.id => last.from.min(end),
             _ => end,
         }
     }

@@ -100,7 +100,8 @@ pub(super) async fn a_chunk_that_is_sent_again_is_part_of_the_upload_once(regist
     let [one, other] = attempts(&client);
     assert_refused!(other.append(upload, Chunk::of(bytes.slice(..50_000)).at(0)).await, Error::UploadOffset { expected: 50_000, .. });
     assert_eq!(other.append(upload, Chunk::of(bytes.slice(50_000..60_000)).at(50_000)).await.unwrap(), 60_000);
-    assert_refused!(one.append(upload, Chunk::of(bytes.slice(50_000..60_000)).at(50_000)).await, Error::UploadOffset { .. });
+    // The first may come when the other has done it.
+    assert_eq!(one.append(upload, Chunk::of(bytes.slice(50_000..60_000)).at(50_000)).await.unwrap(), 60_000);
     let [one, other] = attempts(&client);
     let digest = Digest::sha256(&bytes);
     assert_refused!(one.finish(upload, body::broken_after(bytes.slice(60_000..90_000)), &digest).await, Error::BodyBroken(_));

@@ -34,7 +34,11 @@ use zot_storage::{
     blobs::{PIECE_BYTES, Pieces, Staged},
 };
 
-use crate::{bucket::Multipart, keys, store::Store};
+use crate::{
+    bucket::{Multipart, is_gone},
+    keys,
+    store::Store,
+};
 use parts::Parts;
 pub(crate) use state::State;
 use tail::Tail;
@@ -106,9 +110,12 @@ impl S3Staged {
         self.sent() + self.tail.len()
     }
 
-    /// Runs a step that may leave bytes missing if it fails.
+    /// Notes the outcome of a step that may leave bytes missing if it fails. Parts that are gone cannot be gone back to.
     fn note<T>(&mut self, done: Result<T>) -> Result<T> {
         self.failed |= done.is_err();
+        if done.as_ref().is_err_and(is_gone) {
+            self.marks.clear();
+        }
         done
     }
 
@@ -178,6 +185,15 @@ impl S3Staged {
         self.tail.load().await?;
         self.store.bucket.put(&self.store.keys.of(&place), self.tail.bytes()).await?;
         Ok(place)
+    }
+
+    /// Goes on without parts that no mark speaks of, if their completion failed: it may be done all the same, and then nothing can be added.
+    fn leave_unmarked(&mut self) {
+        if self.marks.back().is_none_or(|mark| mark.place.is_empty())
+            && let Some((_, multipart)) = self.multipart.take()
+        {
+            self.store.abort(multipart);
+        }
     }
 
     /// The objects that hold something of it, but for parts and what they were completed to.
@@ -266,9 +282,10 @@ impl Staged for S3Staged {
             self.complete_small().await?
         } else {
             let completed = self.complete_as(key.digest()).await;
-            if completed.is_err() {
-                // It may be complete all the same: then nobody can complete it again.
-                self.marks.clear();
+            match &completed {
+                Ok(_) => {}
+                Err(Error::Unavailable { .. }) => self.leave_unmarked(),
+                Err(_) => self.marks.clear(),
             }
             self.note(completed)?
         };

@@ -129,6 +129,33 @@ async fn an_upload_whose_completion_was_not_answered_is_a_blob() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_upload_whose_completion_failed_is_completed_later() {
+    needs_server!("faults::an_upload_whose_completion_failed_is_completed_later");
+    let server = shared().await;
+    let proxy = Proxy::plain(&server.endpoint()).await;
+    let proxied = storage::S3 { region_endpoint: Some(proxy.address.clone()), ..config(&server.endpoint()) };
+    let store = S3Blobs::open(&proxied, hasty()).await.unwrap();
+    let bytes = content(7 << 20);
+    for flushed in [0, 6 << 20] {
+        for completions in [[Completion::Lost, Completion::Lost], [Completion::Dropped, Completion::Dropped]] {
+            let mut staged = store.stage(UploadId::random()).await.unwrap();
+            if flushed > 0 {
+                staged.write(vec![bytes.slice(..flushed)]).await.unwrap();
+                staged.flush().await.unwrap();
+            }
+            staged.write(vec![bytes.slice(flushed..)]).await.unwrap();
+            proxy.cuts.completions(completions);
+            let failed = staged.commit(&key(&bytes)).await;
+            assert!(matches!(failed, Err(Error::Unavailable { .. })), "{failed:?}");
+            staged.truncate(flushed as u64).await.unwrap();
+            staged.write(vec![bytes.slice(flushed..)]).await.unwrap();
+            let place = staged.commit(&key(&bytes)).await.unwrap();
+            assert!(read(&store, &BlobAddress { key: key(&bytes), place }, bytes.len()).await == bytes);
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_upload_that_is_gone_is_not_taken_for_a_blob() {
     needs_server!("faults::an_upload_that_is_gone_is_not_taken_for_a_blob");
     // It was dropped by somebody else, before or after a request that was not answered.
