@@ -6,18 +6,25 @@ use sha2::{
     digest::common::hazmat::{SerializableState, SerializedState},
 };
 
+use self::kernel::Kernel;
 use crate::{Algorithm, Digest};
+
+mod kernel;
+mod sha256;
+#[cfg(test)]
+mod tests;
 
 /// Computes a [`Digest`] piece by piece.
 ///
-/// One library is fast on every processor, but keeps its state to itself; the other one gives it away, and on x86-64 without the SHA extensions takes
-/// more than twice as long. So who needs the state asks for it.
+/// One library is fast on every processor, but keeps its state to itself; the other one gives it away. Where both have to do without instructions for
+/// SHA-256, many streams are hashed several times as fast [together](Hasher::update_all), by what is here.
 #[derive(Clone)]
 pub struct Hasher(State);
 
 #[derive(Clone)]
 enum State {
     Fast(Algorithm, Context),
+    Lanes(sha256::Sha256),
     Sha256(Sha256),
     Sha384(Sha384),
     Sha512(Sha512),
@@ -31,7 +38,7 @@ pub struct InvalidHashState {
 }
 
 impl Hasher {
-    /// A hasher that has seen nothing yet, the fastest there is.
+    /// A hasher that has seen nothing yet, the fastest there is for one stream.
     pub fn new(algorithm: Algorithm) -> Self {
         let context = Context::new(match algorithm {
             Algorithm::Sha256 => &SHA256,
@@ -41,10 +48,26 @@ impl Hasher {
         Self(State::Fast(algorithm, context))
     }
 
+    /// A hasher that has seen nothing yet, the fastest there is if many streams come in at the same time.
+    pub fn one_of_many(algorithm: Algorithm) -> Self {
+        match Kernel::if_it_pays() {
+            Some(kernel) if algorithm == Algorithm::Sha256 => Self(State::Lanes(sha256::Sha256::new(kernel))),
+            _ => Self::new(algorithm),
+        }
+    }
+
+    /// A resumable hasher of SHA-256 that [goes together](Hasher::goes_together) with others, also where it does not pay.
+    pub fn in_lanes() -> Self {
+        Self(State::Lanes(sha256::Sha256::new(Kernel::new())))
+    }
+
     /// A hasher that has seen nothing yet, whose [`Hasher::state`] can be [taken up](Hasher::resume), by another process too.
     pub fn resumable(algorithm: Algorithm) -> Self {
         Self(match algorithm {
-            Algorithm::Sha256 => State::Sha256(Sha256::new()),
+            Algorithm::Sha256 => match Kernel::if_it_pays() {
+                Some(kernel) => State::Lanes(sha256::Sha256::new(kernel)),
+                None => State::Sha256(Sha256::new()),
+            },
             Algorithm::Sha384 => State::Sha384(Sha384::new()),
             Algorithm::Sha512 => State::Sha512(Sha512::new()),
         })
@@ -54,7 +77,10 @@ impl Hasher {
     pub fn resume(algorithm: Algorithm, state: &[u8]) -> Result<Self, InvalidHashState> {
         let invalid = || InvalidHashState { algorithm };
         Ok(Self(match algorithm {
-            Algorithm::Sha256 => State::Sha256(restore(state, 32).ok_or_else(invalid)?),
+            Algorithm::Sha256 => match Kernel::if_it_pays() {
+                Some(kernel) => State::Lanes(sha256::Sha256::resume(kernel, state).ok_or_else(invalid)?),
+                None => State::Sha256(restore(state, 32).ok_or_else(invalid)?),
+            },
             Algorithm::Sha384 => State::Sha384(restore(state, 64).ok_or_else(invalid)?),
             Algorithm::Sha512 => State::Sha512(restore(state, 64).ok_or_else(invalid)?),
         }))
@@ -64,7 +90,7 @@ impl Hasher {
     pub fn algorithm(&self) -> Algorithm {
         match self.0 {
             State::Fast(algorithm, _) => algorithm,
-            State::Sha256(_) => Algorithm::Sha256,
+            State::Lanes(_) | State::Sha256(_) => Algorithm::Sha256,
             State::Sha384(_) => Algorithm::Sha384,
             State::Sha512(_) => Algorithm::Sha512,
         }
@@ -74,16 +100,35 @@ impl Hasher {
     pub fn update(&mut self, bytes: &[u8]) {
         match &mut self.0 {
             State::Fast(_, context) => context.update(bytes),
+            State::Lanes(hash) => hash.update(bytes),
             State::Sha256(hash) => hash.update(bytes),
             State::Sha384(hash) => hash.update(bytes),
             State::Sha512(hash) => hash.update(bytes),
         }
     }
 
+    /// Whether it is faster to hash with others than alone.
+    pub fn goes_together(&self) -> bool {
+        matches!(self.0, State::Lanes(_))
+    }
+
+    /// Hashes the next bytes of several streams, those that go together at the same time.
+    pub fn update_all<'a, P: AsRef<[u8]> + 'a>(streams: impl IntoIterator<Item = (&'a mut Self, &'a [P])>) {
+        let mut together = Vec::new();
+        for (hasher, pieces) in streams {
+            match hasher {
+                Self(State::Lanes(stream)) => together.push(sha256::Next::new(stream, pieces)),
+                alone => pieces.iter().for_each(|piece| alone.update(piece.as_ref())),
+            }
+        }
+        sha256::update_all(together);
+    }
+
     /// The state so far, to be stored. Of a hasher that is not resumable it says no more than whether another one has seen the same bytes.
     pub fn state(&self) -> Vec<u8> {
         match &self.0 {
             State::Fast(_, context) => context.clone().finish().as_ref().to_vec(),
+            State::Lanes(hash) => hash.state(),
             State::Sha256(hash) => hash.serialize().to_vec(),
             State::Sha384(hash) => hash.serialize().to_vec(),
             State::Sha512(hash) => hash.serialize().to_vec(),
@@ -97,6 +142,7 @@ impl Hasher {
         let size = algorithm.size();
         match self.0 {
             State::Fast(_, context) => value[..size].copy_from_slice(context.finish().as_ref()),
+            State::Lanes(hash) => value[..size].copy_from_slice(&hash.finish()),
             State::Sha256(hash) => value[..size].copy_from_slice(&hash.finalize()),
             State::Sha384(hash) => value[..size].copy_from_slice(&hash.finalize()),
             State::Sha512(hash) => value[..size].copy_from_slice(&hash.finalize()),
@@ -116,26 +162,4 @@ fn restore<H: SerializableState>(state: &[u8], words: usize) -> Option<H> {
     }
     let state = SerializedState::<H>::try_from(state).ok()?;
     H::deserialize(&state).ok()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_stored_state_goes_on_where_it_stopped() {
-        for algorithm in Algorithm::ALL {
-            let mut first = Hasher::resumable(algorithm);
-            first.update(&[7; 1000]);
-            let mut second = Hasher::resume(algorithm, &first.state()).unwrap();
-            second.update(&[8; 77]);
-            let whole: Vec<u8> = [vec![7; 1000], vec![8; 77]].concat();
-            assert_eq!(second.finish(), Digest::of(algorithm, &whole));
-        }
-    }
-
-    #[test]
-    fn a_state_of_another_length_is_refused() {
-        assert!(Hasher::resume(Algorithm::Sha256, &[1, 2, 3]).is_err());
-    }
 }
