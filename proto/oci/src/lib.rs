@@ -18,7 +18,7 @@ mod tag;
 pub use descriptor::{Annotations, Descriptor};
 pub use digest::{Algorithm, Digest, InvalidDigest};
 pub use error_code::ErrorCode;
-pub use hasher::{Hasher, InvalidHashState};
+pub use hasher::{Hasher, InvalidHashState, STREAMS_TOGETHER};
 pub use manifest::{InvalidManifest, MANIFEST_DEPTH_MAX, Manifest, ManifestKind};
 pub use media_type::{InvalidMediaType, MediaType, media_types};
 pub use name::{InvalidName, NAME_LENGTH_MAX, RepositoryName};

@@ -28,7 +28,7 @@ use crate::{
 pub(crate) const REPOSITORIES: [&str; 3] = ["a", "b", "c"];
 /// The tags that everybody moves.
 const TAGS: [&str; 2] = ["latest", "stable"];
-/// The most bytes of a layer: more than one chunk, and more than fits into a row.
+/// The most bytes of a layer: more than one chunk, and more than fits into a row, but fewer than are hashed by threads, whose pace no seed decides.
 const LAYER_BYTES_MAX: u64 = 60_000;
 
 /// A client; clones are others that know the same.

@@ -59,6 +59,7 @@ const KEPT_APART: &[(&str, &[&str])] = &[
     ("aws-sdk-s3", &["zot-s3"]),
     ("aws-sdk-secretsmanager", &["zot-auth"]),
     ("consistent_hash", &["zot-cluster"]),
+    ("fearless_simd", &["zot-oci"]),
     ("openraft", &["zot-consensus"]),
     ("redis", &["zot-redis"]),
     ("axum", &["zot-gateway"]),

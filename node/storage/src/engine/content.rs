@@ -5,7 +5,7 @@ use futures::{Stream, StreamExt};
 use zot_contract::{BoxError, OperationId, UploadId, Written};
 use zot_oci::{Algorithm, Digest, Hasher};
 
-use super::INLINE_BYTES_MAX;
+use super::{INLINE_BYTES_MAX, hashing::Hashing};
 use crate::{
     BlobKey, Error, Result,
     blobs::{BlobStore, Staged, Staging},
@@ -16,7 +16,7 @@ use crate::{
 /// The content of an upload so far.
 #[derive(Debug)]
 pub(super) struct Content {
-    hasher: HasherState,
+    hashing: Hashing,
     offset: u64,
     staging: Staging,
     /// Who wrote to it last.
@@ -52,17 +52,14 @@ impl Stored {
     }
 }
 
-struct HasherState(Hasher);
-
 /// What hashes an upload: where it is taken up without reading its bytes again, its state must be told.
 fn hasher(algorithm: Algorithm, staging: Staging) -> Hasher {
-    if staging.durable_when_flushed { Hasher::resumable(algorithm) } else { Hasher::new(algorithm) }
+    if staging.durable_when_flushed { Hasher::resumable(algorithm) } else { Hasher::one_of_many(algorithm) }
 }
 
-impl std::fmt::Debug for HasherState {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Hasher({})", self.0.algorithm())
-    }
+/// What to save of a hash: its state where it is taken up, and otherwise what tells whether the same bytes were hashed, on any processor.
+fn hash_state(hasher: &Hasher, staging: Staging) -> Vec<u8> {
+    if staging.durable_when_flushed { hasher.state() } else { hasher.clone().finish().value().to_vec() }
 }
 
 /// Why content was not taken in to its end.
@@ -82,8 +79,8 @@ pub(super) struct Mark {
 impl Content {
     /// No content yet, of which `staging` says what the store does with it.
     pub(super) fn new(algorithm: Algorithm, staging: Staging) -> Self {
-        let hasher = HasherState(hasher(algorithm, staging));
-        Self { hasher, offset: 0, staging, written: None, damaged: false, bytes: Stored::Inline(BytesMut::new()) }
+        let hashing = Hashing::new(hasher(algorithm, staging));
+        Self { hashing, offset: 0, staging, written: None, damaged: false, bytes: Stored::Inline(BytesMut::new()) }
     }
 
     /// Takes up saved content. Unless the store promises that the bytes are what they were, they are hashed again and must come to the saved
@@ -107,11 +104,11 @@ impl Content {
         let Some(hasher) = hasher else { return Ok(None) };
         let operation = OperationId::from_bytes(&saved.operation).ok();
         let written = operation.map(|operation| Written { operation, from: saved.operation_from });
-        let mut content = Self { hasher: HasherState(hasher), offset: saved.offset, staging, written, damaged: false, bytes };
+        let mut content = Self { hashing: Hashing::new(hasher), offset: saved.offset, staging, written, damaged: false, bytes };
         if !trusted {
             content.rehash(algorithm).await?;
         }
-        Ok((content.hasher.0.state() == saved.hash_state).then_some(content))
+        Ok((hash_state(content.hashing.hasher(), staging) == saved.hash_state).then_some(content))
     }
 
     pub(super) fn offset(&self) -> u64 {
@@ -135,7 +132,7 @@ impl Content {
 
     /// The present state, to go back to.
     pub(super) fn mark(&self) -> Mark {
-        Mark { hasher: self.hasher.0.clone(), offset: self.offset }
+        Mark { hasher: self.hashing.hasher().clone(), offset: self.offset }
     }
 
     /// What to save so that [`Content::resume`] can take it up; the caller fills in whose it is. To be asked for when all is with the store.
@@ -150,12 +147,12 @@ impl Content {
             Stored::Staged(_) | Stored::Placed { .. } | Stored::Lost => (Bytes::new(), true),
         };
         let stage_state = self.stage_state();
-        let algorithm = self.hasher.0.algorithm().to_string();
+        let algorithm = self.hashing.hasher().algorithm().to_string();
         let (operation, operation_from) =
             self.written.map_or_else(Default::default, |written| (Bytes::copy_from_slice(written.operation.as_bytes()), written.from));
         SessionRecord {
             algorithm,
-            hash_state: mark.hasher.state(),
+            hash_state: hash_state(&mark.hasher, self.staging),
             offset: mark.offset,
             inline,
             staged,
@@ -176,7 +173,7 @@ impl Content {
 
     /// Hashes with another algorithm from now on. Bytes that are there already are read once more.
     pub(super) async fn use_algorithm(&mut self, algorithm: Algorithm) -> Result<()> {
-        if self.hasher.0.algorithm() == algorithm {
+        if self.hashing.hasher().algorithm() == algorithm {
             return Ok(());
         }
         self.rehash(algorithm).await
@@ -196,13 +193,13 @@ impl Content {
                 return Err(Error::damaged("an upload", "its bytes are a blob of another digest already"));
             }
         }
-        self.hasher = HasherState(hasher);
+        self.hashing = Hashing::new(hasher);
         Ok(())
     }
 
     /// The digest of everything so far.
     pub(super) fn digest(&self) -> Digest {
-        self.hasher.0.clone().finish()
+        self.hashing.hasher().clone().finish()
     }
 
     /// Drops what is with the blob store.
@@ -251,7 +248,7 @@ impl Content {
                     break;
                 }
             };
-            self.hasher.0.update(&piece);
+            self.hashing.arrived(&piece);
             self.offset += piece.len() as u64;
             gathered.push(piece);
             if gathered.length >= gathered_bytes {
@@ -259,6 +256,7 @@ impl Content {
             }
         }
         self.store(upload, blobs, gathered).await?;
+        self.hashing.settle().await?;
         if let Stored::Staged(staged) = &mut self.bytes
             && (broken.is_some() || !last)
         {
@@ -267,10 +265,12 @@ impl Content {
         Ok(broken)
     }
 
+    /// Hands gathered pieces to the store, and hashes them meanwhile.
     async fn store(&mut self, upload: UploadId, blobs: &dyn BlobStore, gathered: Gathered) -> Result<()> {
         if gathered.length == 0 {
             return Ok(());
         }
+        self.hashing.gathered(&gathered.pieces, gathered.length).await?;
         match &mut self.bytes {
             Stored::Inline(bytes) if bytes.len() + gathered.length <= INLINE_BYTES_MAX => {
                 gathered.pieces.iter().for_each(|piece| bytes.extend_from_slice(piece));
@@ -294,7 +294,7 @@ impl Content {
 
     /// Undoes everything since `mark`.
     pub(super) async fn go_back(&mut self, mark: Mark) {
-        self.hasher = HasherState(mark.hasher);
+        self.hashing = Hashing::new(mark.hasher);
         self.offset = mark.offset;
         match &mut self.bytes {
             Stored::Inline(bytes) => bytes.truncate(mark.offset as usize),
@@ -331,6 +331,60 @@ mod tests {
 
     use super::*;
     use crate::blobs::MemoryBlobs;
+
+    fn hashed_by(hasher: Hasher, blobs: &MemoryBlobs) -> Content {
+        Content { hashing: Hashing::new(hasher), ..Content::new(Algorithm::Sha256, blobs.staging()) }
+    }
+
+    /// So many bytes in pieces that are not made of whole blocks.
+    fn pieces(length: usize) -> Vec<std::result::Result<Bytes, BoxError>> {
+        let bytes: Bytes = (0..length).map(|at| (at * 7 + at / 251 + length) as u8).collect();
+        (0..length).step_by(70_001).map(|at| Ok(bytes.slice(at..length.min(at + 70_001)))).collect()
+    }
+
+    fn digest_of(pieces: &[std::result::Result<Bytes, BoxError>]) -> Digest {
+        Digest::sha256(&pieces.iter().flatten().flatten().copied().collect::<Vec<u8>>())
+    }
+
+    #[tokio::test]
+    async fn uploads_that_are_hashed_together_have_the_digests_of_their_bytes() {
+        let blobs = &MemoryBlobs::default();
+        let uploads = (0..20).map(|number| async move {
+            let (mut content, pieces) = (hashed_by(Hasher::in_lanes(), blobs), pieces(number * 123_457));
+            let digest = digest_of(&pieces);
+            let taken = content.take_in(UploadId::random(), blobs, stream::iter(pieces), false).await;
+            assert!(taken.is_ok() && content.digest() == digest, "an upload of {} bytes", content.offset());
+        });
+        futures::future::join_all(uploads.collect::<Vec<_>>()).await;
+    }
+
+    #[tokio::test]
+    async fn an_upload_that_is_hashed_ahead_breaks_off_and_goes_back_to_where_it_was() {
+        let (upload, blobs) = (UploadId::random(), MemoryBlobs::default());
+        let mut content = hashed_by(Hasher::in_lanes(), &blobs);
+        let (first, broken) = (pieces(1_200_000), || pieces(800_000).into_iter().chain([Err("broken off".into())]));
+        let whole = digest_of(&pieces(1_200_000).into_iter().chain(broken()).collect::<Vec<_>>());
+        assert!(content.take_in(upload, &blobs, stream::iter(first), false).await.is_ok());
+        for _ in 0..2 {
+            let mark = content.mark();
+            let taken = content.take_in(upload, &blobs, stream::iter(broken()), false).await;
+            assert!(matches!(taken, Err(TakeError::Body(_))));
+            assert_eq!((content.offset(), content.digest()), (2_000_000, whole));
+            content.go_back(mark).await;
+            assert_eq!((content.offset(), content.digest()), (1_200_000, digest_of(&pieces(1_200_000))));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_session_on_disk_does_not_depend_on_what_hashed_the_bytes() {
+        let (upload, blobs) = (UploadId::random(), MemoryBlobs::default());
+        for hasher in [Hasher::new(Algorithm::Sha256), Hasher::in_lanes()] {
+            let mut content = hashed_by(hasher, &blobs);
+            assert!(content.take_in(upload, &blobs, stream::iter(pieces(1000)), false).await.is_ok());
+            let resumed = Content::resume(upload, &content.record(), &blobs).await.unwrap();
+            assert_eq!(resumed.map(|resumed| resumed.digest()), Some(content.digest()));
+        }
+    }
 
     proptest! {
         #[test]

@@ -6,6 +6,7 @@ mod body;
 mod catalog;
 mod content;
 mod handover;
+mod hashing;
 mod left_uploads;
 mod manifests;
 mod open_uploads;

@@ -14,6 +14,9 @@ mod sha256;
 #[cfg(test)]
 mod tests;
 
+/// How many streams are hashed together at a time. It takes about as long for fewer.
+pub const STREAMS_TOGETHER: usize = kernel::LANES;
+
 /// Computes a [`Digest`] piece by piece.
 ///
 /// One library is fast on every processor, but keeps its state to itself; the other one gives it away. Where both have to do without instructions for
