@@ -15,7 +15,7 @@ use zot_oci::{Hasher, STREAMS_TOGETHER};
 
 use crate::{Error, Result};
 
-/// Fewer bytes than this are hashed on the spot: a thread would be woken for less than 0.2 ms of work.
+/// Fewer bytes than this are hashed on the spot: a thread would be woken for about 0.2 ms of work.
 const HANDED_OVER_BYTES_MIN: usize = 64 << 10;
 
 /// The hash of an upload's bytes as they come in.
