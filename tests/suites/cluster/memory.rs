@@ -13,8 +13,9 @@ const SENT_BYTES: usize = 1 << 20;
 /// What a node may take for uploads that have sent so much: hardly more than they have sent.
 const UPLOADS_BYTES_MAX: u64 = 340 * MIB;
 
-/// What the processes may take for as many downloads besides: some pieces on their way for each.
-const NODE_BYTES_MAX: u64 = 440 * MIB;
+/// What the processes may take for as many downloads besides: in the node a piece for each that waits to be sent, and as much as the HTTP library
+/// reads ahead from S3, which together are less than 0.8 MiB.
+const NODE_BYTES_MAX: u64 = UPLOADS_BYTES_MAX + TRANSFERS as u64 * 8 * MIB / 10;
 const GATEWAY_BYTES_MAX: u64 = 330 * MIB;
 
 /// The peaks of the gateway and the node.

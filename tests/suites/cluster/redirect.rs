@@ -109,14 +109,17 @@ async fn each_store_of_a_process_sends_clients_to_s3_or_does_not() {
 async fn what_is_at_hand_is_served() {
     let Some(endpoints) = endpoints("redirect::what_is_at_hand_is_served").await else { return };
     let builder = Sandbox::builder();
-    let cache = json!({"directory": builder.directory().join("cache"), "size": "1GiB"});
+    let directory = builder.directory().join("cache");
+    let cache = json!({"directory": &directory, "size": "1GiB"});
     let builder = builder.set("/storage/storageDriver", endpoints.storage_driver()).set("/storage/remoteCache", false);
     let mut sandbox = builder.set("/storage/blobCache", cache).start().await;
     let client = sandbox.client();
     let bytes = content::bytes(7, OBJECTS[0]);
     let digest = client.push_blob("app", &bytes).await;
-    // Read once without links, it is in the cache of hot blobs.
+    // Read once without links, it comes into the cache of hot blobs, in the background.
     assert_eq!(get(&client, "app", &digest).await.expect(200).body, bytes);
+    wait::until("the blob is cached", async || std::fs::read_dir(directory.join("blobs")).unwrap().next().is_some()).await;
+    wait::until("it is there whole", async || std::fs::read_dir(directory.join("fetching")).unwrap().next().is_none()).await;
     let other = client.push_blob("app", &content::bytes(8, OBJECTS[0])).await;
     sandbox.set("/storage/redirectBlobURL", true);
     sandbox.restart().await;
