@@ -8,10 +8,14 @@ use std::{
 use bytes::{Buf as _, Bytes};
 use futures::{Stream, stream::BoxStream};
 use tokio::sync::oneshot;
-use zot_contract::{BoxError, Chunk};
+use zot_contract::{BoxError, Chunk, Operation};
 
 /// A body whose request may be dropped while another task reads it.
 pub(super) struct Body {
+    /// The change that it is a part of, if that has a name.
+    pub(super) operation: Option<Operation>,
+    /// Where its sender says that it begins.
+    pub(super) at: Option<u64>,
     stream: BoxStream<'static, Result<Bytes, BoxError>>,
     /// Resolves when the request is dropped.
     dropped: oneshot::Receiver<()>,
@@ -25,9 +29,10 @@ pub(super) struct Body {
 pub(super) struct Wanted(#[expect(dead_code, reason = "it is there to be dropped")] oneshot::Sender<()>);
 
 impl Body {
-    pub(super) fn of(chunk: Chunk) -> (Self, Wanted) {
+    pub(super) fn of(operation: Option<Operation>, chunk: Chunk) -> (Self, Wanted) {
         let (wanted, dropped) = oneshot::channel();
-        (Self { stream: chunk.stream, dropped, announced: chunk.length, received: 0, unneeded: 0 }, Wanted(wanted))
+        let Chunk { at, length: announced, stream } = chunk;
+        (Self { operation, at, stream, dropped, announced, received: 0, unneeded: 0 }, Wanted(wanted))
     }
 
     /// The same without the first bytes, which are there already.

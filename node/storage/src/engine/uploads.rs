@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use zot_contract::{Chunk, Context, Error, Operation, Result, UploadId, UploadStatus, Uploads, Written};
+use zot_contract::{Chunk, Context, Error, Result, UploadId, UploadStatus, Uploads, Written};
 use zot_oci::{Algorithm, Digest, RepositoryName};
 
 use super::{
@@ -39,9 +39,8 @@ impl Uploads for Engine {
     async fn append_upload(&self, cx: &Context, repository: &RepositoryName, upload: UploadId, chunk: Chunk) -> Result<UploadStatus> {
         let Found { upload, doubt } = self.upload(cx, repository, upload).await?;
         let engine = self.clone();
-        let (at, (body, _wanted)) = (chunk.at, Body::of(chunk));
-        let operation = cx.operation;
-        detached(async move { doubted(engine.append(&upload, operation, at, body).await, doubt) }).await
+        let (body, _wanted) = Body::of(cx.operation, chunk);
+        detached(async move { doubted(engine.append(&upload, body).await, doubt) }).await
     }
 
     async fn finish_upload(
@@ -57,9 +56,9 @@ impl Uploads for Engine {
             Err(error) => return self.refuse(cx, error).await,
         };
         let (engine, cx, digest) = (self.clone(), cx.clone(), *digest);
-        let (at, (body, _wanted)) = (chunk.at, Body::of(chunk));
+        let (body, _wanted) = Body::of(cx.operation, chunk);
         detached(async move {
-            match doubted(engine.finish(&cx, &upload, at, body, &digest).await, doubt) {
+            match doubted(engine.finish(&cx, &upload, body, &digest).await, doubt) {
                 Ok(()) => Ok(()),
                 Err(error) => engine.refuse(&cx, error).await,
             }
@@ -136,11 +135,11 @@ impl Engine {
         Ok(Found { upload, doubt })
     }
 
-    async fn append(&self, upload: &Upload, operation: Option<Operation>, at: Option<u64>, body: Body) -> Result<UploadStatus> {
+    async fn append(&self, upload: &Upload, body: Body) -> Result<UploadStatus> {
         let mut guard = upload.content().ok_or(Error::UploadBusy { upload: upload.id })?;
         let content = guard.as_mut().ok_or(Error::UploadUnknown { upload: upload.id })?;
         let mark = content.mark();
-        let taken = self.take_in(upload, content, operation, at, body, false).await;
+        let taken = self.take_in(upload, content, body, false).await;
         let offset = content.offset();
         let kept = self.keep(upload, &mut guard, mark).await;
         self.drop_damaged(upload, &mut guard).await;
@@ -193,21 +192,13 @@ impl Engine {
     }
 
     /// Takes in what is not there yet from another attempt at the same.
-    async fn take_in(
-        &self,
-        upload: &Upload,
-        content: &mut Content,
-        operation: Option<Operation>,
-        at: Option<u64>,
-        body: Body,
-        last: bool,
-    ) -> Result<()> {
+    async fn take_in(&self, upload: &Upload, content: &mut Content, body: Body, last: bool) -> Result<()> {
         let expected = content.offset();
-        let from = Written::from(content.written, operation, expected);
-        if let Some(found) = at.filter(|at| *at != from) {
+        let from = Written::from(content.written, body.operation, expected);
+        if let Some(found) = body.at.filter(|at| *at != from) {
             return Err(Error::UploadOffset { upload: upload.id, expected, found });
         }
-        content.written = operation.map(|operation| Written { operation: operation.id, from });
+        content.written = body.operation.map(|operation| Written { operation: operation.id, from });
         let body = body.after(expected - from);
         content.take_in(upload.id, self.blobs.as_ref(), body, last).await.map_err(|error| match error {
             TakeError::Body(error) => Error::BodyBroken(error),
@@ -215,12 +206,12 @@ impl Engine {
         })
     }
 
-    async fn finish(&self, cx: &Context, upload: &Upload, at: Option<u64>, body: Body, digest: &Digest) -> Result<()> {
+    async fn finish(&self, cx: &Context, upload: &Upload, body: Body, digest: &Digest) -> Result<()> {
         let mut guard = upload.content().ok_or(Error::UploadBusy { upload: upload.id })?;
         let content = guard.as_mut().ok_or(Error::UploadUnknown { upload: upload.id })?;
         content.use_algorithm(digest.algorithm()).await?;
         let mark = content.mark();
-        if let Err(error) = self.take_in(upload, content, cx.operation, at, body, true).await {
+        if let Err(error) = self.take_in(upload, content, body, true).await {
             let kept = self.keep(upload, &mut guard, mark).await;
             self.drop_damaged(upload, &mut guard).await;
             return Err(kept.err().unwrap_or(error));

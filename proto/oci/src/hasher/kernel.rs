@@ -71,7 +71,7 @@ fn one<S: Simd>(simd: S, words: &mut Words, blocks: &[Block]) {
     for some in blocks.chunks(LANES) {
         let lanes = schedules(simd, array::from_fn(|lane| some.get(lane).unwrap_or(&[0; 64])));
         let lanes: [[u32; LANES]; 64] = lanes.map(Into::into);
-        for lane in 0..some.len() {
+        for (lane, _) in some.iter().enumerate() {
             rounds(&mut state, |round| Wrapping(lanes[round][lane]));
         }
     }
