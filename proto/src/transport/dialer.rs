@@ -82,11 +82,11 @@ impl Dialer {
         let connect = service_fn(move |_: Uri| {
             let (destination, failed) = (destination.clone(), Arc::clone(&failed));
             async move {
-                if let Some(failed) = failed.lock().filter(|failed| failed.at.elapsed() < REST) {
-                    return Err(failed.kind.into());
+                if let Some(failed) = failed.lock().as_ref().filter(|failed| failed.at.elapsed() < REST) {
+                    return Err(io::Error::new(failed.kind, failed.told.clone()));
                 }
                 let connected = destination.connect_for_calls().await;
-                *failed.lock() = connected.as_ref().err().map(|error| Failed { at: Instant::now(), kind: error.kind() });
+                *failed.lock() = connected.as_ref().err().map(Failed::now);
                 connected.map(TokioIo::new)
             }
         });
@@ -106,10 +106,16 @@ impl Dialer {
 }
 
 /// When dialing failed last, and how.
-#[derive(Clone, Copy)]
 struct Failed {
     at: Instant,
     kind: io::ErrorKind,
+    told: String,
+}
+
+impl Failed {
+    fn now(error: &io::Error) -> Self {
+        Self { at: Instant::now(), kind: error.kind(), told: error.to_string() }
+    }
 }
 
 /// A node that can be dialed.
@@ -132,9 +138,11 @@ impl Destination {
         loop {
             let begun = Instant::now();
             let taken_up = async { begun::taken_up(self.dial().await?).await };
-            let connected = timeout(CONNECT_WITHIN, taken_up).await.map_err(|_| io::ErrorKind::TimedOut)?;
-            // Nobody asks on when whoever wanted it goes away. If the next one comes much later, the other end may have given it up.
-            if connected.is_err() || begun.elapsed() <= CONNECT_WITHIN {
+            let connected = timeout(CONNECT_WITHIN, taken_up).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
+            // Nobody asks on when whoever wanted it goes away. If the next one comes much later, the other end may have given it up, and what it
+            // came to says nothing of now.
+            let limit = if connected.is_ok() { CONNECT_WITHIN } else { 2 * CONNECT_WITHIN };
+            if begun.elapsed() <= limit {
                 return connected;
             }
         }

@@ -21,7 +21,8 @@ const HANDED_OVER_BYTES_MIN: usize = 64 << 10;
 /// The hash of an upload's bytes as they come in.
 pub(super) struct Hashing {
     hasher: Hasher,
-    threads: &'static HashingThreads,
+    /// Who hashes it, where it is not hashed on the spot.
+    threads: Option<&'static HashingThreads>,
     /// The same with what was gathered last, when it is done.
     ahead: Option<oneshot::Receiver<Hasher>>,
 }
@@ -34,26 +35,25 @@ impl Hashing {
             let half_of_processors = thread::available_parallelism().map_or(1, usize::from).div_ceil(2);
             HashingThreads::start(half_of_processors, hash)
         });
-        Self { hasher, threads: &THREADS, ahead: None }
+        let threads = hasher.goes_together().then(|| &*THREADS);
+        Self { hasher, threads, ahead: None }
     }
 
     /// Hashes a piece, unless that is for when it is gathered.
     pub(super) fn arrived(&mut self, piece: &[u8]) {
-        if !self.hasher.goes_together() {
+        if self.threads.is_none() {
             self.hasher.update(piece);
         }
     }
 
     /// Hashes gathered pieces if it was not done when they arrived, or hands them over for it. One upload has one batch at work at a time.
     pub(super) async fn gathered(&mut self, pieces: &[Bytes], length: usize) -> Result<()> {
-        if !self.hasher.goes_together() {
-            return Ok(());
-        }
+        let Some(threads) = self.threads else { return Ok(()) };
         self.settle().await?;
         if length < HANDED_OVER_BYTES_MIN {
             pieces.iter().for_each(|piece| self.hasher.update(piece));
         } else {
-            self.ahead = Some(self.threads.hash(self.hasher.clone(), pieces.to_vec()));
+            self.ahead = Some(threads.hash(self.hasher.clone(), pieces.to_vec()));
         }
         Ok(())
     }
@@ -144,7 +144,7 @@ mod tests {
     const BATCH: &[u8] = &[7; HANDED_OVER_BYTES_MIN];
 
     fn hashing(threads: &'static HashingThreads) -> Hashing {
-        Hashing { hasher: Hasher::in_lanes(), threads, ahead: None }
+        Hashing { hasher: Hasher::in_lanes(), threads: Some(threads), ahead: None }
     }
 
     fn threads(count: usize, hash: fn(Vec<Work>)) -> &'static HashingThreads {

@@ -181,13 +181,16 @@ impl Engine {
         }
     }
 
-    /// Lets go of content that cannot be trusted any more. The next request takes up what was saved, if anything was.
+    /// Lets go of content that cannot be trusted any more. The next request takes up what was saved, if anything was and it is there.
     async fn drop_damaged(&self, upload: &Upload, content: &mut Option<Content>) {
         let Some(content) = content.take_if(|content| content.is_damaged()) else { return };
         self.uploads.remove(upload);
         if upload.stored().revision.is_none() {
             // If this fails too, the next start reclaims it.
             content.discard().await.ok();
+        } else if self.sessions.shared() && content.stage_state().is_empty() {
+            // Nobody else could go on from what was saved either. If this fails, the next request comes here again.
+            self.end(upload, Some(content)).await.ok();
         }
     }
 

@@ -192,6 +192,8 @@ impl S3Staged {
         if self.marks.back().is_none_or(|mark| mark.place.is_empty())
             && let Some((_, multipart)) = self.multipart.take()
         {
+            // Parts that are on their way would outlive the rest.
+            self.parts = Parts::new(self.part_bytes, Vec::new());
             self.store.abort(multipart);
         }
     }

@@ -3,14 +3,14 @@
 use std::{sync::Arc, time::Duration};
 
 use tokio::sync::Semaphore;
-use zot_contract::{Chunk, Operation, OperationId, Registry, suite::Client};
+use zot_contract::{Chunk, Error, Operation, OperationId, Registry, suite::Client};
 use zot_oci::Digest;
 use zot_s3::S3Blobs;
 use zot_storage::{
     Engine, Result,
     blobs::BlobStore,
     metadata::{Cursor, Expect, Key, Kind, MemoryMetadata, Metadata, Outcome, Row, Scan, Transaction},
-    sessions::MemorySessions,
+    sessions::{MemorySessions, Sessions},
 };
 
 use crate::server::{config, content, needs_server, open, shared};
@@ -160,5 +160,28 @@ async fn an_upload_whose_process_was_killed_between_its_bytes_and_their_rows_is_
         dying.abort();
         again.finish(upload, end(), &digest).await.unwrap_or_else(|error| panic!("{first} and {last} bytes: {error:?}"));
         assert_eq!(again.read(&digest).await.unwrap(), bytes);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upload_whose_parts_are_gone_is_over_for_everybody() {
+    needs_server!("orphans::an_upload_whose_parts_are_gone_is_over_for_everybody");
+    let server = shared().await;
+    let (store, sessions) = (open(&config(&server.endpoint())).await, Arc::new(MemorySessions::shared()));
+    let metadata = rows().await;
+    let client = || {
+        let engine: Arc<dyn Registry> = Arc::new(Engine::new(metadata.clone(), Arc::new(store.clone()), sessions.clone(), true));
+        Client::new(&engine, "a")
+    };
+    let [one, two] = [client(), client()];
+    let upload = one.open().await;
+    one.append(upload, Chunk::of(content(11 << 20))).await.unwrap();
+    let saved = sessions.load(upload).await.unwrap().unwrap();
+    store.discard(upload, &saved.stage_state).await.unwrap();
+    // It could be told 404 at once; that it can be tried again is soon put right.
+    assert!(one.append(upload, Chunk::of(content(11 << 20))).await.is_err());
+    for client in [one, two] {
+        let over = client.append(upload, Chunk::of(content(1000))).await;
+        assert!(matches!(over, Err(Error::UploadUnknown { .. })), "{over:?}");
     }
 }
