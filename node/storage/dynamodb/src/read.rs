@@ -104,13 +104,19 @@ impl DynamoMetadata {
 
     /// One page of a query, and where the next one starts if there is one.
     async fn page(&self, range: &Range, partition: &str, start: Option<Item>, rows: usize) -> Result<(Vec<Item>, Option<Item>)> {
-        let condition = if range.after.is_some() { "#partition = :partition AND #sort > :after" } else { "#partition = :partition" };
+        let condition = match (&range.after, &range.before) {
+            (None, None) => "#partition = :partition",
+            (Some(_), None) => "#partition = :partition AND #sort > :after",
+            (None, Some(_)) => "#partition = :partition AND #sort < :before",
+            // With the ends, which are no rows' places.
+            (Some(_), Some(_)) => "#partition = :partition AND #sort BETWEEN :after AND :before",
+        };
         let mut request = self.connection.client.query().table_name(self.tables.name(range.table)).consistent_read(true);
         request = request.key_condition_expression(condition).expression_attribute_names("#partition", PARTITION);
         request = request.expression_attribute_values(":partition", AttributeValue::S(partition.to_owned()));
-        if let Some(after) = &range.after {
-            request = request.expression_attribute_names("#sort", SORT);
-            request = request.expression_attribute_values(":after", AttributeValue::S(after.clone()));
+        for (name, end) in [(":after", &range.after), (":before", &range.before)] {
+            let Some(end) = end else { continue };
+            request = request.expression_attribute_names("#sort", SORT).expression_attribute_values(name, AttributeValue::S(end.clone()));
         }
         let request = request.limit(i32::try_from(rows).unwrap_or(i32::MAX)).set_exclusive_start_key(start);
         let answer = self.connection.call(Operation::Query, || request.clone().send()).await?;

@@ -1,4 +1,4 @@
-//! What a layout has to get or to lose for one changed manifest.
+//! What a layout has to show of one changed manifest.
 
 use zot_oci::{Digest, Manifest, MediaType, RepositoryName};
 
@@ -6,19 +6,19 @@ use super::Projector;
 use crate::{
     Result,
     blobs::read_whole,
-    layouts::{Change, Content},
+    layouts::Content,
     metadata::{
         Key,
         rows::{BlobRow, LinkRow, ManifestRow},
     },
 };
 
-/// The changes that bring `digest` in the layout of `name` up to date with the rows.
-pub(super) async fn changes(projector: &Projector, name: &RepositoryName, digest: &Digest) -> Result<Vec<Change>> {
+/// A manifest and what it needs, as the rows have them; nothing if they have nothing of that digest. (A blob is shown with the manifests that need it.)
+pub(super) async fn contents(projector: &Projector, name: &RepositoryName, digest: &Digest) -> Result<Option<Vec<Content>>> {
     let key = Key::Manifest(name.clone(), *digest);
     let Some(row) = projector.metadata.get(&key).await? else {
         let link = projector.metadata.get(&Key::Link(name.clone(), *digest)).await?;
-        return Ok(if link.is_some() { Vec::new() } else { vec![Change::Remove(*digest)] });
+        return Ok(link.map(|_| Vec::new()));
     };
     let row: ManifestRow = row.read(&key)?;
     let (bytes, content) = match row.address(name, digest) {
@@ -30,7 +30,7 @@ pub(super) async fn changes(projector: &Projector, name: &RepositoryName, digest
     };
     let mut contents = linked(projector, name, &row.info(*digest)?.media_type, &bytes).await?;
     contents.push(content);
-    Ok(contents.into_iter().map(Change::Add).collect())
+    Ok(Some(contents))
 }
 
 /// The blobs that a manifest needs, as content of the layout.

@@ -1,9 +1,11 @@
 //! One round of the projector: every mark that is there, repository by repository.
 
+use std::collections::HashMap;
+
 use bytes::Bytes;
 use zot_oci::{Digest, RepositoryName};
 
-use super::{Index, Projector, change::changes};
+use super::{Index, Projector, change::contents};
 use crate::{
     Result,
     layouts::Change,
@@ -24,12 +26,16 @@ pub(super) enum Left {
 }
 
 /// A round under way.
+///
+/// Whoever looks at a layout finds everything that its index lists: content is there before an index lists it, and goes after none does.
 pub(super) struct Round<'a> {
     projector: &'a Projector,
     /// The repository whose marks come at this moment.
     current: Option<RepositoryName>,
     /// Its marks, as long as nothing failed.
     marks: Result<Vec<Mark>>,
+    /// What they are about and its rows do not have any more.
+    gone: Vec<Digest>,
     done: Vec<Mark>,
     failed: Option<crate::Error>,
 }
@@ -39,7 +45,7 @@ type Mark = (Key, u64);
 
 impl<'a> Round<'a> {
     pub(super) fn new(projector: &'a Projector) -> Self {
-        Self { projector, current: None, marks: Ok(Vec::new()), done: Vec::new(), failed: None }
+        Self { projector, current: None, marks: Ok(Vec::new()), gone: Vec::new(), done: Vec::new(), failed: None }
     }
 
     /// A repository that fails keeps its marks and does not hold up the others.
@@ -68,16 +74,19 @@ impl<'a> Round<'a> {
         self.failed.map_or(Ok(left), Err)
     }
 
-    /// Writes the files that the marks of one repository ask for.
+    /// Shows what the marks of one repository ask for.
     async fn add(&mut self, marks: &[Mark]) {
         let Some(name) = marks.first().and_then(|(key, _)| name(key)) else { return };
         if self.current.as_ref() != Some(name) {
             self.finish_repository().await;
             self.current = Some(name.clone());
         }
-        let written = self.write_files(name, marks).await;
-        match (&mut self.marks, written) {
-            (Ok(all), Ok(())) => all.extend_from_slice(marks),
+        let shown = self.show(name, marks).await;
+        match (&mut self.marks, shown) {
+            (Ok(all), Ok(gone)) => {
+                all.extend_from_slice(marks);
+                self.gone.extend(gone);
+            }
             (Ok(_), Err(error)) => self.marks = Err(error),
             (Err(_), _) => {}
         }
@@ -87,35 +96,26 @@ impl<'a> Round<'a> {
         self.projector.mine.as_ref().is_none_or(|mine| name(key).is_some_and(|name| mine(name)))
     }
 
-    async fn write_files(&self, name: &RepositoryName, marks: &[Mark]) -> Result<()> {
-        let mut all = Vec::with_capacity(marks.len());
-        let mut removed = Vec::new();
+    /// Shows what marks are about. Returns what the rows do not have any more.
+    async fn show(&self, name: &RepositoryName, marks: &[Mark]) -> Result<Vec<Digest>> {
+        let (mut shown, mut gone) = (Vec::with_capacity(marks.len()), Vec::new());
         for (_, digest) in marks.iter().filter_map(|(key, _)| unprojected(key)) {
-            let changes = changes(self.projector, name, digest).await?;
-            removed.extend(changes.iter().filter(|change| matches!(change, Change::Remove(_))).map(|_| *digest));
-            all.extend(changes);
-        }
-        self.projector.layouts.apply(name, all).await?;
-        if self.projector.mine.is_some() { self.check_removed(name, removed).await } else { Ok(()) }
-    }
-
-    /// Shows again what another projector has shown since, because it was pushed anew. (What is shown for too long does no harm.)
-    async fn check_removed(&self, name: &RepositoryName, removed: Vec<Digest>) -> Result<()> {
-        for digest in removed {
-            let changes = changes(self.projector, name, &digest).await?;
-            if !matches!(changes.as_slice(), [Change::Remove(_)]) {
-                self.projector.layouts.apply(name, changes).await?;
+            match contents(self.projector, name, digest).await? {
+                Some(contents) => shown.extend(contents.into_iter().map(Change::Add)),
+                None => gone.push(*digest),
             }
         }
-        Ok(())
+        self.projector.layouts.apply(name, shown).await?;
+        Ok(gone)
     }
 
     /// Writes the index of the repository whose marks were all seen.
     async fn finish_repository(&mut self) {
         let Some(name) = self.current.take() else { return };
+        let gone = std::mem::take(&mut self.gone);
         let marks = std::mem::replace(&mut self.marks, Ok(Vec::new()));
         let finished = match marks {
-            Ok(marks) => self.write_index(&name, &marks).await.map(|()| marks),
+            Ok(marks) => self.replace_index(&name, &marks, &gone).await.map(|()| marks),
             Err(error) => Err(error),
         };
         match finished {
@@ -124,12 +124,42 @@ impl<'a> Round<'a> {
         }
     }
 
-    async fn write_index(&self, name: &RepositoryName, marks: &[Mark]) -> Result<()> {
+    async fn replace_index(&self, name: &RepositoryName, marks: &[Mark], gone: &[Digest]) -> Result<()> {
         let projector = self.projector;
         let index = Index::read(projector.metadata.as_ref(), name).await?.encode()?;
+        self.show_newer(name, marks).await?;
         projector.layouts.write_index(name, index.clone()).await?;
+        self.hide(name, gone).await?;
         if projector.mine.is_some() && Index::read(projector.metadata.as_ref(), name).await?.encode()? != index {
             self.mark_again(marks).await?;
+        }
+        Ok(())
+    }
+
+    /// Shows what was pushed after the marks of the round were read: an index read since lists it. Its marks stay for the next round, whose index
+    /// is sure to.
+    async fn show_newer(&self, name: &RepositoryName, marks: &[Mark]) -> Result<()> {
+        let seen: HashMap<&Key, u64> = marks.iter().map(|(key, version)| (key, *version)).collect();
+        let rows = self.projector.metadata.scan(&Scan::UnprojectedOf(name.clone()), ROUND_MARKS_MAX).await?;
+        let newer = rows.into_iter().map(|(key, row)| (key, row.version)).filter(|(key, version)| seen.get(key) != Some(version));
+        let newer: Vec<Mark> = newer.collect();
+        for marks in newer.chunks(MARKS_AT_A_TIME) {
+            self.show(name, marks).await?;
+        }
+        Ok(())
+    }
+
+    /// Shows no longer what no index lists any more.
+    async fn hide(&self, name: &RepositoryName, gone: &[Digest]) -> Result<()> {
+        for digest in gone {
+            if contents(self.projector, name, digest).await?.is_some() {
+                continue;
+            }
+            self.projector.layouts.apply(name, vec![Change::Remove(*digest)]).await?;
+            // What another projector has shown since, because it was pushed anew, is shown again. (What is shown for too long does no harm.)
+            if self.projector.mine.is_some() && let Some(contents) = contents(self.projector, name, digest).await? {
+                self.projector.layouts.apply(name, contents.into_iter().map(Change::Add).collect()).await?;
+            }
         }
         Ok(())
     }

@@ -127,32 +127,58 @@ async fn what_rows_hold_is_shown_before_they_go() {
     assert!(show(Err(Error::remote("read rows", "nobody answers"))).await.is_err());
 }
 
-/// Layouts where another process pushes and projects just before the first index, or the first changes, are written.
-#[derive(Debug)]
-struct SlowLayouts {
-    layouts: Arc<MemoryLayouts>,
-    other: Mutex<Option<(Engine, bool)>>,
+/// A call to layouts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Call {
+    Apply,
+    WriteIndex,
 }
 
-impl SlowLayouts {
-    async fn meanwhile(&self, at_index: bool) {
-        let other = self.other.lock().take_if(|(_, index)| *index == at_index);
-        if let Some((engine, _)) = other {
-            client(&engine, "a").push_image(2, &["v2"]).await;
-            engine.project().await.unwrap();
-        }
+/// What happens just before the first call.
+#[derive(Debug)]
+enum Event {
+    /// Somebody pushes an image.
+    Push(Engine),
+    /// Another process pushes an image, and projects it.
+    PushAndProject(Engine),
+    /// The call finds no space.
+    Fail,
+}
+
+/// Layouts where something happens just before the first of some calls.
+#[derive(Debug)]
+struct EventfulLayouts {
+    layouts: Arc<MemoryLayouts>,
+    event: Mutex<Option<(Call, Event)>>,
+}
+
+impl EventfulLayouts {
+    fn new(layouts: &Arc<MemoryLayouts>, call: Call, event: Event) -> Arc<Self> {
+        Arc::new(Self { layouts: layouts.clone(), event: Mutex::new(Some((call, event))) })
+    }
+
+    async fn before(&self, call: Call) -> Result<()> {
+        let event = self.event.lock().take_if(|(at, _)| *at == call);
+        let (engine, project) = match event {
+            None => return Ok(()),
+            Some((_, Event::Fail)) => return Err(Error::damaged("a layout", "a test")),
+            Some((_, Event::Push(engine))) => (engine, false),
+            Some((_, Event::PushAndProject(engine))) => (engine, true),
+        };
+        client(&engine, "a").push_image(2, &["v2"]).await;
+        if project { engine.project().await } else { Ok(()) }
     }
 }
 
 #[async_trait::async_trait]
-impl Layouts for SlowLayouts {
+impl Layouts for EventfulLayouts {
     async fn apply(&self, repository: &RepositoryName, changes: Vec<Change>) -> Result<()> {
-        self.meanwhile(false).await;
+        self.before(Call::Apply).await?;
         self.layouts.apply(repository, changes).await
     }
 
     async fn write_index(&self, repository: &RepositoryName, index: Bytes) -> Result<()> {
-        self.meanwhile(true).await;
+        self.before(Call::WriteIndex).await?;
         self.layouts.write_index(repository, index).await
     }
 
@@ -191,7 +217,7 @@ impl Layouts for SlowLayouts {
 
 #[tokio::test]
 async fn a_slow_projector_does_not_have_the_last_word() {
-    for at_index in [true, false] {
+    for call in [Call::WriteIndex, Call::Apply] {
         let stores = Stores::new();
         let layouts = Arc::<MemoryLayouts>::default();
         let (fast, _) = open(&stores, layouts.clone()).await;
@@ -200,12 +226,50 @@ async fn a_slow_projector_does_not_have_the_last_word() {
         client(&fast, "a").push_image(1, &["v1"]).await;
         fast.project().await.unwrap();
         client(&fast, "a").delete(deleted.digest).await.unwrap();
-        let slow = SlowLayouts { layouts: layouts.clone(), other: Mutex::new(Some((fast.clone(), at_index))) };
-        let (slow, _) = open(&stores, Arc::new(slow)).await;
+        let (slow, _) = open(&stores, EventfulLayouts::new(&layouts, call, Event::PushAndProject(fast.clone()))).await;
         slow.project().await.unwrap();
         slow.project().await.unwrap();
         let index = shown(layouts.as_ref(), "a").await;
         assert!(index.contains("\"v1\"") && index.contains("\"v2\""), "{index}");
         assert!(layouts.read(&name("a"), &deleted.digest).await.unwrap().is_some());
     }
+}
+
+/// Fails the test unless everything that the index of `a` lists is there.
+async fn check_listed(layouts: &dyn Layouts) {
+    let index: serde_json::Value = serde_json::from_str(&shown(layouts, "a").await).unwrap();
+    for manifest in index["manifests"].as_array().unwrap() {
+        let digest: Digest = manifest["digest"].as_str().unwrap().parse().unwrap();
+        assert!(layouts.read(&name("a"), &digest).await.unwrap().is_some(), "{digest} is listed and not there");
+    }
+}
+
+#[tokio::test]
+async fn an_index_lists_nothing_that_is_not_there_yet() {
+    for call in [Call::WriteIndex, Call::Apply] {
+        let stores = Stores::new();
+        let layouts = Arc::<MemoryLayouts>::default();
+        let (other, _) = open(&stores, layouts.clone()).await;
+        let (engine, _) = open(&stores, EventfulLayouts::new(&layouts, call, Event::Push(other.clone()))).await;
+        client(&engine, "a").push_image(1, &["v1"]).await;
+        engine.project().await.unwrap();
+        check_listed(layouts.as_ref()).await;
+        engine.project().await.unwrap();
+        assert!(shown(layouts.as_ref(), "a").await.contains("\"v2\""));
+    }
+}
+
+#[tokio::test]
+async fn what_was_deleted_goes_after_the_index_that_lists_it() {
+    let stores = Stores::new();
+    let layouts = Arc::<MemoryLayouts>::default();
+    let (engine, _) = open(&stores, layouts.clone()).await;
+    let deleted = client(&engine, "a").push_image(1, &["v1"]).await;
+    engine.project().await.unwrap();
+    client(&engine, "a").delete(deleted.digest).await.unwrap();
+    let (full, _) = open(&stores, EventfulLayouts::new(&layouts, Call::WriteIndex, Event::Fail)).await;
+    assert!(full.project().await.is_err());
+    check_listed(layouts.as_ref()).await;
+    full.project().await.unwrap();
+    assert!(layouts.read(&name("a"), &deleted.digest).await.unwrap().is_none());
 }

@@ -17,6 +17,9 @@ const OPERATION_PARTITIONS: u8 = 8;
 /// Stands between the parts of a key. No name, tag or digest contains it, and it sorts before every character of a name.
 const SEPARATOR: char = '#';
 
+/// Comes next after [`SEPARATOR`]: ends the places that start with a name.
+const AFTER_SEPARATOR: char = '$';
+
 /// The most bytes of a text to go on after: longer ones are cut. No name is as long, so that what is cut off decides nothing.
 const AFTER_BYTES_MAX: usize = 512;
 
@@ -53,6 +56,8 @@ pub(crate) struct Range {
     pub(crate) partitions: Vec<String>,
     /// The place that the first row comes after.
     pub(crate) after: Option<String>,
+    /// The place that the last row comes before. Neither is a place of a row if both are given.
+    pub(crate) before: Option<String>,
 }
 
 impl Table {
@@ -128,7 +133,7 @@ pub(crate) fn is_of(kind: Kind, partition: &str) -> bool {
 impl Range {
     /// Where the rows of a scan are.
     pub(crate) fn of(scan: &Scan) -> Self {
-        let one = |table, partition, after| Self { table, partitions: vec![partition], after };
+        let one = |table, partition, after| Self { table, partitions: vec![partition], after, before: None };
         let digest = |after: &Option<Digest>| after.map(|digest| digest.to_string());
         match scan {
             Scan::Repositories(after) => one(Table::Repositories, repositories(), text(after.as_deref())),
@@ -141,6 +146,13 @@ impl Range {
                 table: Table::Repositories,
                 partitions: (0..MARK_PARTITIONS).map(marks).collect(),
                 after: after.as_ref().map(|(name, digest)| joined(name, digest)),
+                before: None,
+            },
+            Scan::UnprojectedOf(name) => Self {
+                table: Table::Repositories,
+                partitions: vec![marks(mark_partition(name))],
+                after: Some(format!("{name}{SEPARATOR}")),
+                before: Some(format!("{name}{AFTER_SEPARATOR}")),
             },
             Scan::Users(after) => one(Table::Users, users(), text(after.as_deref())),
             Scan::Condemned(after) => one(Table::Blobs, condemned(), text(after.as_deref())),
@@ -148,6 +160,7 @@ impl Range {
                 table: Table::Repositories,
                 partitions: (0..OPERATION_PARTITIONS).map(operations).collect(),
                 after: after.map(|id| id.to_string()),
+                before: None,
             },
         }
     }

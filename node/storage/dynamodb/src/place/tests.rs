@@ -64,6 +64,7 @@ fn scans() -> impl Strategy<Value = Scan> {
         (names(), digests()).prop_map(|(name, target)| Scan::References(name, target)),
         (names(), after()).prop_map(|(name, after)| Scan::Links(name, after)),
         proptest::option::of((names(), digests())).prop_map(Scan::Unprojected),
+        names().prop_map(Scan::UnprojectedOf),
         proptest::option::of(users()).prop_map(Scan::Users),
         proptest::option::of(places()).prop_map(Scan::Condemned),
         proptest::option::of(operations()).prop_map(Scan::Operations),
@@ -80,6 +81,7 @@ fn key_near(scan: &Scan, name: RepositoryName, tag: Tag, digest: Digest) -> Key 
         Scan::References(of, target) => Key::Reference(of.clone(), *target, digest),
         Scan::Links(of, _) => Key::Link(of.clone(), digest),
         Scan::Unprojected(_) => Key::Unprojected(name, digest),
+        Scan::UnprojectedOf(of) => Key::Unprojected(of.clone(), digest),
         Scan::Users(_) => Key::User(tag.as_str().parse().unwrap()),
         Scan::Condemned(_) => Key::Condemned(format!("_uploaded/{name}")),
         Scan::Operations(_) => Key::Operation(OperationId::new()),
@@ -88,7 +90,8 @@ fn key_near(scan: &Scan, name: RepositoryName, tag: Tag, digest: Digest) -> Key 
 
 fn holds(range: &Range, place: &Place) -> bool {
     let is_after = range.after.as_ref().is_none_or(|after| place.sort > *after);
-    range.table == place.table && range.partitions.contains(&place.partition) && is_after
+    let is_before = range.before.as_ref().is_none_or(|before| place.sort < *before);
+    range.table == place.table && range.partitions.contains(&place.partition) && is_after && is_before
 }
 
 proptest! {

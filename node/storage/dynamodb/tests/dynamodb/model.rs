@@ -52,6 +52,7 @@ fn scans() -> impl Strategy<Value = Scan> {
         (names(), digests(), proptest::option::of(digests())).prop_map(|(name, subject, after)| Scan::Referrers(name, subject, after)),
         (names(), proptest::option::of(digests())).prop_map(|(name, after)| Scan::Links(name, after)),
         proptest::option::of((names(), digests())).prop_map(Scan::Unprojected),
+        names().prop_map(Scan::UnprojectedOf),
         proptest::option::of("[aä#]{0,2}").prop_map(Scan::Users),
     ]
 }

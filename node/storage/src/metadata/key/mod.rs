@@ -64,6 +64,8 @@ pub enum Scan {
     Links(RepositoryName, Option<Digest>),
     /// Changes that image layouts do not show yet, those after one.
     Unprojected(Option<(RepositoryName, Digest)>),
+    /// Changes that the image layout of a repository does not show yet.
+    UnprojectedOf(RepositoryName),
     /// Users, those after a text.
     Users(Option<String>),
     /// Places that no row may speak of, those after a text.
@@ -202,6 +204,7 @@ impl Scan {
                 let start = Encoder::kind(UNPROJECTED);
                 start.range(after.as_ref().map(|(name, digest)| Encoder::kind(UNPROJECTED).name(name).digest(digest)))
             }
+            Self::UnprojectedOf(name) => digest_range(|| Encoder::kind(UNPROJECTED).name(name), None),
             Self::Users(after) => text_range(|| Encoder::kind(USER), after.as_deref()),
             Self::Condemned(after) => text_range(|| Encoder::kind(CONDEMNED), after.as_deref()),
             Self::Operations(after) => {

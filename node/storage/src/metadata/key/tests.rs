@@ -75,6 +75,8 @@ proptest! {
         prop_assert_eq!(tags.contains(&Key::Tag(other.clone(), tag).encode()), one == other);
         let links = Scan::Links(one.clone(), None).range();
         prop_assert_eq!(links.contains(&Key::Link(other.clone(), digest).encode()), one == other);
+        let marks = Scan::UnprojectedOf(one.clone()).range();
+        prop_assert_eq!(marks.contains(&Key::Unprojected(other.clone(), digest).encode()), one == other);
     }
 
     #[test]
