@@ -157,7 +157,9 @@ impl<'a> Round<'a> {
             }
             self.projector.layouts.apply(name, vec![Change::Remove(*digest)]).await?;
             // What another projector has shown since, because it was pushed anew, is shown again. (What is shown for too long does no harm.)
-            if self.projector.mine.is_some() && let Some(contents) = contents(self.projector, name, digest).await? {
+            if self.projector.mine.is_some()
+                && let Some(contents) = contents(self.projector, name, digest).await?
+            {
                 self.projector.layouts.apply(name, contents.into_iter().map(Change::Add).collect()).await?;
             }
         }
