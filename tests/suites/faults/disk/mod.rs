@@ -24,6 +24,7 @@ use zot_tests::{
 
 pub(crate) use self::frozen::Frozen;
 use self::mount::{Mount, Still};
+use crate::OUTAGE;
 
 /// What is needed to make, freeze and break a disk.
 const PROGRAMS: [&str; 7] = ["mkfs.ext4", "mount", "umount", "fsfreeze", "chattr", "cp", "perl"];
@@ -32,12 +33,7 @@ const PROGRAMS: [&str; 7] = ["mkfs.ext4", "mount", "umount", "fsfreeze", "chattr
 const SHUT_DOWN: &str = r#"use Fcntl; sysopen(my $f, $ARGV[0], O_RDONLY) or die "open: $!"; my $flags = pack("L", 2); ioctl($f, 0x8004587d, $flags) or die "ioctl: $!";"#;
 
 /// What a registry logs as an error when its disk fails; anything else, a panic above all, fails the test.
-const STORAGE_ERRORS: [&str; 4] = [
-    "could not commit metadata, opening the store again",
-    "could not open the metadata store again",
-    "could not bring image layouts up to date, trying again",
-    "could not give up abandoned uploads",
-];
+const STORAGE_ERRORS: [&str; 2] = ["could not commit metadata, opening the store again", "could not open the metadata store again"];
 
 /// How a file system is mounted, besides `loop`.
 #[derive(Debug, Clone, Copy)]
@@ -91,7 +87,7 @@ impl Disk {
     /// A registry that keeps everything on it, and may say that it cannot.
     pub(crate) fn sandbox(&self) -> Builder {
         let builder = Sandbox::builder().root(&self.path().join("root")).set("/log/level", "warn");
-        STORAGE_ERRORS.iter().fold(builder, |builder, message| builder.tolerate_errors(message))
+        STORAGE_ERRORS.into_iter().chain(OUTAGE).fold(builder, Builder::tolerate_errors)
     }
 
     fn filler(&self) -> PathBuf {

@@ -6,7 +6,7 @@ use std::{
 };
 
 use futures::future::join_all;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use zot_tests::{
     Client, Image, Reply,
     browser::{Browser, LOGIN},
@@ -39,6 +39,8 @@ pub(super) const COLUMNS: [Column; 5] = [Column::PullCached, Column::PullNew, Co
 pub(super) enum Expected {
     /// Everybody is served at the first attempt.
     Served,
+    /// Everybody is served, if not at the first attempt then at a second one, made when the first one's answer said.
+    ServedInTheEnd,
     /// Nobody is: everybody is told when to try again.
     Refused,
     /// Nobody is believed.
@@ -49,6 +51,8 @@ pub(super) enum Expected {
 #[derive(Debug, Clone, Copy)]
 enum Seen {
     Served(Duration),
+    /// At the second attempt: after how long since the first one, and what that one was told.
+    ServedAgain(Duration, u64),
     /// After how long, and when to try again, in seconds.
     Refused(Duration, u64),
     Denied,
@@ -61,6 +65,22 @@ pub(super) enum Unserved {
     Later(u64),
     /// What shows who the user is was not believed.
     Denied,
+}
+
+impl Seen {
+    fn is_served(&self) -> bool {
+        matches!(self, Self::Served(_) | Self::ServedAgain(..))
+    }
+}
+
+impl Unserved {
+    /// What a user saw who began then.
+    fn after(self, begun: Instant) -> Seen {
+        match self {
+            Self::Later(seconds) => Seen::Refused(begun.elapsed(), seconds),
+            Self::Denied => Seen::Denied,
+        }
+    }
 }
 
 /// What all users of a cell saw.
@@ -90,20 +110,19 @@ pub(super) fn tag(number: u64) -> String {
 
 impl Cell {
     /// Has a user for each repository do it, all at once.
-    pub(super) async fn try_out(client: &Client, column: Column) -> Self {
+    pub(super) async fn try_out(client: &Client, column: Column, expected: Expected) -> Self {
         let users = (0..REPOSITORIES).map(|number| async move {
             let begun = Instant::now();
-            let done = match column {
-                Column::PullCached => pull(client, number, CACHED).await,
-                Column::PullNew => pull(client, number, NEW).await,
-                Column::Push => push(client, number, PUSHED).await,
-                Column::Tags => list(client, number).await,
-                Column::Login => log_in(client, number).await,
-            };
-            match done {
+            match attempt(client, column, number).await {
                 Ok(()) => Seen::Served(begun.elapsed()),
-                Err(Unserved::Later(retry_after)) => Seen::Refused(begun.elapsed(), retry_after),
-                Err(Unserved::Denied) => Seen::Denied,
+                Err(Unserved::Later(seconds)) if expected == Expected::ServedInTheEnd => {
+                    sleep(Duration::from_secs(seconds)).await;
+                    match attempt(client, column, number).await {
+                        Ok(()) => Seen::ServedAgain(begun.elapsed(), seconds),
+                        Err(unserved) => unserved.after(begun),
+                    }
+                }
+                Err(unserved) => unserved.after(begun),
             }
         });
         Self { seen: join_all(users).await }
@@ -113,6 +132,7 @@ impl Cell {
     pub(super) fn expect(&self, column: Column, expected: Expected) {
         let as_expected = |seen: &Seen| match expected {
             Expected::Served => matches!(seen, Seen::Served(_)),
+            Expected::ServedInTheEnd => seen.is_served(),
             Expected::Refused => matches!(seen, Seen::Refused(..)),
             Expected::Denied => matches!(seen, Seen::Denied),
         };
@@ -121,7 +141,7 @@ impl Cell {
 
     /// The numbers of the repositories with which it was done.
     pub(super) fn served(&self) -> impl Iterator<Item = u64> {
-        (0..).zip(&self.seen).filter(|(_, seen)| matches!(seen, Seen::Served(_))).map(|(number, _)| number)
+        (0..).zip(&self.seen).filter(|(_, seen)| seen.is_served()).map(|(number, _)| number)
     }
 }
 
@@ -133,6 +153,10 @@ impl fmt::Display for Cell {
         if let Some(longest) = served.max() {
             told.push(format!("served within {longest:.1?}"));
         }
+        let again = self.seen.iter().filter_map(|seen| if let Seen::ServedAgain(time, after) = seen { Some((*time, *after)) } else { None });
+        if let Some((longest, after)) = again.max() {
+            told.push(format!("503 with `Retry-After: {after}` first, served within {longest:.1?}"));
+        }
         let refused = self.seen.iter().filter_map(|seen| if let Seen::Refused(time, after) = seen { Some((*time, *after)) } else { None });
         if let Some((longest, after)) = refused.max() {
             told.push(format!("503 within {longest:.1?}, `Retry-After: {after}`"));
@@ -141,6 +165,16 @@ impl fmt::Display for Cell {
             told.push("401".to_owned());
         }
         f.write_str(&told.join("; "))
+    }
+}
+
+async fn attempt(client: &Client, column: Column, number: u64) -> Result<(), Unserved> {
+    match column {
+        Column::PullCached => pull(client, number, CACHED).await,
+        Column::PullNew => pull(client, number, NEW).await,
+        Column::Push => push(client, number, PUSHED).await,
+        Column::Tags => list(client, number).await,
+        Column::Login => log_in(client, number).await,
     }
 }
 

@@ -9,7 +9,7 @@ mod loss;
 mod row;
 
 use self::{
-    cells::Expected::{Denied, Refused, Served},
+    cells::Expected::{Denied, Refused, Served, ServedInTheEnd},
     clean_up::CleanUp::{Fails, Rests, Runs},
     loss::Loss,
     row::row,
@@ -73,5 +73,6 @@ async fn clocks_are_an_hour_behind() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_disk_of_a_node_is_full() {
-    row(Loss::DiskFull, [Served, Served, Served, Served, Served], Runs).await;
+    // The node ends once it cannot write its log, maybe amid the bytes of an upload that are too many to be sent again.
+    row(Loss::DiskFull, [Served, Served, ServedInTheEnd, Served, Served], Runs).await;
 }

@@ -49,7 +49,7 @@ pub(super) async fn row(loss: Loss, expected: [Expected; 5], clean_up: CleanUp) 
     prepare(&client).await;
     clean_up::has_run(&cluster).await;
     loss.strike(&mut cluster, &mut way).await;
-    let cells = join_all(COLUMNS.map(|column| Cell::try_out(&client, column))).await;
+    let cells = join_all(COLUMNS.into_iter().zip(expected).map(|(column, expected)| Cell::try_out(&client, column, expected))).await;
     let is_seen = clean_up.is_seen(&cluster).await;
     let told = cells.iter().map(ToString::to_string).chain([if is_seen { clean_up.to_string() } else { "?".to_owned() }]);
     tell(&format!("| {} | {} |", loss.name(), told.collect::<Vec<_>>().join(" | ")));
