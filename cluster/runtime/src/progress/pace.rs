@@ -22,7 +22,7 @@ pub struct TooSlow {
 /// Passes a stream's bytes on and ends it with [`TooSlow`] if fewer than `bytes_min` came while they were waited for during `window`. Each window
 /// is judged when it is over, so that it does not matter how the bytes are spread over it.
 ///
-/// Time in which nobody asks does not count. Silence is not noticed before the next bytes come: see [`super::ProgressTimeout`].
+/// Time in which nobody asks does not count, and no wait counts for more than half of the window: it may be this process that stood still. Silence is not noticed before the next bytes come: see [`super::ProgressTimeout`].
 pub struct MinimumPace<S> {
     stream: S,
     bytes_min: u64,
@@ -67,7 +67,8 @@ where
             this.waiting_since.get_or_insert_with(Instant::now);
             return Poll::Pending;
         };
-        this.waited += this.waiting_since.take().map_or(Duration::ZERO, |since| since.elapsed());
+        let waited = this.waiting_since.take().map_or(Duration::ZERO, |since| since.elapsed());
+        this.waited += waited.min(this.window / 2);
         let Some(Ok(bytes)) = item else {
             this.ended = item.is_none();
             return Poll::Ready(item);

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures::{Stream, StreamExt, stream};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, advance, sleep};
 
 use super::*;
 
@@ -37,6 +37,18 @@ async fn a_stream_that_stands_still_fails_after_the_limit_and_ends() {
     assert_eq!(error.to_string(), "no progress for 10 s");
     assert_eq!(start.elapsed().as_secs(), 13);
     assert!(timed.next().await.is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_process_that_stood_still_looks_at_what_came_before_it_judges() {
+    let (sender, receiver) = futures::channel::mpsc::unbounded();
+    let mut timed = ProgressTimeout::new(receiver, LIMIT);
+    let next = tokio::spawn(async move { timed.next().await.unwrap() });
+    tokio::task::yield_now().await;
+    advance(LIMIT * 10).await;
+    sleep(LIMIT / 2).await;
+    sender.unbounded_send(Ok::<_, io::Error>(7)).unwrap();
+    assert_eq!(next.await.unwrap().unwrap(), 7);
 }
 
 #[tokio::test(start_paused = true)]

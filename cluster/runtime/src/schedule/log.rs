@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{BoxError, Report};
+use super::{BoxError, Report, runner::Panicked};
 use crate::telemetry::chain;
 
 /// A run that found nothing to do is told to those only who want to hear everything.
@@ -14,6 +14,12 @@ pub(super) fn done(job: &'static str, report: &Report, took: Duration) {
     }
 }
 
-pub(super) fn failed(job: &'static str, error: &BoxError, again: Duration) {
-    tracing::error!(job, error = %chain(&**error), again_ms = again.as_millis(), "{job} failed");
+/// What works again at the next attempt is no more than a warning.
+pub(super) fn failed(job: &'static str, error: &BoxError, failures: u32, again: Duration) {
+    let (text, again_ms) = (chain(&**error), again.as_millis());
+    if failures == 1 && !error.is::<Panicked>() {
+        tracing::warn!(job, error = %text, again_ms, "{job} failed");
+    } else {
+        tracing::error!(job, error = %text, again_ms, failures, "{job} failed");
+    }
 }

@@ -29,6 +29,11 @@ const STANDBY: Duration = Duration::from_secs(5);
 /// How long giving a lease back, or noting a run, may keep a process from stopping.
 const FAREWELL_MAX: Duration = Duration::from_secs(2);
 
+/// A run that failed by a fault of its own.
+#[derive(Debug, thiserror::Error)]
+#[error("it panicked: {0}")]
+pub(super) struct Panicked(String);
+
 pub(super) struct Runner<J> {
     job: J,
     every: Every,
@@ -100,7 +105,7 @@ impl<J: Job> Runner<J> {
                 Err(error) => {
                     pause = again(failures, self.every.period);
                     failures += 1;
-                    log::failed(J::NAME, error, pause);
+                    log::failed(J::NAME, error, failures, pause);
                 }
             }
             if let Some(turn) = turn {
@@ -115,7 +120,7 @@ impl<J: Job> Runner<J> {
         let run = AssertUnwindSafe(self.job.run(cx)).catch_unwind();
         match timeout(self.every.run_max, run).await {
             Ok(Ok(result)) => result,
-            Ok(Err(panic)) => Err(format!("it panicked: {}", panic_text(&*panic)).into()),
+            Ok(Err(panic)) => Err(Box::new(Panicked(panic_text(&*panic).to_owned()))),
             Err(_) => Err(format!("it took more than {:?}", self.every.run_max).into()),
         }
     }

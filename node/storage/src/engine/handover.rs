@@ -8,7 +8,8 @@ use std::{sync::Arc, time::Duration};
 
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use uuid::Uuid;
-use zot_contract::{Error, Operation, Result, Subject, UploadId};
+use zot_contract::{Context, Error, Operation, Result, Subject, UploadId};
+use zot_oci::RepositoryName;
 
 use super::{
     Engine,
@@ -20,6 +21,9 @@ use crate::{error::chain, metadata::Outcome, sessions::SessionRecord};
 
 /// How long a process may take to make a blob of an upload. Afterwards others may try: the same bytes come to the same blob.
 const FINISHING_MAX: Duration = Duration::from_secs(60);
+
+/// When a client should try again meanwhile: most are done much sooner.
+const FINISHING_RETRY_AFTER: Duration = Duration::from_secs(5);
 
 /// How many uploads are ended at a time to make room: a remote store answers many as soon as one.
 const ENDED_AT_A_TIME: usize = 32;
@@ -72,7 +76,12 @@ impl Engine {
         // locks nobody out.
         let is_same = operation.is_some_and(|operation| operation.again && saved.operation == operation.id.as_bytes()[..]);
         if !is_same && self.wall.unix_ms().abs_diff(saved.finishing_unix_ms) < FINISHING_MAX.as_millis() as u64 {
-            return Err(Error::UploadBusy { upload: id });
+            // Its client may be the one who was not told how that ended.
+            return Err(Error::Unavailable {
+                what: "an upload that is being made a blob",
+                retry_after: FINISHING_RETRY_AFTER,
+                source: format!("a process began to within the last {FINISHING_MAX:?}").into(),
+            });
         }
         let content = Content::resume(id, &saved, self.blobs.as_ref()).await?;
         let (Some(content), Ok(repository)) = (content, saved.repository.parse()) else {
@@ -81,6 +90,13 @@ impl Engine {
             return Ok(None);
         };
         self.add_upload(Upload::new(id, &repository, Subject::of_name(&saved.subject), content, Some(saved.revision))).await.map(Some)
+    }
+
+    /// How far an upload of a client that was saved was acknowledged, whoever is at it.
+    pub(super) async fn saved_offset(&self, cx: &Context, repository: &RepositoryName, id: UploadId) -> crate::Result<Option<u64>> {
+        let saved = self.sessions.load(id).await?.filter(|saved| !saved.ended);
+        let own = saved.filter(|saved| saved.repository == repository.as_str() && Subject::of_name(&saved.subject) == cx.subject);
+        Ok(own.map(|saved| saved.offset))
     }
 
     /// Saves an upload. It conflicts if another process has saved it since.

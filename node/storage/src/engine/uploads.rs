@@ -32,7 +32,14 @@ impl Uploads for Engine {
     }
 
     async fn upload_status(&self, cx: &Context, repository: &RepositoryName, upload: UploadId) -> Result<UploadStatus> {
-        let Found { upload, doubt } = self.upload(cx, repository, upload).await?;
+        let found = self.upload(cx, repository, upload).await;
+        // What cannot be gone on with at this moment is as far as it was acknowledged all the same.
+        if matches!(found, Err(Error::Unavailable { .. }))
+            && let Some(offset) = self.saved_offset(cx, repository, upload).await?
+        {
+            return Ok(UploadStatus { offset });
+        }
+        let Found { upload, doubt } = found?;
         doubt.map_or(Ok(UploadStatus { offset: upload.acknowledged() }), Err)
     }
 

@@ -252,7 +252,11 @@ async fn only_another_attempt_at_the_end_of_an_upload_does_not_wait_for_the_firs
         for other in [None, Some(Operation { id: OperationId::new(), again: true })] {
             let two = Client { cx: Context { operation: other, ..two.cx.clone() }, ..two.clone() };
             let refused = two.finish(upload, chunk(), &digest).await;
-            assert!(matches!(refused, Err(Error::UploadBusy { .. })), "{refused:?}");
+            assert!(matches!(refused, Err(Error::Unavailable { .. })), "{refused:?}");
+            // A client that was not told how it ended can ask how far it came.
+            assert_eq!(two.status(upload).await.unwrap(), SMALL as u64);
+            let of_another = two.user("bob").status(upload).await;
+            assert!(matches!(of_another, Err(Error::Unavailable { .. })), "{of_another:?}");
         }
         let again = Client { cx: two.cx.clone().attempting(operation).again(), ..two.clone() };
         again.finish(upload, chunk(), &digest).await.unwrap();

@@ -153,7 +153,8 @@ impl fmt::Display for Cell {
         if let Some(longest) = served.max() {
             told.push(format!("served within {longest:.1?}"));
         }
-        let again = self.seen.iter().filter_map(|seen| if let Seen::ServedAgain(time, after) = seen { Some((*time, *after)) } else { None });
+        let again =
+            self.seen.iter().filter_map(|seen| if let Seen::ServedAgain(time, after) = seen { Some((*time, *after)) } else { None });
         if let Some((longest, after)) = again.max() {
             told.push(format!("503 with `Retry-After: {after}` first, served within {longest:.1?}"));
         }
