@@ -10,6 +10,7 @@ use self::kernel::Kernel;
 use crate::{Algorithm, Digest};
 
 mod kernel;
+mod schedules;
 mod sha256;
 #[cfg(test)]
 mod tests;

@@ -33,6 +33,29 @@ fn resumed_by_sha2(state: &[u8]) -> Option<Hasher> {
     restore(state, 32).map(|stream| Hasher(State::Sha256(stream)))
 }
 
+/// Blocks are hashed by eights, what is less than one is kept, and the last has to have room for the length.
+#[test]
+fn lengths_at_the_borders_of_blocks_and_of_eight_come_to_what_the_libraries_say() {
+    let blocks = [0, 1, 2, 7, 8, 9, 15, 16, 17, 24, 25];
+    let lengths: Vec<usize> = blocks.iter().flat_map(|blocks| [0, 1, 55, 56, 63].map(|more| blocks * 64 + more)).collect();
+    for first in &lengths {
+        for second in &lengths {
+            let bytes: Vec<u8> = (0..first + second).map(|at| (at * 7 + at / 251) as u8).collect();
+            let (first, second) = bytes.split_at(*first);
+            let mut hashers = [Hasher::in_lanes(), by_sha2()];
+            hashers.iter_mut().for_each(|hasher| hasher.update(first));
+            let [in_lanes, sha2] = hashers.each_ref().map(Hasher::state);
+            assert_eq!(in_lanes, sha2, "after {} bytes", first.len());
+            let [in_lanes, sha2] = hashers;
+            let resumed = [resumed_in_lanes(&sha2.state()).unwrap(), resumed_by_sha2(&in_lanes.state()).unwrap()];
+            for mut hasher in [in_lanes, sha2].into_iter().chain(resumed) {
+                hasher.update(second);
+                assert_eq!(hasher.finish(), Digest::sha256(&bytes), "{} bytes and {}", first.len(), second.len());
+            }
+        }
+    }
+}
+
 /// Pieces of up to two dozen blocks, many of them of none.
 fn pieces() -> impl Strategy<Value = Vec<Vec<u8>>> {
     let length = prop_oneof![0..70_usize, 0..1500_usize];
