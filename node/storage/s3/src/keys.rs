@@ -187,7 +187,8 @@ pub(crate) fn digest_of_pointer(name: &str) -> Option<(Digest, u64)> {
 }
 
 fn digest(path: &str) -> Option<Digest> {
-    path.replacen('/', ":", 1).parse().ok()
+    let (algorithm, hex) = path.split_once('/')?;
+    format!("{algorithm}:{hex}").parse().ok()
 }
 
 #[cfg(test)]
@@ -255,6 +256,7 @@ mod tests {
         }
         assert_eq!(digest_of_content(&pointer(&repository, &digest, 7)), None);
         assert_eq!(digest_of_content("a/blobs/sha256/abc"), None);
+        assert_eq!(digest_of_content(&format!("a/blobs/{digest}")), None);
         assert_eq!(digest_of_pointer(&content(&repository, &digest)), None);
     }
 
