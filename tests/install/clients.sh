@@ -19,7 +19,7 @@ as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo -n "$@"; fi; }
 # From the system's own archive.
 install_packages() {
   local missing=()
-  for pair in skopeo:skopeo umoci:umoci buildah:buildah podman:podman curl:curl dockerd:docker.io ctr:containerd docker-compose:docker-compose zstd:zstd unshare:util-linux; do
+  for pair in skopeo:skopeo umoci:umoci buildah:buildah podman:podman curl:curl dockerd:docker.io ctr:containerd docker-compose:docker-compose zstd:zstd unshare:util-linux go:golang-go; do
     has "${pair%%:*}" || missing+=("${pair##*:}")
   done
   has docker || missing+=(docker.io)
@@ -62,11 +62,12 @@ build_with_go() {
   has go && GOBIN="$cache/bin" go install "$REGCTL"
 }
 
+install_packages >"$cache/log/apt" 2>"$cache/log/errors"
 build_with_go >"$cache/log/go" 2>&1 &
-{ install_packages >"$cache/log/apt" && unpack_newer >"$cache/log/newer"; } 2>"$cache/log/errors"
+unpack_newer >"$cache/log/newer" 2>>"$cache/log/errors"
 wait
 export PATH="$cache/bin:$PATH"
-for program in skopeo umoci buildah podman curl dockerd docker docker-compose ctr containerd zstd; do has $program || left_out $program apt; done
+for program in skopeo umoci buildah podman curl dockerd docker docker-compose ctr containerd zstd go; do has $program || left_out $program apt; done
 for program in oras crane docker-compose-v2; do has $program || left_out $program newer; done
 has regctl || left_out regctl go
 exit 0

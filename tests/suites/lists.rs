@@ -51,14 +51,18 @@ in_both_shapes!(tags_come_in_pages_linked_to_each_other, |registry| async move {
     assert!(client.get("/v2/a/tags/list?n=0").await.expect(200).list("tags").is_empty());
 });
 
-in_both_shapes!(a_page_is_never_longer_than_the_limit, |settings| settings.set("/http/limits/pageEntriesMax", 2), |registry| async move {
-    let client = registry.client();
-    push_tags(&client, &["a", "b", "c"]).await;
-    for query in ["", "?n=3", "?n=99999999999999999999999999"] {
-        let pages = all_pages(&client, &format!("/v2/a/tags/list{query}"), "tags").await;
-        assert_eq!(pages, [vec!["a", "b"], vec!["c"]], "{query}");
+in_both_shapes!(
+    a_page_is_never_longer_than_the_limit,
+    |settings| settings.set("/http/limits/pageEntriesMax", 2).shared(),
+    |registry| async move {
+        let client = registry.client();
+        push_tags(&client, &["a", "b", "c"]).await;
+        for query in ["", "?n=3", "?n=99999999999999999999999999"] {
+            let pages = all_pages(&client, &format!("/v2/a/tags/list{query}"), "tags").await;
+            assert_eq!(pages, [vec!["a", "b"], vec!["c"]], "{query}");
+        }
     }
-});
+);
 
 in_both_shapes!(a_number_of_entries_that_is_none_is_refused, |registry| async move {
     let client = registry.client();

@@ -3,7 +3,13 @@
 use std::fs;
 
 use serde_json::{Value, json};
-use zot_tests::{Image, Sandbox, digest_of, sandbox::Signal, wait};
+use tempfile::TempDir;
+use zot_tests::{
+    Image, Sandbox, digest_of,
+    sandbox::Signal,
+    shapes::{Settings, Shape},
+    wait,
+};
 
 /// Lines are written by a thread of their own: waits until `count` access lines of `path` are there.
 async fn access_lines(sandbox: &Sandbox, path: &str, count: usize) -> Vec<Value> {
@@ -41,35 +47,41 @@ async fn at_a_higher_level_requests_are_not_logged_but_audited_all_the_same() {
     assert!(!fs::read_to_string(audit).unwrap().is_empty());
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_audit_file_has_every_change_and_no_reads() {
-    let builder = Sandbox::builder();
-    let audit = builder.directory().join("audit.log");
-    let mut sandbox = builder.set("/log/audit", audit.to_str().unwrap()).start().await;
-    let client = sandbox.client();
-    let digest = client.push_image("a", "latest", &Image::small(1)).await;
-    client.tags("a").await;
-    client.get_manifest("a", "latest").await.expect(200);
-    client.put_manifest("a", "wrong", &Image::small(2).manifest).await.expect(400);
-    let upload = client.start_upload("a").await;
-    client.delete(&upload).await.expect(204);
-    client.delete(&format!("/v2/a/blobs/{}", digest_of(&Image::small(1).config))).await.expect(405);
-    client.delete(&format!("/v2/a/manifests/{digest}")).await.expect(202);
-    assert!(sandbox.terminate().await.success());
-    let text = fs::read_to_string(&audit).unwrap();
-    let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    let line = |action: &str, object: &str, status: u16| {
-        let found = lines.iter().find(|line| line["action"] == action && line["object"] == object && line["status"] == status);
-        found.unwrap_or_else(|| panic!("no line for {action} {object} {status} in\n{text}"));
-    };
-    line("PUT", "/v2/a/manifests/latest", 201);
-    line("POST", "/v2/a/blobs/uploads/", 202);
-    line("DELETE", &upload, 204);
-    line("DELETE", &format!("/v2/a/blobs/{}", digest_of(&Image::small(1).config)), 405);
-    line("DELETE", &format!("/v2/a/manifests/{digest}"), 202);
-    for line in &lines {
-        assert_eq!((&line["message"], &line["subject"]), (&json!("HTTP API Audit"), &json!("anonymous")));
-        assert_ne!(line["action"], "GET");
+    for shape in [Shape::AllInOne, Shape::Cluster] {
+        let folder = TempDir::new().unwrap();
+        // All gateways of a cluster write into one file, as its lines are appended whole.
+        let audit = folder.path().join("audit.log");
+        let registry = shape.start(Settings::default().set("/log/audit", audit.to_str().unwrap())).await;
+        let client = registry.client();
+        let digest = client.push_image("a", "latest", &Image::small(1)).await;
+        client.tags("a").await;
+        client.get_manifest("a", "latest").await.expect(200);
+        client.put_manifest("a", "wrong", &Image::small(2).manifest).await.expect(400);
+        let upload = client.start_upload("a").await;
+        client.delete(&upload).await.expect(204);
+        let config = format!("/v2/a/blobs/{}", digest_of(&Image::small(1).config));
+        client.delete(&config).await.expect(405);
+        client.delete(&format!("/v2/a/manifests/{digest}")).await.expect(202);
+        let lines = || -> Vec<Value> {
+            let text = fs::read_to_string(&audit).unwrap();
+            text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+        };
+        for (action, object, status) in [
+            ("PUT", "/v2/a/manifests/latest", 201),
+            ("POST", "/v2/a/blobs/uploads/", 202),
+            ("DELETE", &upload, 204),
+            ("DELETE", &config, 405),
+            ("DELETE", &format!("/v2/a/manifests/{digest}"), 202),
+        ] {
+            let is_meant = |line: &Value| line["action"] == action && line["object"] == object && line["status"] == status;
+            wait::until(&format!("{action} {object} {status} is written down"), async || lines().iter().any(is_meant)).await;
+        }
+        for line in lines() {
+            assert_eq!((&line["message"], &line["subject"]), (&json!("HTTP API Audit"), &json!("anonymous")), "{shape:?}");
+            assert_ne!(line["action"], "GET", "{shape:?}");
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use std::{
 };
 
 use serde_json::json;
-use zot_tests::{Sandbox, content, digest_of, wait};
+use zot_tests::{Image, Sandbox, content, digest_of, in_both_shapes, wait};
 
 use crate::wire::{exchange, status};
 
@@ -71,7 +71,7 @@ async fn sub_paths_have_stores_of_their_own() {
     let sandbox = builder.set("/storage/subPaths", json!({"/infra": {"rootDirectory": other, "dedupe": true}})).start().await;
     let client = sandbox.client();
     for repository in ["infra", "infra/tools", "infra/tools/deep", "apps/web"] {
-        client.push_image(repository, "latest", &zot_tests::Image::small(1)).await;
+        client.push_image(repository, "latest", &Image::small(1)).await;
     }
     let layout = |root: &Path, repository: &str| root.join(repository).join("index.json").is_file();
     wait::until("every repository has its layout", async || {
@@ -94,34 +94,47 @@ async fn routes_share_a_store_however_its_root_directory_is_written() {
     let sandbox = builder.set("/storage/subPaths", routes).start().await;
     let client = sandbox.client();
     for repository in ["a/x", "b/x"] {
-        client.push_image(repository, "latest", &zot_tests::Image::small(1)).await;
+        client.push_image(repository, "latest", &Image::small(1)).await;
     }
     assert_eq!(client.catalog().await, ["a/x", "b/x"]);
 }
 
-#[tokio::test]
-async fn blobs_are_not_mounted_from_one_store_into_another() {
-    let builder = Sandbox::builder();
-    let other = builder.directory().join("other");
-    let sandbox = builder.set("/storage/subPaths", json!({"/infra": {"rootDirectory": other}})).start().await;
-    let client = sandbox.client();
+in_both_shapes!(blobs_are_not_mounted_from_one_store_into_another, |settings| settings.sub_path("/infra"), |registry| async move {
+    let client = registry.client();
     let digest = client.push_blob("apps/web", b"out of reach").await;
     for from in ["&from=apps/web", ""] {
         client.post(&format!("/v2/infra/tools/blobs/uploads/?mount={digest}{from}")).await.expect(202);
     }
     client.post(&format!("/v2/apps/other/blobs/uploads/?mount={digest}&from=apps/web")).await.expect(201);
-}
+});
 
-#[tokio::test]
-async fn the_catalog_goes_over_all_stores_in_pages() {
-    let builder = Sandbox::builder();
-    let (one, two) = (builder.directory().join("one"), builder.directory().join("two"));
-    let routes = json!({"/b": {"rootDirectory": one}, "/d": {"rootDirectory": two}});
-    let sandbox = builder.set("/storage/subPaths", routes).start().await;
-    let client = sandbox.client();
+in_both_shapes!(images_are_served_from_whichever_store_they_are_in, |settings| settings.sub_path("/infra"), |registry| async move {
+    let client = registry.client();
+    let (image, other) = (Image::small(1), Image::small(2));
+    for repository in ["infra", "infra/tools", "apps/web"] {
+        client.push_image(repository, "latest", &image).await;
+    }
+    let upload = client.start_upload("infra/tools").await;
+    let bytes = content::bytes(3, 100_000);
+    let upload = client.append(&upload, 0, &bytes[..60_000]).await.expect(202).location();
+    client.append(&upload, 60_000, &bytes[60_000..]).await.expect(202);
+    client.finish_upload(&upload, &digest_of(&bytes), b"").await.expect(201);
+    assert!(client.get_blob("infra/tools", &digest_of(&bytes)).await.expect(200).body == bytes);
+    client.get_blob("infra", &digest_of(&bytes)).await.expect(404);
+    client.push_image("infra/tools", "latest", &other).await;
+    for (repository, expected) in [("infra", &image), ("infra/tools", &other), ("apps/web", &image)] {
+        assert!(client.get_manifest(repository, "latest").await.expect(200).body == expected.manifest.bytes, "{repository}");
+        for blob in expected.blobs() {
+            assert!(client.get_blob(repository, &digest_of(blob)).await.expect(200).body == blob, "{repository}");
+        }
+    }
+});
+
+in_both_shapes!(the_catalog_goes_over_all_stores_in_pages, |settings| settings.sub_path("/b").sub_path("/d"), |registry| async move {
+    let client = registry.client();
     let all = ["a/1", "b/1", "b/2", "c/1", "d/1", "d/2", "e/1"];
     for repository in all {
-        client.push_image(repository, "latest", &zot_tests::Image::small(1)).await;
+        client.push_image(repository, "latest", &Image::small(1)).await;
     }
     let (mut seen, mut path) = (Vec::new(), Some("/v2/_catalog?n=2".to_owned()));
     while let Some(this) = path.take() {
@@ -132,7 +145,7 @@ async fn the_catalog_goes_over_all_stores_in_pages() {
     }
     seen.sort();
     assert_eq!(seen, all);
-}
+});
 
 #[tokio::test]
 async fn no_path_leads_out_of_the_root_directory() {
@@ -169,5 +182,5 @@ async fn no_path_leads_out_of_the_root_directory() {
     assert_eq!(fs::read_to_string(&secret).unwrap(), "secret");
     let root: Vec<_> = fs::read_dir(sandbox.root()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert!(root.iter().all(|name| name.to_str().unwrap().starts_with('_')), "{root:?}");
-    sandbox.client().push_image("well", "latest", &zot_tests::Image::small(9)).await;
+    sandbox.client().push_image("well", "latest", &Image::small(9)).await;
 }

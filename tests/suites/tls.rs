@@ -5,7 +5,7 @@ use std::{fs, path::Path};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 pub(crate) use zot_tests::client::Trust;
 use zot_tests::{
-    Client, Sandbox,
+    Client, Cluster, Image, Sandbox,
     sandbox::{self, Builder},
     wait,
 };
@@ -95,6 +95,29 @@ async fn a_renewed_certificate_is_used_without_a_restart() {
     wait::until("the new certificate is shown", async || client.get("/v2/").try_send().await.is_ok()).await;
     // Connections that are open stay so.
     kept.get("/v2/").await.expect(200);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_gateway_of_a_cluster_shows_a_renewed_certificate_without_a_restart() {
+    let (old, new) = (authority(), authority());
+    let builder = Cluster::builder().https(trust(&old));
+    let directory = builder.directory();
+    install(&directory, &issue(&old, "127.0.0.1"));
+    let path = |name: &str| directory.join(name).to_str().unwrap().to_owned();
+    let cluster = builder.set("/http/tls/cert", path("cert.pem")).set("/http/tls/key", path("key.pem")).start().await;
+    let image = Image::small(1);
+    let before: Vec<Client> = cluster.gateways().iter().map(|gateway| gateway.client()).collect();
+    before[0].push_image("a", "latest", &image).await;
+    before[1].get_manifest("a", "latest").await.expect(200);
+    install(&directory, &issue(&new, "127.0.0.1"));
+    for (gateway, kept) in cluster.gateways().iter().zip(&before) {
+        let client = Client::https(&gateway.url(), &trust(&new));
+        wait::until("the new certificate is shown", async || client.get("/v2/").try_send().await.is_ok()).await;
+        // Connections that are open stay so.
+        for client in [&client, kept] {
+            assert!(client.get_manifest("a", "latest").await.expect(200).body == image.manifest.bytes);
+        }
+    }
 }
 
 #[tokio::test]

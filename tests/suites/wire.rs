@@ -6,7 +6,7 @@ use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
 };
-use zot_tests::{Registry, Sandbox, front::Names, wait};
+use zot_tests::{Registry, Sandbox, cluster::Member, front::Names, wait};
 
 /// What has a process of ours to connect to.
 pub(crate) trait Reach {
@@ -20,6 +20,12 @@ pub(crate) trait Reach {
 }
 
 impl Reach for Sandbox {
+    fn process_address(&self) -> SocketAddr {
+        self.address()
+    }
+}
+
+impl Reach for Member {
     fn process_address(&self) -> SocketAddr {
         self.address()
     }

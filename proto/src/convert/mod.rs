@@ -84,4 +84,6 @@ impl From<std::convert::Infallible> for Malformed {
 }
 
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod tests;

@@ -82,8 +82,12 @@ impl Kind {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::v1;
+
+    const KINDS: [Kind; 7] = [Kind::Request, Kind::Header, Kind::Data, Kind::End, Kind::Refused, Kind::Alive, Kind::Elsewhere];
 
     #[test]
     fn a_frame_is_read_as_it_was_put() {
@@ -116,5 +120,66 @@ mod tests {
     fn no_lane_begins_as_http2_does() {
         assert!(!b"PRI * HTTP/2.0".starts_with(MAGIC));
         assert_ne!(MAGIC[..3], b"PRI"[..]);
+    }
+    /// Bytes, and what is nearly headers, with lengths around what is too long.
+    fn any_bytes() -> impl Strategy<Value = Vec<u8>> {
+        let lengths = prop_oneof![0..3_u32, 60_000..70_000_u32, any::<u32>()];
+        let headers = prop::collection::vec((0..9_u8, lengths), 0..6);
+        let written = |(kind, length): (u8, u32)| std::iter::once(kind).chain(length.to_be_bytes());
+        prop_oneof![
+            prop::collection::vec(any::<u8>(), 0..40),
+            headers.prop_map(move |headers| headers.into_iter().flat_map(written).collect()),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_headers_or_refused(bytes in any_bytes()) {
+            let mut left = BytesMut::from(&*bytes);
+            while let Ok(Some(header)) = Header::take(&mut left) {
+                prop_assert!(header.kind == Kind::Data || header.length <= MESSAGE_BYTES_MAX);
+                let mut written = BytesMut::new();
+                header.kind.put(u32::try_from(header.length).unwrap(), &mut written);
+                let end = bytes.len() - left.len();
+                prop_assert_eq!(&written[..], &bytes[end - HEADER_BYTES..end]);
+                left.advance(header.length.min(left.len()));
+            }
+        }
+
+        #[test]
+        fn frames_are_read_as_they_were_put(
+            frames in prop::collection::vec((prop::sample::select(&KINDS[..]), prop::collection::vec(any::<u8>(), 0..300)), 0..6),
+            part in any::<prop::sample::Index>(),
+        ) {
+            let mut bytes = BytesMut::new();
+            for (kind, content) in &frames {
+                kind.put(u32::try_from(content.len()).unwrap(), &mut bytes);
+                bytes.put(&content[..]);
+            }
+            // They come in two parts, wherever they were parted.
+            let mut rest = bytes.split_off(part.index(bytes.len() + 1));
+            for (kind, content) in &frames {
+                let header = match Header::take(&mut bytes).unwrap() {
+                    Some(header) => header,
+                    None => {
+                        bytes.unsplit(rest.split());
+                        Header::take(&mut bytes).unwrap().unwrap()
+                    }
+                };
+                prop_assert_eq!(header, Header { kind: *kind, length: content.len() });
+                if bytes.len() < content.len() {
+                    bytes.unsplit(rest.split());
+                }
+                prop_assert_eq!(&bytes.split_to(header.length)[..], &content[..]);
+            }
+            prop_assert!(bytes.is_empty() && rest.is_empty());
+        }
+
+        #[test]
+        fn any_bytes_are_a_message_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..60)) {
+            if let Ok(request) = v1::LaneRequest::decode(&*bytes) {
+                prop_assert_eq!(v1::LaneRequest::decode(&*request.encode_to_vec()), Ok(request));
+            }
+        }
     }
 }

@@ -12,7 +12,7 @@ use tokio::{
     task::JoinSet,
 };
 
-use crate::port;
+use crate::{port, processes::Processes};
 
 /// How much is passed on at a time, in bytes.
 const PIECE_BYTES: usize = 64 << 10;
@@ -42,10 +42,21 @@ pub struct Proxy {
 impl Proxy {
     /// Starts a proxy in front of the server at `target`.
     pub async fn start(target: u16) -> Self {
+        Self::accepting(|listener, port, faults| accept(listener, port, target, faults)).await
+    }
+
+    /// Starts a proxy in front of the server at `target`, of which only these processes notice what is wrong.
+    pub async fn start_for(processes: Processes, target: u16) -> Self {
+        Self::accepting(|listener, _, faults| accept_apart(listener, target, faults, processes)).await
+    }
+
+    async fn accepting<A: Future<Output = ()> + Send + 'static>(
+        accept: impl FnOnce(TcpListener, u16, watch::Receiver<Fault>) -> A,
+    ) -> Self {
         let (port, listener) = listen().await;
         let (fault, faults) = watch::channel(Fault::None);
         let mut accepting = JoinSet::new();
-        accepting.spawn(accept(listener, port, target, faults));
+        accepting.spawn(accept(listener, port, faults));
         Self { port, fault, _accepting: accepting }
     }
 
@@ -118,6 +129,25 @@ async fn accept(listener: TcpListener, port: u16, target: u16, mut faults: watch
             changed = faults.changed() => if changed.is_err() { return },
             accepted = accepted => if let Ok((client, _)) = accepted {
                 connections.spawn(connection(client, target, faults.clone()));
+            },
+            // Ended connections are not kept.
+            Some(_) = connections.join_next() => {}
+        }
+    }
+}
+
+/// Accepts until the proxy is dropped, and its connections with it: always, because it shows only then whether somebody is cut off.
+async fn accept_apart(listener: TcpListener, target: u16, faults: watch::Receiver<Fault>, processes: Processes) {
+    let (_nothing, no_faults) = watch::channel(Fault::None);
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => if let Ok((client, _)) = accepted {
+                let (processes, faults, no_faults) = (processes.clone(), faults.clone(), no_faults.clone());
+                connections.spawn(async move {
+                    let faults = if processes.made(&client).await { faults } else { no_faults };
+                    connection(client, target, faults).await;
+                });
             },
             // Ended connections are not kept.
             Some(_) = connections.join_next() => {}

@@ -2,7 +2,7 @@
 
 #![cfg(test)]
 
-use std::{net::Ipv4Addr, time::Duration};
+use std::{net::Ipv4Addr, process, time::Duration};
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -10,7 +10,7 @@ use tokio::{
     task::JoinHandle,
     time::{Instant, timeout},
 };
-use zot_services::{Fault, Haproxy, HttpProxy, Mood, Proxy, port, skip::skip, wait};
+use zot_services::{Fault, Haproxy, HttpProxy, Mood, Processes, Proxy, port, skip::skip, wait};
 
 /// Answers every request with one letter.
 async fn server(letter: char) -> (u16, JoinHandle<()>) {
@@ -76,6 +76,22 @@ async fn a_proxy_does_what_networks_do() {
     let begun = Instant::now();
     assert!(answers().await);
     assert!(begun.elapsed() >= 2 * latency, "there and back");
+}
+
+#[tokio::test]
+async fn a_proxy_for_some_processes_lets_all_others_through() {
+    let (target, _serving) = server('x').await;
+    let (these, others) = (Processes::default(), Processes::default());
+    these.add(process::id);
+    let mine = Proxy::start_for(these, target).await;
+    let not_mine = Proxy::start_for(others, target).await;
+    let answers = async |proxy: &Proxy| get(proxy.port()).await.is_ok_and(|answer| answer.ends_with('x'));
+    for fault in [Fault::Cut, Fault::Reset] {
+        [&mine, &not_mine].into_iter().for_each(|proxy| proxy.set(fault));
+        assert_eq!((answers(&mine).await, answers(&not_mine).await), (false, true), "{fault:?}");
+        [&mine, &not_mine].into_iter().for_each(Proxy::heal);
+        assert!(answers(&mine).await);
+    }
 }
 
 #[tokio::test]

@@ -96,6 +96,11 @@ impl Member {
         self.process = Some(Process::spawn(command, &self.log_file()));
     }
 
+    /// The id of its process.
+    pub fn pid(&self) -> u32 {
+        self.process.as_ref().expect("a running process").pid()
+    }
+
     /// Whether its process runs, or is stopped.
     pub fn is_running(&mut self) -> bool {
         self.process.as_mut().is_some_and(Process::is_running)

@@ -87,19 +87,25 @@ impl Endpoints {
     /// The part of a configuration that keeps a cluster's content here, apart from that of every other cluster.
     pub(super) fn place(&self) -> Value {
         let name = unique();
+        json!({"storage": self.store_at(&name), "cluster": {"redis": {"url": self.redis, "keyprefix": name}}})
+    }
+
+    /// A store for all nodes of a cluster that is nobody else's.
+    pub fn store(&self) -> Value {
+        self.store_at(&unique())
+    }
+
+    fn store_at(&self, name: &str) -> Value {
         let table = |of: &str| format!("{name}-{of}");
         json!({
-            "storage": {
-                "storageDriver": self.storage_driver_at(&name),
-                "cacheDriver": {
-                    "name": "dynamodb", "endpoint": self.dynamodb, "region": REGION,
-                    "cacheTablename": table("blobs"), "repoMetaTablename": table("repositories"), "imageMetaTablename": table("manifests"),
-                    "repoBlobsInfoTablename": table("links"), "userDataTablename": table("users"), "apiKeyTablename": table("keys"),
-                    "versionTablename": table("version"),
-                },
-                "remoteCache": true,
+            "storageDriver": self.storage_driver_at(name),
+            "cacheDriver": {
+                "name": "dynamodb", "endpoint": self.dynamodb, "region": REGION,
+                "cacheTablename": table("blobs"), "repoMetaTablename": table("repositories"), "imageMetaTablename": table("manifests"),
+                "repoBlobsInfoTablename": table("links"), "userDataTablename": table("users"), "apiKeyTablename": table("keys"),
+                "versionTablename": table("version"),
             },
-            "cluster": {"redis": {"url": self.redis, "keyprefix": name}},
+            "remoteCache": true,
         })
     }
 }

@@ -13,7 +13,7 @@ pub use self::registry::Registry;
 /// Two tests of one body, which gets a [`Registry`]: one in each shape.
 ///
 /// All tests share one standing cluster, in which each has repositories of its own. A test that needs settings, or a cluster that nobody else
-/// uses, gives a closure that makes [`Settings`] of the default ones; its cluster has disks instead of S3.
+/// uses, gives a closure that makes [`Settings`] of the default ones; its cluster has disks instead of S3 unless they say otherwise.
 #[macro_export]
 macro_rules! in_both_shapes {
     ($name:ident, $test:expr $(,)?) => {
@@ -71,13 +71,14 @@ impl Shape {
 
     /// Runs `test` against a registry of this shape, unless it cannot be had here; then says that `name` is skipped.
     pub async fn run<T: Future<Output = ()>>(self, name: &str, settings: Option<Settings>, test: impl FnOnce(Registry) -> T) {
+        let needs_services = self == Self::Cluster && settings.as_ref().is_none_or(|settings| settings.is_shared);
+        if let (true, Err(reason)) = (needs_services, Services::available()) {
+            return skip(name, &reason);
+        }
         let registry = match (self, settings) {
             (Self::AllInOne, settings) => Registry::all_in_one(settings.unwrap_or_default()).await,
             (Self::Cluster, Some(settings)) => Registry::own_cluster(settings).await,
-            (Self::Cluster, None) => match Services::available() {
-                Ok(()) => Registry::in_standing_cluster().await,
-                Err(reason) => return skip(name, &reason),
-            },
+            (Self::Cluster, None) => Registry::in_standing_cluster().await,
         };
         test(registry).await;
     }
@@ -85,7 +86,11 @@ impl Shape {
 
 /// What a test wants to be different from the defaults, in either shape.
 #[derive(Debug, Default)]
-pub struct Settings(Vec<(String, Value)>);
+pub struct Settings {
+    changes: Vec<(String, Value)>,
+    is_shared: bool,
+    sub_paths: Vec<String>,
+}
 
 impl Settings {
     /// What `change` makes of the defaults.
@@ -96,7 +101,26 @@ impl Settings {
     /// Sets the setting at a path like `/http/limits/drainTimeout`.
     #[must_use]
     pub fn set(mut self, path: &str, value: impl Into<Value>) -> Self {
-        self.0.push((path.to_owned(), value.into()));
+        self.changes.push((path.to_owned(), value.into()));
         self
     }
+
+    /// Has a cluster keep everything in S3, DynamoDB and Redis. One process that is everything has its disk all the same.
+    #[must_use]
+    pub fn shared(mut self) -> Self {
+        self.is_shared = true;
+        self
+    }
+
+    /// Keeps the repositories below a path like `/infra` in a store of their own: another directory, or another part of the bucket and other tables.
+    #[must_use]
+    pub fn sub_path(mut self, path: &str) -> Self {
+        self.sub_paths.push(path.to_owned());
+        self.shared()
+    }
+}
+
+/// Where the setting of a store below `path` is.
+fn setting_of(path: &str) -> String {
+    format!("/storage/subPaths/{}", path.replace('/', "~1"))
 }

@@ -2,13 +2,15 @@
 
 use std::{net::SocketAddr, thread};
 
+use serde_json::json;
+
 use super::{
-    Settings, Shape,
+    Settings, Shape, setting_of,
     standing::{self, Standing},
 };
 use crate::{
     client::Client,
-    cluster::Cluster,
+    cluster::{Cluster, Services},
     front::{Front, Names},
     sandbox::Sandbox,
 };
@@ -27,13 +29,22 @@ enum Holder {
 }
 
 impl Registry {
-    pub(super) async fn all_in_one(settings: Settings) -> Self {
-        let builder = settings.0.into_iter().fold(Sandbox::builder(), |builder, (path, value)| builder.set(&path, value));
+    pub(super) async fn all_in_one(Settings { changes, sub_paths, .. }: Settings) -> Self {
+        let mut builder = changes.into_iter().fold(Sandbox::builder(), |builder, (path, value)| builder.set(&path, value));
+        for (number, path) in sub_paths.iter().enumerate() {
+            let directory = builder.directory().join(format!("store-{number}"));
+            builder = builder.set(&setting_of(path), json!({ "rootDirectory": directory }));
+        }
         Self { holder: Holder::AllInOne(Box::new(builder.start().await)), front: None, names: Names::as_they_are() }
     }
 
-    pub(super) async fn own_cluster(settings: Settings) -> Self {
-        let builder = settings.0.into_iter().fold(Cluster::builder(), |builder, (path, value)| builder.set(&path, value));
+    pub(super) async fn own_cluster(Settings { changes, is_shared, sub_paths }: Settings) -> Self {
+        let mut builder = Cluster::builder();
+        if is_shared {
+            let servers = Services::shared().await.endpoints();
+            builder = sub_paths.iter().fold(builder.shared(&servers), |builder, path| builder.set(&setting_of(path), servers.store()));
+        }
+        let builder = changes.into_iter().fold(builder, |builder, (path, value)| builder.set(&path, value));
         let cluster = builder.start().await;
         let front = cluster.front().await;
         Self { holder: Holder::Own(Box::new(cluster)), front: Some(front), names: Names::as_they_are() }

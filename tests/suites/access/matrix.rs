@@ -85,7 +85,7 @@ fn rules() -> Value {
 }
 
 fn settings(settings: Settings) -> Settings {
-    settings.set("/http/auth/htpasswd/path", PASSWORDS.1.to_str().expect("a readable path")).set("/http/accessControl", rules())
+    settings.set("/http/auth/htpasswd/path", PASSWORDS.1.to_str().expect("a readable path")).set("/http/accessControl", rules()).shared()
 }
 
 /// What the model says.

@@ -1,5 +1,8 @@
 //! Every form in which Redis may be given, and what is refused.
 
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use proptest::prelude::*;
+
 use super::*;
 
 fn from_url(url: &str) -> Redis {
@@ -75,5 +78,45 @@ fn faults_are_named_and_show_no_secret() {
     for (redis, expected) in faults {
         let text = redis.reach().unwrap_err().iter().map(ToString::to_string).collect::<String>();
         assert!(text.contains(expected) && !text.contains("SECRET"), "{text}");
+    }
+}
+
+/// What stands in a URL, or in an address, or nearly.
+const NEARLY: &str =
+    "(redis|rediss|unix|http)?(:/{0,3})?[a-z0-9%@:\\[\\]./é ]{0,20}(\\?(addr|db|master_name|dial_timeout|a)=[a-z0-9%&=:+\\[\\]-]{0,12})?";
+const HOST: &str = "[a-z][a-z0-9]{0,5}(\\.[a-z][a-z0-9]{0,5}){0,2}";
+
+proptest! {
+    #[test]
+    fn any_url_and_any_address_is_read_or_refused(url in prop_oneof![NEARLY, any::<String>()], address in prop_oneof![NEARLY, any::<String>()]) {
+        for redis in [from_url(&url), Redis { addresses: vec![address.clone()], ..from_url(&url) }, Redis { addresses: vec![address], ..Redis::default() }] {
+            if let Ok(reach) = redis.reach() {
+                prop_assert!(!reach.servers.is_empty());
+                let hosts = reach.servers.iter().filter_map(|server| if let Server::Tcp { host, .. } = server { Some(host) } else { None });
+                for host in hosts {
+                    prop_assert!(!host.is_empty() && !host.contains(|c: char| c.is_whitespace() || "/@".contains(c)), "{host:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_a_url_says_is_what_is_read(host in HOST, port in 1..=u16::MAX, database: u32, login in any::<[String; 2]>()) {
+        let [user, password] = login.each_ref().map(|text| utf8_percent_encode(text, NON_ALPHANUMERIC));
+        let reach = from_url(&format!("redis://{user}:{password}@{host}:{port}/{database}")).reach().unwrap();
+        prop_assert_eq!((reach.servers, reach.settings.database), (vec![tcp(&host, port)], database));
+        let [user, password] = login.map(|text| Some(text).filter(|text| !text.is_empty()));
+        prop_assert_eq!((reach.settings.username, reach.settings.password), (user, password.map(Secret::new)));
+    }
+
+    #[test]
+    fn addresses_are_read_as_they_are_written(servers in prop::collection::vec((HOST, any::<Option<u16>>()), 1..4), numeric: std::net::Ipv6Addr) {
+        let written = |(host, port): &(String, Option<u16>)| port.map_or_else(|| host.clone(), |port| format!("{host}:{port}"));
+        let mut addresses: Vec<String> = servers.iter().map(written).collect();
+        addresses.push(format!("[{numeric}]:7"));
+        let expected = servers.iter().map(|(host, port)| tcp(host, port.unwrap_or(6379))).chain([tcp(&numeric.to_string(), 7)]);
+        let reach = Redis { addresses, ..Redis::default() }.reach().unwrap();
+        prop_assert_eq!(reach.servers, expected.collect::<Vec<_>>());
+        prop_assert_eq!(reach.form, Form::Cluster);
     }
 }

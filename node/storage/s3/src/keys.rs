@@ -187,11 +187,13 @@ pub(crate) fn digest_of_pointer(name: &str) -> Option<(Digest, u64)> {
 }
 
 fn digest(path: &str) -> Option<Digest> {
-    path.replacen('/', ":", 1).parse().ok()
+    let (algorithm, hex) = path.split_once('/')?;
+    format!("{algorithm}:{hex}").parse().ok()
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use zot_oci::Algorithm;
 
     use super::*;
@@ -254,6 +256,56 @@ mod tests {
         }
         assert_eq!(digest_of_content(&pointer(&repository, &digest, 7)), None);
         assert_eq!(digest_of_content("a/blobs/sha256/abc"), None);
+        assert_eq!(digest_of_content(&format!("a/blobs/{digest}")), None);
         assert_eq!(digest_of_pointer(&content(&repository, &digest)), None);
+    }
+
+    /// Names of repositories, also those in which something else could be found.
+    const REPOSITORY: &str = "(a|blobs|sha256|[a-z0-9]{1,4}(-[a-z0-9]{1,3})?)(/(blobs|kept|[a-z0-9]{1,4})){0,3}";
+    /// What is nearly a name in a layout, or that of an upload or of bytes of one repository.
+    const NEARLY: &str = "(r/r/)?(_own/|_uploaded/|_tails/)?[a-zA/_.]{0,6}(/blobs/|/_pointers/|/_kept/|/index.json)?(sha256[/:])?[0-9a-fA-F]{0,3}([0-9a-f]{64})?[./+0-9-]{0,4}";
+
+    fn any_digest() -> impl Strategy<Value = Digest> {
+        let algorithms = prop::sample::select(vec![Algorithm::Sha256, Algorithm::Sha384, Algorithm::Sha512]);
+        (algorithms, any::<[u8; 8]>()).prop_map(|(algorithm, bytes)| Digest::of(algorithm, &bytes))
+    }
+
+    proptest! {
+        #[test]
+        fn what_a_name_was_made_of_is_what_it_tells(repository in REPOSITORY, digest in any_digest(), size: u64, root in "/?(z(/y)?)?/?") {
+            let (keys, repository) = (Keys::new(&root), repository.parse().unwrap());
+            let names = [index(&repository), content(&repository, &digest), pointer(&repository, &digest, size)];
+            for name in &names {
+                let key = keys.of(name);
+                prop_assert_eq!(keys.name(&key), Some(&**name));
+            }
+            let [index, content, pointer] = names;
+            prop_assert_eq!(repository_of_index(&index), Some(repository.clone()));
+            prop_assert_eq!((digest_of_content(&content), digest_of_pointer(&content)), (Some(digest), None));
+            prop_assert_eq!((digest_of_content(&pointer), digest_of_pointer(&pointer)), (None, Some((digest, size))));
+            prop_assert!(pointer.starts_with(&pointers_to(&repository, &digest)) && content.starts_with(&contents(&repository)));
+            prop_assert_eq!(kept(&content), Some(format!("{repository}/_kept/{}/{}", digest.algorithm(), digest.hex())));
+            prop_assert!(is_own(BlobKey::own(&repository, &digest).as_str()) && !is_own(BlobKey::shared(&digest).as_str()));
+        }
+
+        #[test]
+        fn any_name_is_read_or_passed_over(name in prop_oneof![NEARLY, any::<String>()]) {
+            let keys = Keys::new("r");
+            prop_assert_eq!(keys.name(&name).map(|name| keys.of(name)), Some(name.clone()).filter(|name| name.starts_with("r/r/")));
+            if let Some(repository) = repository_of_index(&name) {
+                prop_assert_eq!(index(&repository), name.clone());
+            }
+            if let Some(digest) = digest_of_content(&name) {
+                prop_assert!(name.ends_with(&format!("/blobs/{}/{}", digest.algorithm(), digest.hex())), "{name}");
+            }
+            if let Some((digest, _)) = digest_of_pointer(&name) {
+                prop_assert!(name.contains(&format!("/_pointers/{}/{}.", digest.algorithm(), digest.hex())), "{name}");
+            }
+            if let Some(mark) = kept(&name) {
+                prop_assert_eq!(digest_of_content(&mark), None);
+            }
+            prop_assert!(!is_own(&name) || !is_place(&name));
+            let _ = keys.upload(&name);
+        }
     }
 }

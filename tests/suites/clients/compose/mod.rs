@@ -2,6 +2,7 @@
 //! while containers of it are killed.
 
 mod engine;
+mod others;
 mod stand_in;
 
 use std::{
@@ -13,7 +14,7 @@ use std::{
 
 use zot_tests::{skip::skip, wait};
 
-use self::engine::Engine;
+use self::{engine::Engine, others::Artifact};
 use crate::{
     layout::{Layout, Packing},
     program::{Program, this_test},
@@ -135,19 +136,16 @@ async fn both_versions_of_compose_take_the_files() {
 async fn a_cluster_outlives_a_gateway_and_a_node_and_grows() {
     let Some(mut cluster) = Cluster::prepare().await else { return };
     let Some(compose) = compose(&cluster.engine, "docker-compose-v2") else { return };
-    let Some(skopeo) = Program::find("skopeo") else { return };
+    let (Some(skopeo), Some(oras)) = (Program::find("skopeo"), Program::find("oras")) else { return };
     cluster.compose(&compose, PLAIN, "up -d").await;
 
     let repositories: Vec<String> = (0..12).map(|number| format!("app/number-{number}")).collect();
     for repository in &repositories {
         cluster.push(repository).await;
     }
-    let [from, to] = ["app/number-0:v0", "copied:v1"].map(|image| format!("docker://localhost:8080/{image}"));
-    let options = "--insecure-policy copy -q --src-tls-verify=false --dest-tls-verify=false";
-    cluster.engine.inside(&format!("{} {options} {from} {to}", skopeo.path().display())).await.expect("skopeo copies");
-    cluster.engine.run("pull -q localhost:8080/copied:v1").await;
-    cluster.engine.run("tag localhost:8080/copied:v1 localhost:8080/by/docker:v1").await;
-    cluster.engine.run("push -q localhost:8080/by/docker:v1").await;
+    others::copy_on(&cluster.engine, &skopeo, "app/number-0:v0").await;
+    let artifact = Artifact::push(&cluster.engine, oras).await;
+    artifact.assert_is_there(&cluster.engine).await;
 
     cluster.kill("gateway1").await;
     cluster.push("app/number-0").await;
@@ -163,6 +161,7 @@ async fn a_cluster_outlives_a_gateway_and_a_node_and_grows() {
     }
     eprintln!("after a node was killed, the push that waited longest took {longest:?}");
     cluster.assert_everything_is_there().await;
+    artifact.assert_is_there(&cluster.engine).await;
 
     cluster.compose(&compose, PLAIN, "up -d").await;
     cluster.compose(&compose, PLAIN, "up -d node4").await;

@@ -30,7 +30,7 @@ pub(super) async fn campaign(nemesis: Nemesis, times: usize) {
     // What breaks a server must not break it for the other tests of this binary.
     let services = if nemesis.breaks_services() { Services::start().await } else { Services::shared().await };
     let mut cluster = nemesis.tolerating(Cluster::builder().shared(&services.endpoints())).prepare();
-    let proxy = nemesis.arm(&mut cluster, &services).await;
+    let proxies = nemesis.arm(&mut cluster, &services).await;
     cluster.start().await;
     let front = cluster.front().await;
     let after = if nemesis == Nemesis::EmptyRedis { AfterFailure::MayBeLost } else { AfterFailure::Kept };
@@ -39,7 +39,7 @@ pub(super) async fn campaign(nemesis: Nemesis, times: usize) {
     for round in 1..=rounds.count {
         let (running, probes) = (load.start(&front.url()), Probes::start(&front).await);
         tokio::time::sleep(rounds.random.milliseconds(500..1500)).await;
-        nemesis.strike(&mut cluster, &services, proxy.as_ref(), &mut rounds.random).await;
+        nemesis.strike(&mut cluster, &services, &proxies, &mut rounds.random).await;
         cluster.all_nodes_up().await;
         load = running.stopped().await;
         gaps.push(probes.stop().await);

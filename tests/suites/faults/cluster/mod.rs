@@ -2,6 +2,7 @@
 
 mod campaign;
 mod nemesis;
+mod partition;
 mod probes;
 
 use self::{
@@ -62,6 +63,11 @@ async fn a_rolling_restart_of_all_loses_nothing() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_node_that_is_cut_from_its_peers_loses_nothing() {
     campaign(Nemesis::CutFrom(Whom::Peers), 2).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_that_is_cut_from_its_peers_and_gateways_loses_nothing() {
+    campaign(Nemesis::CutFrom(Whom::PeersAndGateways), 2).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -9,11 +9,13 @@ use zot_tests::{
     sandbox::Signal,
 };
 
+use super::partition;
 use crate::{OUTAGE, random::Random};
 
-/// How long a server of the shared storage does not answer, or cannot be reached by a node.
+/// How long a server of the shared storage does not answer, or cannot be reached by a node; how long one stays cut off from its peers after others took
+/// over.
 const PAUSE: Duration = Duration::from_secs(3);
-/// The node that a proxy cuts off.
+/// The node that is cut off.
 const CUT_OFF: usize = 0;
 
 /// A kind of fault.
@@ -32,10 +34,11 @@ pub(super) enum Nemesis {
     CutFrom(Whom),
 }
 
-/// Whom one node cannot reach, or is not reached by, for a while.
+/// Whom one node does not reach for a while. Gateways and other nodes do not reach it either.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Whom {
     Peers,
+    PeersAndGateways,
     Redis,
     S3,
     DynamoDb,
@@ -61,28 +64,24 @@ impl Nemesis {
     }
 
     /// Puts what it cuts connections with between a cluster that has not started and what it talks to.
-    pub(super) async fn arm(self, cluster: &mut Cluster, services: &Services) -> Option<Proxy> {
-        let Self::CutFrom(whom) = self else { return None };
+    pub(super) async fn arm(self, cluster: &mut Cluster, services: &Services) -> Vec<Proxy> {
+        let Self::CutFrom(whom) = self else { return Vec::new() };
         let endpoints = services.endpoints();
-        let (scheme, target, path) = match whom {
-            Whom::Peers => ("", cluster.nodes()[CUT_OFF].address().port(), "/cluster/advertise"),
-            Whom::Redis => ("redis://", port_of(&endpoints.redis), "/cluster/redis/url"),
-            Whom::S3 => ("http://", port_of(&endpoints.s3), "/storage/storageDriver/regionendpoint"),
-            Whom::DynamoDb => ("http://", port_of(&endpoints.dynamodb), "/storage/cacheDriver/endpoint"),
+        let (mut url, path) = match whom {
+            Whom::Peers | Whom::PeersAndGateways => {
+                return partition::start_with(cluster, CUT_OFF, whom == Whom::PeersAndGateways).await;
+            }
+            Whom::Redis => (endpoints.redis, "/cluster/redis/url"),
+            Whom::S3 => (endpoints.s3, "/storage/storageDriver/regionendpoint"),
+            Whom::DynamoDb => (endpoints.dynamodb, "/storage/cacheDriver/endpoint"),
         };
-        let proxy = Proxy::start(target).await;
-        let address = format!("127.0.0.1:{}", proxy.port());
-        cluster.node(CUT_OFF).set(path, format!("{scheme}{address}"));
-        if whom == Whom::Peers {
-            let mut nodes: Vec<String> = cluster.nodes().iter().map(|node| node.address().to_string()).collect();
-            nodes[CUT_OFF] = address;
-            cluster.set("/cluster/nodes", nodes);
-        }
-        Some(proxy)
+        let proxy = Proxy::before(&mut url).await;
+        cluster.node(CUT_OFF).set(path, url);
+        vec![proxy]
     }
 
     /// Strikes, and makes good what it did; whatever it struck runs again afterwards, although it may not be up yet.
-    pub(super) async fn strike(self, cluster: &mut Cluster, services: &Services, proxy: Option<&Proxy>, random: &mut Random) {
+    pub(super) async fn strike(self, cluster: &mut Cluster, services: &Services, proxies: &[Proxy], random: &mut Random) {
         let [node, gateway] = [cluster.nodes().len(), cluster.gateways().len()].map(|count| random.within(0..count as u64) as usize);
         match self {
             Self::KillNode => kill_node(cluster, node).await,
@@ -113,11 +112,14 @@ impl Nemesis {
             }
             Self::DrainAndRemove => drain_and_remove(cluster, node).await,
             Self::RollingRestart => rolling_restart(cluster).await,
-            Self::CutFrom(_) => {
-                let proxy = proxy.expect("what it was armed with");
-                proxy.set(if random.once_in(2) { Fault::Hang } else { Fault::Cut });
+            Self::CutFrom(whom) => {
+                let fault = if random.once_in(2) { Fault::Hang } else { Fault::Cut };
+                proxies.iter().for_each(|proxy| proxy.set(fault));
+                if matches!(whom, Whom::Peers | Whom::PeersAndGateways) {
+                    others_took_over(cluster, CUT_OFF).await;
+                }
                 tokio::time::sleep(PAUSE).await;
-                proxy.heal();
+                proxies.iter().for_each(Proxy::heal);
             }
         }
     }
@@ -161,8 +163,4 @@ async fn rolling_restart(cluster: &mut Cluster) {
         cluster.gateway(gateway).spawn();
         cluster.ready().await;
     }
-}
-
-fn port_of(url: &str) -> u16 {
-    url.rsplit(':').next().and_then(|port| port.parse().ok()).expect("a URL that ends with a port")
 }
