@@ -18,6 +18,7 @@ mod logs;
 mod manifests;
 mod ready;
 mod rebuild;
+mod rebuild_remote;
 mod referrers;
 mod registry;
 mod restart;

@@ -4,6 +4,7 @@
 #![expect(clippy::expect_used, clippy::panic, reason = "test support: a failure here is a failed test, and should say where it happened")]
 
 mod authority;
+mod aws_json;
 pub mod dynamodb;
 pub mod guardian;
 pub mod haproxy;
