@@ -9,6 +9,7 @@ mod command;
 mod concurrency;
 mod deploy;
 mod docker;
+mod examples;
 mod front;
 mod hostile;
 mod limits;
