@@ -7,6 +7,7 @@ mod base;
 mod blobs;
 mod command;
 mod concurrency;
+mod credentials;
 mod deploy;
 mod docker;
 mod examples;
