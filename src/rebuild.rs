@@ -9,8 +9,8 @@ use zot_runtime::telemetry;
 
 /// Throws the metadata away and reads it anew.
 pub(crate) fn rebuild(path: &Path) -> ExitCode {
-    let Some(_logs) = output::logs() else { return ExitCode::FAILURE };
-    let Some(loaded) = output::load(path) else { return ExitCode::FAILURE };
+    let Some((loaded, _logs)) = output::begin(path) else { return ExitCode::FAILURE };
+    output::warn(&loaded.warnings);
     let bar = progress_bar();
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,

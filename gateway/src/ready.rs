@@ -16,7 +16,7 @@ const ANSWER_BYTES_MAX: u64 = 16 * 1024;
 
 /// Asks the process that listens where `http` says, on this host. The error says why it is not ready.
 pub async fn ready(http: &Http) -> anyhow::Result<()> {
-    let address = local_address(http);
+    let address = http.local_address();
     let socket = TcpStream::connect(&address).await.with_context(|| format!("connect to {address}"))?;
     let answer = match http_tls_files(http) {
         None => ask(socket).await,
@@ -30,36 +30,10 @@ pub async fn ready(http: &Http) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Where this host reaches what listens on the configured address.
-fn local_address(http: &Http) -> String {
-    let listen = http.listen_address();
-    let (host, port) = listen.rsplit_once(':').unwrap_or((&listen, ""));
-    match host {
-        "0.0.0.0" => format!("127.0.0.1:{port}"),
-        "[::]" => format!("[::1]:{port}"),
-        host => format!("{host}:{port}"),
-    }
-}
-
 async fn ask(mut stream: impl AsyncRead + AsyncWrite + Unpin) -> io::Result<String> {
     stream.write_all(b"GET /readyz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").await?;
     stream.flush().await?;
     let mut answer = Vec::new();
     stream.take(ANSWER_BYTES_MAX).read_to_end(&mut answer).await?;
     Ok(String::from_utf8_lossy(&answer).into_owned())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn who_listens_everywhere_is_asked_on_the_loopback_interface() {
-        let at = |address: &str| local_address(&Http { address: address.to_owned(), port: 1, ..Http::default() });
-        assert_eq!(at(""), "127.0.0.1:1");
-        assert_eq!(at("0.0.0.0"), "127.0.0.1:1");
-        assert_eq!(at("::"), "[::1]:1");
-        assert_eq!(at("192.0.2.1"), "192.0.2.1:1");
-        assert_eq!(at("localhost"), "localhost:1");
-    }
 }

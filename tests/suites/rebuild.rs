@@ -7,7 +7,6 @@ use zot_tests::{
     Client, Image, Manifest, Sandbox,
     content::{self, descriptor, media_type},
     digest_of,
-    sandbox::run,
     skip::{find_program, skip},
     wait,
 };
@@ -15,7 +14,7 @@ use zot_tests::{
 use crate::registry::contents;
 
 /// Pushes of everything that a registry can have, and tells which manifests no tag leads to.
-async fn push_variety(client: &Client) -> Vec<(&'static str, String)> {
+pub(crate) async fn push_variety(client: &Client) -> Vec<(&'static str, String)> {
     let image = Image::small(1);
     client.push_image("apps/web", "v1", &image).await;
     client.push_image("apps/web", "latest", &image).await;
@@ -50,8 +49,8 @@ fn delete_metadata(root: &Path) {
     fs::remove_file(metadata).unwrap();
 }
 
-fn rebuild(sandbox: &Sandbox) -> Value {
-    let output = run(&["rebuild", sandbox.config_file().to_str().unwrap()]);
+pub(crate) fn rebuild(sandbox: &Sandbox) -> Value {
+    let output = sandbox.run("rebuild");
     assert_eq!(output.code, Some(0), "{output:?}");
     assert_eq!(output.stderr, "", "a progress bar is for terminals");
     let mut lines = output.stdout.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
@@ -146,6 +145,25 @@ async fn every_store_is_rebuilt() {
     rebuild(&sandbox);
     sandbox.restart().await;
     assert_eq!(contents(&sandbox.client(), &[]).await, before);
+}
+
+#[tokio::test]
+async fn a_rebuild_warns_as_a_start_does_and_logs_where_the_configuration_says() {
+    let builder = Sandbox::builder().set("/storage/gc", true);
+    let log = builder.directory().join("rebuild.log");
+    let mut sandbox = builder.start().await;
+    let warned = sandbox.logs().lines().filter(|line| line["key"] == "storage.gc").count();
+    assert!(sandbox.terminate().await.success());
+    sandbox.set("/log/output", log.to_str().unwrap());
+    let output = sandbox.run("rebuild");
+    assert_eq!((output.code, output.stdout.as_str(), output.stderr.as_str()), (Some(0), "", ""));
+    let logged: Vec<Value> = fs::read_to_string(&log).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let count = |key: &str, value: &str| logged.iter().filter(|line| line[key] == value).count();
+    assert_eq!((count("key", "storage.gc"), count("message", "rebuilt the metadata")), (warned, 1), "{logged:?}");
+    assert_eq!(warned, 1);
+    sandbox.set("/log/level", "error");
+    assert_eq!(sandbox.run("rebuild").code, Some(0));
+    assert_eq!(fs::read_to_string(&log).unwrap().lines().count(), logged.len(), "nothing of it is an error");
 }
 
 #[tokio::test]

@@ -225,4 +225,13 @@ mod tests {
         let cluster = Cluster { nodes: vec!["n1:9090".to_owned()], ..Cluster::default() };
         assert_eq!(cluster.node_addresses(), ["n1:9090"]);
     }
+
+    #[test]
+    fn members_of_one_host_have_directories_of_their_own_in_the_one_that_their_files_name() {
+        let members = Cluster { members: vec!["h:9000".to_owned(), "h:9001".to_owned()], ..Cluster::default() };
+        let own = |port| members.own_directory(Path::new("/d"), port);
+        assert_eq!([own(9000), own(9001)], [PathBuf::from("/d/_members/9000"), PathBuf::from("/d/_members/9001")]);
+        let nodes = Cluster { nodes: vec!["h:9090".to_owned()], ..Cluster::default() };
+        assert_eq!(nodes.own_directory(Path::new("/d"), 9000), Path::new("/d"));
+    }
 }

@@ -2,7 +2,10 @@
 
 use std::{io::Write, path::Path, process::ExitCode};
 
-use zot_config::{Config, ConfigError, DIST_SPEC_VERSION, Loaded};
+use zot_config::{
+    Config, ConfigError, DIST_SPEC_VERSION, Loaded, Warning,
+    log::{Level, Log},
+};
 use zot_runtime::telemetry::{self, LogGuard, LogLevel, LogOptions};
 
 /// Shows how the program is called. Asked for, that is a success; otherwise an error.
@@ -25,14 +28,50 @@ pub fn version(binary_type: &'static str) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// Logs to standard output until the configuration says where to.
+/// Logs to standard output, for what follows no configuration.
 pub fn logs() -> Option<LogGuard> {
-    match telemetry::init(&LogOptions { level: LogLevel::Info, output: None }) {
+    logging(&LogOptions { level: LogLevel::Info, output: None })
+}
+
+fn logging(options: &LogOptions) -> Option<LogGuard> {
+    match telemetry::init(options) {
         Ok(guard) => Some(guard),
         Err(error) => {
             tell(format_args!("cannot write logs: {}", telemetry::chain(&error)));
             None
         }
+    }
+}
+
+/// Reads a configuration and logs as it says, or says everything that is wrong with it.
+pub fn begin(path: &Path) -> Option<(Loaded, LogGuard)> {
+    match Config::load(path) {
+        Ok(loaded) => {
+            let logs = logging(&options(&loaded.config.log))?;
+            Some((loaded, logs))
+        }
+        Err(error) => {
+            let _logs = logs();
+            refuse(path, &error);
+            None
+        }
+    }
+}
+
+fn options(log: &Log) -> LogOptions {
+    let level = match log.level {
+        Level::Debug => LogLevel::Debug,
+        Level::Info => LogLevel::Info,
+        Level::Warn => LogLevel::Warn,
+        Level::Error => LogLevel::Error,
+    };
+    LogOptions { level, output: log.output.clone() }
+}
+
+/// Logs what a configuration may not have meant.
+pub fn warn(warnings: &[Warning]) {
+    for warning in warnings {
+        tracing::warn!(key = %warning.path, "{}", warning.message);
     }
 }
 

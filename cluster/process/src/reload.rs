@@ -11,6 +11,8 @@ use tokio::sync::{Notify, watch};
 use zot_config::{Config, ConfigError, Loaded, http::Http};
 use zot_runtime::{fingerprint::Fingerprint, tasks::Tasks, telemetry};
 
+use crate::output;
+
 /// How often the file is looked at. Polled rather than subscribed to: nothing is missed when it is renamed over, or a link to it is swapped.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
@@ -79,9 +81,7 @@ impl Reload {
                 return tracing::error!(error = %telemetry::chain(&error), "failed to reload config, retry writing it; the one in use stays");
             }
         };
-        for warning in &warnings {
-            tracing::warn!(key = %warning.path, "{}", warning.message);
-        }
+        output::warn(&warnings);
         let old = self.current.borrow().clone();
         let restart: Vec<String> = differences(&old, &new).into_iter().filter(|path| !is_reloadable(path)).collect();
         if !restart.is_empty() {

@@ -9,13 +9,13 @@ use std::{
 
 use anyhow::Context as _;
 use tokio::sync::{Mutex, Notify, watch};
-use zot_config::{Config, Loaded, log::Level};
+use zot_config::{Config, Loaded};
 use zot_runtime::{
     descriptors,
     file_watch::RELOAD_POLL,
     shutdown::{ShutdownSignal, ShutdownSignals},
     tasks::Tasks,
-    telemetry::{self, AuditLog, LogHandle, LogLevel, LogOptions},
+    telemetry::{self, AuditLog, LogHandle},
     tls::TlsSource,
 };
 
@@ -50,23 +50,8 @@ pub struct Process {
 /// Serves what `run` opens until it returns. It is to wait for [`Process::signal`], and to drain.
 pub fn serve(path: &Path, run: impl AsyncFnOnce(&Process) -> anyhow::Result<()>) -> ExitCode {
     let read = Reload::state_of(path);
-    let loaded = match Config::load(path) {
-        Ok(loaded) => loaded,
-        Err(error) => {
-            let _logs = output::logs();
-            output::refuse(path, &error);
-            return ExitCode::FAILURE;
-        }
-    };
+    let Some((loaded, logs)) = output::begin(path) else { return ExitCode::FAILURE };
     let reload = Reload::new(path, &loaded.config, read);
-    let log = &loaded.config.log;
-    let logs = match telemetry::init(&LogOptions { level: level(log.level), output: log.output.clone() }) {
-        Ok(logs) => logs,
-        Err(error) => {
-            output::tell(telemetry::chain(&error));
-            return ExitCode::FAILURE;
-        }
-    };
     telemetry::log_panics();
     let served = runtime().and_then(|runtime| {
         let mut left = Duration::ZERO;
@@ -95,23 +80,12 @@ fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
     runtime.context("start threads")
 }
 
-fn level(level: Level) -> LogLevel {
-    match level {
-        Level::Debug => LogLevel::Debug,
-        Level::Info => LogLevel::Info,
-        Level::Warn => LogLevel::Warn,
-        Level::Error => LogLevel::Error,
-    }
-}
-
 impl Process {
     fn start(loaded: Loaded, reload: Reload, logs: LogHandle) -> anyhow::Result<Self> {
         let Loaded { config, warnings } = loaded;
         let signals = Mutex::new(ShutdownSignals::listen().context("listen for signals")?);
         tracing::info!(params = %serde_json::to_string(&config)?, "configuration settings");
-        for warning in &warnings {
-            tracing::warn!(key = %warning.path, "{}", warning.message);
-        }
+        output::warn(&warnings);
         let descriptors_max = descriptors::raise_limit();
         let tasks = Tasks::new();
         let audit = config.log.audit.as_ref().map(AuditLog::open).transpose()?;

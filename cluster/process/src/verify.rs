@@ -20,9 +20,7 @@ pub fn verify(path: &Path, part: Part, understood: impl FnOnce(&Config) -> Vec<P
         output::refuse(path, &ConfigError::Invalid { path: path.to_owned(), problems });
         return ExitCode::FAILURE;
     }
-    for warning in &loaded.warnings {
-        tracing::warn!(key = %warning.path, "{}", warning.message);
-    }
+    output::warn(&loaded.warnings);
     tracing::info!(config = %path.display(), "config file is valid");
     ExitCode::SUCCESS
 }

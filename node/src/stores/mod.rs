@@ -1,6 +1,8 @@
 //! Opening one store of a configuration: on the local disk, or in services that several nodes reach.
 
+mod disk;
 mod local;
+mod others;
 mod remote;
 
 use std::{any::Any, error::Error as StdError, sync::Arc};

@@ -3,8 +3,6 @@
 
 use std::{
     collections::HashSet,
-    fs,
-    path::PathBuf,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -25,11 +23,11 @@ use zot_storage::{
         Metadata,
         redb::{RedbMetadata, keep_users},
     },
-    sessions::{FilesystemSessions, Sessions},
+    sessions::Sessions,
     show_all,
 };
 
-use super::{BoxError, Opened, Services, adopted, place};
+use super::{BoxError, Opened, Services, adopted, disk::Disk, others::refuse_while_served, place};
 use crate::Ownership;
 
 /// How many places and keys of bytes are held at a time, listed and once more to be looked for in the rows: of some 130 bytes each, 26 MB.
@@ -98,8 +96,9 @@ pub(super) async fn open(
     ownership: Option<&Ownership>,
     progress: Progress<'_>,
 ) -> Result<Opened, BoxError> {
+    let disk = disk(config, store, services)?;
     let bucket = S3Blobs::open(bucket(store)?, Limits::default()).await?;
-    let sessions = sessions(config, store, services)?;
+    let sessions = sessions(config, store, services, disk.as_ref())?;
     let remote: Arc<dyn BlobStore> = Arc::new(bucket.clone());
     let blobs = match &services.cache {
         Some(cache) => Arc::new(CachedBlobs::new(remote, cache.clone(), place(store))),
@@ -107,7 +106,7 @@ pub(super) async fn open(
     };
     let owned = ownership.cloned();
     let shared = Shared {
-        metadata: metadata(config, store).await?,
+        metadata: metadata(store, disk.as_ref()).await?,
         blobs,
         sessions: sessions.clone(),
         layouts: Arc::new(bucket.layouts()),
@@ -120,11 +119,13 @@ pub(super) async fn open(
     // What the uploads of other members have put there can only be told from what nobody continues by who knows of their uploads.
     let knows_all = config.cluster.is_none() || services.redis.is_some();
     let orphans = knows_all.then(|| Orphans { blobs: bucket, sessions, round: Mutex::default() });
-    Ok(Opened { engine, place, orphans, guard: None })
+    Ok(Opened { engine, place, orphans, guard: Some(Box::new(disk)) })
 }
 
 /// Throws the rows away, but those of users, once the image layouts show all that they held; opening the store reads the layouts anew.
 pub(super) async fn rebuild(config: &Config, store: &Store, services: &Services, progress: Progress<'_>) -> Result<Rebuilt, BoxError> {
+    refuse_while_served(config).await?;
+    let disk = disk(config, store, services)?;
     let bucket = S3Blobs::open(bucket(store)?, Limits::default()).await?;
     let (blobs, layouts) = (Arc::new(bucket.clone()), Arc::new(bucket.layouts()));
     match tables(store) {
@@ -135,16 +136,16 @@ pub(super) async fn rebuild(config: &Config, store: &Store, services: &Services,
             metadata.erase().await?;
         }
         None => {
-            let path = metadata_file(config, store)?;
+            let path = Disk::wanted(disk.as_ref())?.metadata_file();
             let rows = async { Ok(Arc::new(RedbMetadata::open(&path, store.commit)?) as Arc<dyn Metadata>) };
             show_all(rows, blobs, layouts).await?;
             keep_users(&path).await?;
         }
     }
     let shared = Shared {
-        metadata: metadata(config, store).await?,
+        metadata: metadata(store, disk.as_ref()).await?,
         blobs: Arc::new(bucket.clone()),
-        sessions: sessions(config, store, services)?,
+        sessions: sessions(config, store, services, disk.as_ref())?,
         layouts: Arc::new(bucket.layouts()),
         dedupe: store.dedupe,
         mine: Arc::new(|_| true),
@@ -169,31 +170,22 @@ fn tables(store: &Store) -> Option<&zot_config::storage::DynamoDb> {
     }
 }
 
-async fn metadata(config: &Config, store: &Store) -> Result<Arc<dyn Metadata>, BoxError> {
+/// The local disk, if there is something of the store that no service is for.
+fn disk(config: &Config, store: &Store, services: &Services) -> Result<Option<Disk>, BoxError> {
+    let is_wanted = tables(store).is_none() || services.redis.is_none();
+    is_wanted.then(|| Disk::take(config, store)).transpose()
+}
+
+async fn metadata(store: &Store, disk: Option<&Disk>) -> Result<Arc<dyn Metadata>, BoxError> {
     Ok(match tables(store) {
         Some(tables) => Arc::new(DynamoMetadata::open(tables, zot_dynamodb::Options::default()).await?),
-        None => Arc::new(RedbMetadata::open(&metadata_file(config, store)?, store.commit)?),
+        None => Arc::new(RedbMetadata::open(&Disk::wanted(disk)?.metadata_file(), store.commit)?),
     })
 }
 
-fn metadata_file(config: &Config, store: &Store) -> Result<PathBuf, BoxError> {
-    Ok(local_directory(config, store)?.join("metadata.redb"))
-}
-
-/// Where a remote store keeps what there is no service for.
-fn local_directory(config: &Config, store: &Store) -> Result<PathBuf, BoxError> {
-    let root = store.root_directory.as_path();
-    if root.as_os_str().is_empty() {
-        return Err("rootDirectory is needed for what is kept on the local disk".into());
-    }
-    let own = config.cluster.as_ref().map_or_else(|| root.to_owned(), |cluster| cluster.own_directory(root, config.http.port));
-    fs::create_dir_all(&own)?;
-    Ok(own)
-}
-
-fn sessions(config: &Config, store: &Store, services: &Services) -> Result<Arc<dyn Sessions>, BoxError> {
+fn sessions(config: &Config, store: &Store, services: &Services, disk: Option<&Disk>) -> Result<Arc<dyn Sessions>, BoxError> {
     Ok(match &services.redis {
         Some(redis) => Arc::new(RedisSessions::new(Connection::clone(redis), config.storage.all.upload_expiry).of_store(place(store))),
-        None => Arc::new(FilesystemSessions::open(&local_directory(config, store)?)?),
+        None => Arc::new(Disk::wanted(disk)?.sessions()?),
     })
 }

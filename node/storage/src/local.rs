@@ -1,19 +1,14 @@
 //! An engine on a local directory: every port below one root, one process at a time.
 
-use std::{
-    fs::{File, OpenOptions, TryLockError},
-    os::unix::fs::OpenOptionsExt,
-    path::PathBuf,
-    sync::Arc,
-    time::Duration,
-};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use crate::{
-    Engine, Error, Progress, Rebuilt, Result,
-    blobs::{BlobStore, FilesystemBlobs, filesystem::Durability},
+    Engine, Progress, Rebuilt, Result,
+    blobs::{BlobStore, FilesystemBlobs},
     error::blocking,
     layout::Layout,
     layouts::{FilesystemLayouts, Layouts},
+    lock::Lock,
     metadata::{
         Key, Metadata,
         redb::{RedbMetadata, keep_users},
@@ -44,7 +39,7 @@ pub struct Local {
     pub root: PathBuf,
     /// What was adopted, if the directory had no metadata yet.
     pub adopted: Option<Rebuilt>,
-    _lock: File,
+    _lock: Lock,
 }
 
 impl Local {
@@ -82,18 +77,8 @@ impl Local {
     }
 }
 
-fn lock(layout: &Layout) -> Result<File> {
-    let path = layout.lock();
-    if let Some(parent) = path.parent() {
-        Durability::new(true).create_directory(parent)?;
-    }
-    let opened = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path);
-    let file = opened.map_err(Error::file("open", &path))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(Error::InUse { path: layout.root().to_owned() }),
-        Err(TryLockError::Error(error)) => Err(Error::file("lock", &path)(error)),
-    }
+fn lock(layout: &Layout) -> Result<Lock> {
+    Lock::take(&layout.lock(), layout.root())
 }
 
 /// Drops staged bytes that no session speaks of: what a process that was killed had not acknowledged.

@@ -6,9 +6,12 @@ use std::{
     process::Command,
 };
 
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::{guardian, installed, port, process::Process, skip::find_program, wait};
+use crate::{aws_json::Service, guardian, installed, port, process::Process, skip::find_program, wait};
+
+const SERVICE: Service = Service { name: "dynamodb", prefix: "DynamoDB_20120810", protocol: "1.0" };
 
 /// A running DynamoDB server without any table. It takes any credentials.
 pub struct DynamoDb {
@@ -56,6 +59,22 @@ impl DynamoDb {
     /// Its URL.
     pub fn endpoint(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// Deletes tables with everything in them.
+    pub fn delete_tables<'n>(&self, names: impl IntoIterator<Item = &'n str>) {
+        for name in names {
+            SERVICE.done(self.port, "DeleteTable", &json!({"TableName": name}));
+        }
+    }
+
+    /// The names of the tables that begin so.
+    pub fn tables(&self, prefix: &str) -> Vec<String> {
+        let answer = SERVICE.done(self.port, "ListTables", &json!({"ExclusiveStartTableName": prefix}));
+        let body = answer.split_once("\r\n\r\n").map_or("", |(_, body)| body);
+        let listed: Value = serde_json::from_str(body).expect("a list of tables");
+        let names = listed["TableNames"].as_array().into_iter().flatten().filter_map(Value::as_str);
+        names.filter(|name| name.starts_with(prefix)).map(str::to_owned).collect()
     }
 
     /// Its process, to be stopped and continued.

@@ -26,9 +26,15 @@ impl Haproxy {
 
     /// Starts one in front of the servers at `ports` of this machine, and waits until it listens.
     pub async fn start(ports: &[u16]) -> Self {
-        let (directory, port) = (TempDir::new().expect("a directory"), port::free());
+        let port = port::free();
+        Self::configured(&configuration(port, ports), port).await
+    }
+
+    /// Starts one with a configuration that has it listen on `port`, and waits until it does.
+    pub async fn configured(configuration: &str, port: u16) -> Self {
+        let directory = TempDir::new().expect("a directory");
         let file = directory.path().join("haproxy.cfg");
-        fs::write(&file, configuration(port, ports)).expect("the configuration");
+        fs::write(&file, configuration).expect("the configuration");
         let process = spawn(&file, &directory.path().join("output.log"));
         wait::until("HAProxy listens", async || TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok()).await;
         Self { process, port, _directory: directory }

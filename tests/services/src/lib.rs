@@ -4,10 +4,12 @@
 #![expect(clippy::expect_used, clippy::panic, reason = "test support: a failure here is a failed test, and should say where it happened")]
 
 mod authority;
+mod aws_json;
 pub mod dynamodb;
 pub mod guardian;
 pub mod haproxy;
 pub mod http_proxy;
+pub mod instance_metadata;
 pub mod ldap;
 pub mod oidc;
 pub mod port;
@@ -27,6 +29,7 @@ use std::{env, path::PathBuf};
 pub use dynamodb::DynamoDb;
 pub use haproxy::Haproxy;
 pub use http_proxy::{HttpProxy, Mood};
+pub use instance_metadata::InstanceMetadata;
 pub use ldap::Ldap;
 pub use oidc::OpenIdProvider;
 pub use process::Process;

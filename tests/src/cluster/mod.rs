@@ -15,6 +15,7 @@ use crate::{
     wait,
 };
 
+pub(crate) use self::services::credentials;
 pub use self::{
     administration::{Run, Status},
     builder::Builder,

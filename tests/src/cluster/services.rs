@@ -5,7 +5,7 @@ use std::sync::{
     atomic::{AtomicBool, AtomicUsize, Ordering},
 };
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use tokio::sync::{Mutex, OnceCell};
 use zot_services::{
     DynamoDb, Redis, S3,
@@ -84,6 +84,33 @@ impl Endpoints {
         })
     }
 
+    /// The keys of the `storage` of a process that is everything, in S3 and DynamoDB, in a place that is nobody else's.
+    pub(crate) fn storage(&self) -> Map<String, Value> {
+        self.place()["storage"].as_object().expect("a section").clone()
+    }
+
+    /// Has configurations that are for services elsewhere use these: all of them the same place, which is nobody else's.
+    pub fn lend(&self, configs: &mut [Value]) {
+        let name = unique();
+        for config in configs {
+            if let Some(driver) = config["storage"].get_mut("storageDriver") {
+                let ours = json!({"bucket": BUCKET, "regionendpoint": self.s3, "rootdirectory": format!("/{name}"), "forcepathstyle": true, "secure": false});
+                replace(driver, ours);
+            }
+            if let Some(driver) = config["storage"].get_mut("cacheDriver") {
+                replace(driver, json!({"endpoint": self.dynamodb}));
+                for (_, table) in driver.as_object_mut().expect("a section").iter_mut().filter(|(key, _)| key.ends_with("Tablename")) {
+                    *table = format!("{name}-{}", table.as_str().expect("a name")).into();
+                }
+            }
+            for at in ["/cluster/redis", "/http/auth/sessionDriver"] {
+                if let Some(redis) = config.pointer_mut(at) {
+                    replace(redis, json!({"url": self.redis, "keyprefix": name}));
+                }
+            }
+        }
+    }
+
     /// The part of a configuration that keeps a cluster's content here, apart from that of every other cluster.
     pub(super) fn place(&self) -> Value {
         let name = unique();
@@ -110,13 +137,19 @@ impl Endpoints {
     }
 }
 
+/// Sets these members of a section.
+fn replace(section: &mut Value, members: Value) {
+    let Value::Object(members) = members else { panic!("no section: {members}") };
+    section.as_object_mut().expect("a section").extend(members);
+}
+
 /// A name that nothing else in these servers has.
 fn unique() -> String {
     format!("c{}", CLUSTERS.fetch_add(1, Ordering::Relaxed))
 }
 
 /// What the AWS libraries of the nodes look for.
-pub(super) fn credentials() -> Vec<(String, String)> {
+pub(crate) fn credentials() -> Vec<(String, String)> {
     let variables = [("AWS_ACCESS_KEY_ID", ACCESS_KEY), ("AWS_SECRET_ACCESS_KEY", SECRET_KEY), ("AWS_REGION", REGION)];
     variables.map(|(name, value)| (name.to_owned(), value.to_owned())).into()
 }

@@ -42,7 +42,14 @@ pub(crate) fn program(name: &str) -> Command {
 
 /// Runs `zot` with these arguments to its end.
 pub fn run(arguments: &[&str]) -> Output {
-    let output = command().args(arguments).output().expect("the zot binary");
+    let mut command = command();
+    command.args(arguments);
+    finished(command)
+}
+
+/// What a command came to when it ended.
+pub(super) fn finished(mut command: Command) -> Output {
+    let output = command.output().expect("the zot binary");
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("readable output");
     Output { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
 }

@@ -7,7 +7,10 @@ use tempfile::TempDir;
 use zot_services::port;
 
 use super::Sandbox;
-use crate::client::Trust;
+use crate::{
+    client::Trust,
+    cluster::{self, Endpoints},
+};
 
 /// A registry that has not started.
 #[must_use = "a builder does nothing until it starts a registry"]
@@ -43,6 +46,26 @@ impl Builder {
     /// Sets the setting at a path like `/http/limits/drainTimeout`; `null` takes it away.
     pub fn set(mut self, path: &str, value: impl Into<Value>) -> Self {
         set(&mut self.config, path, value.into());
+        self
+    }
+
+    /// Begins with this configuration instead of the one that tests have; it gets a port of its own.
+    pub fn with(mut self, config: Value) -> Self {
+        self.config = config;
+        self
+    }
+
+    /// Keeps the default store in these servers, apart from everything else in them; on its disk are uploads in progress.
+    pub fn shared(mut self, servers: &Endpoints) -> Self {
+        for (key, value) in servers.storage() {
+            set(&mut self.config, &format!("/storage/{key}"), value);
+        }
+        self.in_services()
+    }
+
+    /// Its environment has what opens the servers of tests.
+    pub fn in_services(mut self) -> Self {
+        self.environment.extend(cluster::credentials());
         self
     }
 

@@ -10,7 +10,7 @@ use std::{
     net::SocketAddr,
     os::unix::process::CommandExt,
     path::{Path, PathBuf},
-    process::ExitStatus,
+    process::{Command, ExitStatus},
     thread,
 };
 
@@ -116,6 +116,11 @@ impl Sandbox {
         builder::set(&mut self.config, path, value.into());
     }
 
+    /// A text in its configuration, at a path like `/storage/rootDirectory`.
+    pub fn setting(&self, path: &str) -> &str {
+        self.config.pointer(path).and_then(Value::as_str).unwrap_or_else(|| panic!("no text at {path}"))
+    }
+
     /// Sends a signal to its process.
     pub fn signal(&self, signal: Signal) {
         self.process.as_ref().expect("a running registry").signal(signal);
@@ -147,11 +152,22 @@ impl Sandbox {
         self.ready().await;
     }
 
+    /// Runs another of its commands, like `rebuild`, to its end, with its configuration file and in its environment.
+    pub fn run(&self, subcommand: &str) -> Output {
+        let mut command = command();
+        self.arrange(&mut command, subcommand);
+        binary::finished(command)
+    }
+
+    fn arrange(&self, command: &mut Command, subcommand: &str) {
+        fs::write(self.config_file(), self.config.to_string()).expect("the configuration file");
+        command.arg(subcommand).arg(self.config_file()).envs(self.environment.iter().map(|(name, value)| (name, value)));
+    }
+
     /// Starts its process without waiting for anything.
     pub fn spawn(&mut self) {
-        fs::write(self.config_file(), self.config.to_string()).expect("the configuration file");
         let mut command = self.descriptors_max.map_or_else(command, binary::command_within);
-        command.arg("serve").arg(self.config_file()).envs(self.environment.iter().map(|(name, value)| (name, value)));
+        self.arrange(&mut command, "serve");
         if let Some(user) = self.user {
             command.uid(user).gid(user);
         }

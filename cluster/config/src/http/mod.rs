@@ -80,6 +80,18 @@ impl Http {
         }
     }
 
+    /// Where this host reaches what listens on that address.
+    #[must_use]
+    pub fn local_address(&self) -> String {
+        let listen = self.listen_address();
+        let (host, port) = listen.rsplit_once(':').unwrap_or((&listen, ""));
+        match host {
+            "0.0.0.0" => format!("127.0.0.1:{port}"),
+            "[::]" => format!("[::1]:{port}"),
+            host => format!("{host}:{port}"),
+        }
+    }
+
     pub(crate) fn settle(&mut self) {
         self.external_url.truncate(self.external_url.trim_end_matches('/').len());
     }

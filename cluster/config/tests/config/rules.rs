@@ -92,6 +92,15 @@ fn an_address_is_no_url() {
 }
 
 #[test]
+fn who_listens_everywhere_is_reached_on_the_loopback_interface() {
+    for (address, reached) in
+        [("", "127.0.0.1"), ("0.0.0.0", "127.0.0.1"), ("::", "[::1]"), ("192.0.2.1", "192.0.2.1"), ("localhost", "localhost")]
+    {
+        assert_eq!(good(&http(&format!(r#"{{"address": "{address}"}}"#))).config.http.local_address(), format!("{reached}:8080"));
+    }
+}
+
+#[test]
 fn sessions_are_kept_where_they_can_be() {
     only_problem(
         &auth(r#"{"sessionDriver": {}}"#),
