@@ -73,6 +73,7 @@ async fn a_fourth_node_takes_its_share_while_everything_goes_on() {
 async fn no_request_fails_while_a_node_is_drained_and_removed() {
     let Some(builder) = shared().await else { return };
     let mut cluster = builder.start().await;
+    cluster.all_nodes_up().await;
     let front = cluster.front().await;
     push_to_all(&front).await;
     let worker = Worker::start(front.client());
@@ -131,6 +132,7 @@ impl Transfers {
 async fn long_transfers_come_to_their_end_while_their_node_is_drained_and_ends() {
     let Some(builder) = shared().await else { return };
     let mut cluster = builder.set("/http/limits/drainTimeout", "60s").start().await;
+    cluster.all_nodes_up().await;
     let front = cluster.front().await;
     let client = front.client();
     let begun = repositories().into_iter().zip(0..).map(|(repository, seed)| Transfers::begin(&client, repository, seed));

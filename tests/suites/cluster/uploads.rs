@@ -46,6 +46,7 @@ const LENGTHS: [usize; 4] = [3_000, 40_000, 1_500_000, 13_000_000];
 async fn an_upload_goes_on_where_it_was_acknowledged_after_its_gateway_and_its_node_died() {
     let Some(builder) = shared().await else { return };
     let mut cluster = builder.start().await;
+    cluster.all_nodes_up().await;
     let first = cluster.gateway(0).client();
     let begun = repositories().into_iter().zip(LENGTHS.into_iter().cycle());
     let uploads = join_all(begun.map(|(repository, length)| {
@@ -98,6 +99,7 @@ async fn is_under_way(client: &Client, upload: &str, request: &JoinHandle<Reply>
 async fn a_small_chunk_that_is_being_sent_when_its_node_dies_goes_to_another_node() {
     let Some(builder) = shared().await else { return };
     let mut cluster = builder.start().await;
+    cluster.all_nodes_up().await;
     let client = cluster.gateway(0).client();
     let half = Bytes::from(content::bytes(3, 10_000));
     let (content, mut sending) = ([half.clone(), half.clone()].concat(), Vec::new());
