@@ -3,7 +3,14 @@
 use bytes::Bytes;
 use futures::{Stream, StreamExt as _, future::join_all, stream};
 use tokio::{sync::oneshot, task::JoinHandle};
-use zot_tests::{Client, Cluster, Reply, cluster::Services, content, digest_of, skip::skip, wait};
+use zot_tests::{
+    Client, Cluster, Reply,
+    cluster::{Builder, Services},
+    content, digest_of,
+    sandbox::OUTAGE,
+    skip::skip,
+    wait,
+};
 
 use crate::start::{repositories, shared, spread, tell};
 
@@ -131,7 +138,8 @@ async fn an_upload_that_redis_forgot_is_unknown_whenever_it_forgot_it() {
         return skip("uploads::an_upload_that_redis_forgot_is_unknown_whenever_it_forgot_it", &reason);
     }
     let services = Services::start().await;
-    let cluster = Cluster::builder().sized(1, 1).shared(&services.endpoints()).start().await;
+    let builder = Cluster::builder().sized(1, 1).shared(&services.endpoints());
+    let cluster = OUTAGE.into_iter().fold(builder, Builder::tolerate_errors).start().await;
     let client = cluster.gateways()[0].client();
 
     // Between two requests.
