@@ -99,12 +99,13 @@ impl<'a> Call<'a> {
         }
     }
 
-    /// The same request once more, if twice is as good as once: everything that reads, manifests, and the beginning of an upload.
+    /// The same request once more, if twice is as good as once: whatever reads a repository, manifests, and the beginning of an upload. Whether
+    /// the registry is there at all, and who may come in, is asked once.
     fn again(&self) -> Option<Self> {
         let Content::Whole(bytes) = self.request.body() else { return None };
         let path = self.request.uri().path();
         let may_be_repeated = match *self.request.method() {
-            Method::GET | Method::HEAD => true,
+            Method::GET | Method::HEAD => path.starts_with("/v2/") && path != "/v2/",
             Method::PUT => path.contains("/manifests/"),
             Method::POST => path.ends_with("/blobs/uploads/"),
             _ => false,

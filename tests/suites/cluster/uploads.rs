@@ -9,10 +9,11 @@ use zot_tests::{
     content, digest_of,
     sandbox::OUTAGE,
     skip::skip,
+    stall::unless_stalled,
     wait,
 };
 
-use crate::start::{repositories, shared, spread, tell};
+use crate::start::{STALL, repositories, shared, spread, tell};
 
 /// An upload under way.
 struct Upload {
@@ -51,32 +52,38 @@ const LENGTHS: [usize; 4] = [3_000, 40_000, 1_500_000, 13_000_000];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_upload_goes_on_where_it_was_acknowledged_after_its_gateway_and_its_node_died() {
-    let Some(builder) = shared().await else { return };
-    let mut cluster = builder.start().await;
-    cluster.all_nodes_up().await;
-    let first = cluster.gateway(0).client();
-    let begun = repositories().into_iter().zip(LENGTHS.into_iter().cycle());
-    let uploads = join_all(begun.map(|(repository, length)| {
-        let first = first.clone();
-        async move { Upload::begin(&first, &repository, length).await }
-    }))
+    unless_stalled(STALL, async || {
+        let Some(builder) = shared().await else { return };
+        let mut cluster = builder.start().await;
+        cluster.all_nodes_up().await;
+        let first = cluster.gateway(0).client();
+        let begun = repositories().into_iter().zip(LENGTHS.into_iter().cycle());
+        let uploads = join_all(begun.map(|(repository, length)| {
+            let first = first.clone();
+            async move { Upload::begin(&first, &repository, length).await }
+        }))
+        .await;
+        // Every node owns some of the repositories: whichever dies, uploads are among what it had.
+        cluster.gateway(0).kill9();
+        cluster.node(0).kill9();
+        let second = cluster.gateway(1).client();
+        let gaps = join_all(uploads.into_iter().map(|upload| upload.finish(&second))).await;
+        tell(&format!("uploads answered again after the death of their gateway and node: {}", spread(gaps)));
+    })
     .await;
-    // Every node owns some of the repositories: whichever dies, uploads are among what it had.
-    cluster.gateway(0).kill9();
-    cluster.node(0).kill9();
-    let second = cluster.gateway(1).client();
-    let gaps = join_all(uploads.into_iter().map(|upload| upload.finish(&second))).await;
-    tell(&format!("uploads answered again after the death of their gateway and node: {}", spread(gaps)));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_request_of_an_upload_may_meet_another_gateway() {
-    let Some(builder) = shared().await else { return };
-    let cluster = builder.start().await;
-    let front = cluster.front().await;
-    for (repository, length) in repositories().into_iter().zip(LENGTHS.into_iter().cycle()) {
-        Upload::begin(&front.client(), &repository, length).await.finish(&front.client()).await;
-    }
+    unless_stalled(STALL, async || {
+        let Some(builder) = shared().await else { return };
+        let cluster = builder.start().await;
+        let front = cluster.front().await;
+        for (repository, length) in repositories().into_iter().zip(LENGTHS.into_iter().cycle()) {
+            Upload::begin(&front.client(), &repository, length).await.finish(&front.client()).await;
+        }
+    })
+    .await;
 }
 
 /// A body of twice `half`, of which the second one comes when `released` says so.
