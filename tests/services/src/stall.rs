@@ -30,14 +30,18 @@ impl Meter {
     fn start() -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);
+        // What comes before its first sleep counts too, and it sleeps once at least.
+        let mut begun = Instant::now();
         let sleeper = thread::spawn(move || {
             let mut longest = Duration::ZERO;
-            while !stopped.load(Ordering::Relaxed) {
-                let begun = Instant::now();
+            loop {
                 thread::sleep(SLEEP);
                 longest = longest.max(begun.elapsed().saturating_sub(SLEEP));
+                if stopped.load(Ordering::Relaxed) {
+                    return longest;
+                }
+                begun = Instant::now();
             }
-            longest
         });
         Self { stop, sleeper }
     }
@@ -93,9 +97,9 @@ mod tests {
                 assert_eq!(attempts.get(), passing);
             })
             .await;
-        });
-        let passed = failed.await.is_none();
-        (attempts.get(), passed)
+        })
+        .await;
+        (attempts.get(), failed.is_none())
     }
 
     #[tokio::test]
