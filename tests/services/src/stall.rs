@@ -55,7 +55,14 @@ impl Meter {
 
 /// Runs a test that fails if it stands still for long. If it fails, and stood still for longer than `limit` meanwhile, it is run again, a bounded
 /// number of times, and says so. A failure that no standstill explains fails the test at once.
-pub async fn unless_stalled(limit: Duration, mut test: impl AsyncFnMut()) {
+pub async fn unless_stalled(limit: Duration, test: impl AsyncFnMut()) {
+    let name = thread::current().name().unwrap_or("a test").to_owned();
+    // Not a printing macro: the test harness would swallow the line of a test that passes.
+    let say = |stalled| drop(writeln!(io::stderr().lock(), "AGAIN {name}: it failed, and stood still for {stalled:?} meanwhile"));
+    repeat(limit, test, say).await;
+}
+
+async fn repeat(limit: Duration, mut test: impl AsyncFnMut(), say: impl Fn(Duration)) {
     for attempt in 1.. {
         let meter = Meter::start();
         let failure = failure(&mut test).await;
@@ -64,9 +71,7 @@ pub async fn unless_stalled(limit: Duration, mut test: impl AsyncFnMut()) {
         if stalled <= limit || attempt == ATTEMPTS_MAX {
             resume_unwind(failure);
         }
-        let name = thread::current().name().unwrap_or("a test").to_owned();
-        // Not a printing macro: the test harness would swallow the line of a test that passes.
-        writeln!(io::stderr().lock(), "AGAIN {name}: it failed, and stood still for {stalled:?} meanwhile").ok();
+        say(stalled);
     }
 }
 
@@ -89,16 +94,14 @@ mod tests {
 
     /// How often a test that passes at its `passing`th attempt is tried, and whether it passes, if every standstill longer than `limit` counts.
     async fn attempts(limit: Duration, passing: usize) -> (usize, bool) {
-        let attempts = Cell::new(0);
-        let failed = failure(&mut async || {
-            unless_stalled(limit, async || {
-                attempts.set(attempts.get() + 1);
-                tokio::task::yield_now().await;
-                assert_eq!(attempts.get(), passing);
-            })
-            .await;
-        })
-        .await;
+        let (attempts, told) = (Cell::new(0), Cell::new(0));
+        let test = async || {
+            attempts.set(attempts.get() + 1);
+            tokio::task::yield_now().await;
+            assert_eq!(attempts.get(), passing);
+        };
+        let failed = failure(&mut async || repeat(limit, test, |_| told.set(told.get() + 1)).await).await;
+        assert_eq!(told.get() + 1, attempts.get(), "every repetition is told of");
         (attempts.get(), failed.is_none())
     }
 
