@@ -11,7 +11,7 @@ pub mod shapes;
 mod tell;
 pub mod transfers;
 
-pub use zot_services::{skip, wait};
+pub use zot_services::{skip, stall, wait};
 
 pub use crate::{
     client::{Client, Reply},

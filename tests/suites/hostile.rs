@@ -7,6 +7,7 @@ use zot_tests::{
     Image, Manifest, Registry,
     content::{self, descriptor, media_type},
     digest_of, in_both_shapes,
+    stall::unless_stalled,
 };
 
 use crate::wire::{Wire, exchange, status};
@@ -158,7 +159,8 @@ in_both_shapes!(
         body.send(&format!("{} HTTP/1.1\r\nHost: r\r\nContent-Length: 100\r\n\r\nten bytes.", "0".repeat(64))).await;
         let answer = body.read_to_end().await;
         assert!(answer.is_empty() || status(&answer) == 408, "{answer}");
-        still_well(&registry).await;
+        // Whoever stands still is one of those who are cut.
+        unless_stalled(Duration::from_millis(250), async || still_well(&registry).await).await;
     }
 );
 
@@ -171,6 +173,6 @@ in_both_shapes!(
             idle.push(Wire::open(&registry).await);
         }
         // They are let in again as soon as the idle ones are given up.
-        still_well(&registry).await;
+        unless_stalled(Duration::from_secs(1), async || still_well(&registry).await).await;
     }
 );

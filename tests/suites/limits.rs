@@ -4,9 +4,15 @@ use std::{io, time::Duration};
 
 use bytes::Bytes;
 use futures::{Stream, future::join_all, stream};
-use zot_tests::{Image, Sandbox, cluster::Services, content, digest_of, in_both_shapes, shapes::Shape, skip::skip, tell, transfers, wait};
+use zot_tests::{
+    Image, Sandbox, cluster::Services, content, digest_of, in_both_shapes, shapes::Shape, skip::skip, stall::unless_stalled, tell,
+    transfers, wait,
+};
 
 use crate::wire::{Wire, status};
+
+/// What the limits on time are set to here.
+const SECOND: Duration = Duration::from_secs(1);
 
 in_both_shapes!(the_largest_manifest_is_a_setting, |settings| settings.set("/http/limits/manifestBytesMax", 2000), |registry| async move {
     let client = registry.client();
@@ -23,12 +29,15 @@ in_both_shapes!(
     a_connection_that_idles_is_closed_and_one_in_use_is_kept,
     |settings| settings.set("/http/limits/keepAliveTimeout", "1s"),
     |registry| async move {
-        let mut wire = Wire::open(&registry).await;
-        for _ in 0..3 {
-            wire.send("GET /v2/ HTTP/1.1\r\nHost: r\r\n\r\n").await;
-            assert_eq!(status(&wire.read_until("\r\n\r\n{}").await), 200);
-        }
-        assert_eq!(wire.read_to_end().await, "");
+        unless_stalled(SECOND / 2, async || {
+            let mut wire = Wire::open(&registry).await;
+            for _ in 0..3 {
+                wire.send("GET /v2/ HTTP/1.1\r\nHost: r\r\n\r\n").await;
+                assert_eq!(status(&wire.read_until("\r\n\r\n{}").await), 200);
+            }
+            assert_eq!(wire.read_to_end().await, "");
+        })
+        .await;
     }
 );
 
@@ -36,11 +45,14 @@ in_both_shapes!(
     a_transfer_may_take_longer_than_the_wait_for_its_next_bytes,
     |settings| settings.set("/http/readTimeout", "1s"),
     |registry| async move {
-        let client = registry.client();
-        let bytes = content::bytes(1, 20_000);
-        let upload = client.start_upload("a").await;
-        let slowly = paced(&bytes, Duration::from_millis(100));
-        client.put(&format!("{upload}?digest={}", digest_of(&bytes))).stream(slowly).await.expect(201);
+        unless_stalled(SECOND / 2, async || {
+            let client = registry.client();
+            let bytes = content::bytes(1, 20_000);
+            let upload = client.start_upload("a").await;
+            let slowly = paced(&bytes, SECOND / 10);
+            client.put(&format!("{upload}?digest={}", digest_of(&bytes))).stream(slowly).await.expect(201);
+        })
+        .await;
     }
 );
 
@@ -120,5 +132,6 @@ async fn idle_connections_leave_descriptors_for_blobs() {
         first.send(&format!("GET /v2/a/blobs/{digest} HTTP/1.1\r\nHost: r\r\n\r\n")).await;
         assert_eq!(status(&first.read_until(&blob).await), 200);
     }
-    assert!(sandbox.logs().text().contains("connectionsMax` is more than the limit on open files allows"));
+    let said = async || sandbox.logs().text().contains("connectionsMax` is more than the limit on open files allows");
+    wait::until("the setting is warned of", said).await;
 }

@@ -38,7 +38,7 @@ use crate::{
 };
 
 /// The longest that a test waits for anything.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// How a sandbox is set up.
 pub(crate) struct Setup {

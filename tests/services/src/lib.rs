@@ -20,6 +20,7 @@ pub mod redis;
 pub mod s3;
 pub mod secrets_manager;
 pub mod skip;
+pub mod stall;
 pub mod token_service;
 pub mod wait;
 pub mod wrong_clock;

@@ -1,4 +1,4 @@
-//! A client that hides nothing of the wire: it follows no redirect, adds no header and retries no failure.
+//! A client that hides nothing of the wire: it follows no redirect, adds no header and retries no failure, unless it is asked to be patient.
 
 mod call;
 mod connect;
@@ -25,6 +25,7 @@ type Body = UnsyncBoxBody<Bytes, std::io::Error>;
 pub struct Client {
     base: Arc<str>,
     http: legacy::Client<Connector, Body>,
+    patient: bool,
 }
 
 impl Client {
@@ -45,7 +46,7 @@ impl Client {
 
     fn build(base: &str, connector: Connector, http2: bool) -> Self {
         let http = legacy::Client::builder(TokioExecutor::new()).retry_canceled_requests(false).http2_only(http2).build(connector);
-        Self { base: base.into(), http }
+        Self { base: base.into(), http, patient: false }
     }
 
     /// Where it sends requests.

@@ -8,10 +8,15 @@ use crate::content::{Image, Manifest, digest_of};
 impl Client {
     /// Pushes a blob by POST and PUT, and gives its digest.
     pub async fn push_blob(&self, repository: &str, bytes: &[u8]) -> String {
-        let digest = digest_of(bytes);
-        let upload = self.start_upload(repository).await;
-        self.finish_upload(&upload, &digest, bytes).await.expect(201);
-        digest
+        let (digest, patience) = (digest_of(bytes), self.patience());
+        loop {
+            let upload = self.start_upload(repository).await;
+            let reply = self.finish_upload(&upload, &digest, bytes).await;
+            if !patience.asks_for_another(&reply).await {
+                reply.expect(201);
+                return digest;
+            }
+        }
     }
 
     /// Starts an upload, and gives its location.

@@ -7,6 +7,9 @@ use serde_json::Value;
 /// How many lines a failed test shows.
 const TAIL_LINES: usize = 40;
 
+/// What processes log while a store is out of their reach or refuses: work in the background, which is tried again.
+pub const OUTAGE: [&str; 3] = ["could not bring image layouts up to date", "reap-uploads failed", "reap-open-uploads failed"];
+
 /// The printed lines.
 #[derive(Debug, Clone)]
 pub struct Log(String);

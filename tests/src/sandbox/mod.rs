@@ -27,7 +27,7 @@ pub(crate) use self::{binary::program, builder::set};
 pub use self::{
     binary::{Output, command, everybody_can_run, run},
     builder::Builder,
-    log::Log,
+    log::{Log, OUTAGE},
 };
 pub use zot_services::process::Signal;
 

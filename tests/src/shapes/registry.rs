@@ -76,9 +76,11 @@ impl Registry {
         format!("http://{}", self.address())
     }
 
-    /// A client of it, with connections of its own.
+    /// A client of it, with connections of its own. That of a cluster is patient: one of its processes may take another for silent when the machine
+    /// stands still, and says so. What one process says is held against it at once.
     pub fn client(&self) -> Client {
-        Client::new(&self.url())
+        let client = Client::new(&self.url());
+        if self.shape() == Shape::Cluster { client.patient() } else { client }
     }
 
     /// Where bytes that are no HTTP are sent: to a process of ours, past the front.

@@ -144,6 +144,8 @@ async fn neither_passwords_nor_hashes_are_in_the_log() {
     client.get("/v2/").basic("alice", "pw-alice").await.expect(200);
     client.get("/v2/").basic("alice", "canary-password").await.expect(401);
     client.get("/v2/").basic("eve", "canary-password").await.expect(401);
+    // What is logged is written by a thread of its own.
+    wait::until("both refusals were logged", async || sandbox.logs().text().matches("\"statusCode\":401").count() == 2).await;
     let log = sandbox.logs();
     for secret in ["canary", "pw-alice", "$2", "cHctYWxpY2", "Y2FuYXJ5"] {
         assert!(!log.text().contains(secret), "{secret}");

@@ -35,6 +35,7 @@ fn tell_gaps(of: &str, [reads, writes]: [Vec<Duration>; 2]) {
 async fn the_repositories_of_a_killed_node_answer_again() {
     let Some(builder) = shared().await else { return };
     let mut cluster = builder.start().await;
+    cluster.all_nodes_up().await;
     let front = cluster.front().await;
     let image = Image::small(1);
     push_to_all(&front.client(), &image).await;
@@ -50,6 +51,7 @@ async fn the_repositories_of_a_killed_node_answer_again() {
 async fn the_repositories_of_a_frozen_node_answer_again_and_it_comes_back() {
     let Some(builder) = shared().await else { return };
     let mut cluster = builder.start().await;
+    cluster.all_nodes_up().await;
     let front = cluster.front().await;
     let image = Image::small(1);
     push_to_all(&front.client(), &image).await;
@@ -64,6 +66,7 @@ async fn the_repositories_of_a_frozen_node_answer_again_and_it_comes_back() {
 async fn clients_of_a_killed_gateway_try_again_and_succeed() {
     let Some(builder) = shared().await else { return };
     let mut cluster = builder.start().await;
+    cluster.all_nodes_up().await;
     let front = cluster.front().await;
     let image = Image::small(1);
     push_to_all(&front.client(), &image).await;

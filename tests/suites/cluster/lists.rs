@@ -19,18 +19,19 @@ async fn pages(client: &Client, path: &str, key: &str) -> Vec<String> {
 
 async fn lists_are_complete(cluster: &Cluster) {
     let front = cluster.front().await;
+    let pusher = front.client().patient();
     let mut expected = repositories();
     expected.sort();
     for repository in &expected {
-        front.client().push_image(repository, "latest", &Image::small(1)).await;
+        pusher.push_image(repository, "latest", &Image::small(1)).await;
     }
     let mut tags: Vec<String> = (0..13).map(|number| format!("t{number}")).chain(["latest".to_owned()]).collect();
     tags.sort();
     for tag in &tags {
-        front.client().put_manifest(&expected[0], tag, &Image::small(1).manifest).await.expect(201);
+        pusher.put_manifest(&expected[0], tag, &Image::small(1).manifest).await.expect(201);
     }
     for gateway in cluster.gateways() {
-        let client = gateway.client();
+        let client = gateway.client().patient();
         assert_eq!(client.catalog().await, expected);
         for length in [1, 2, 5, 7, 12, 100] {
             assert_eq!(pages(&client, &format!("/v2/_catalog?n={length}"), "repositories").await, expected, "in pages of {length}");

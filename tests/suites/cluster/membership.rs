@@ -13,9 +13,9 @@ use futures::{SinkExt, StreamExt, channel::mpsc, future::join_all, stream};
 use http_body_util::BodyExt;
 use hyper::{Response, body::Incoming};
 use tokio::task::JoinHandle;
-use zot_tests::{Client, Front, Image, Reply, content::bytes, digest_of};
+use zot_tests::{Client, Front, Image, Reply, content::bytes, digest_of, stall::unless_stalled};
 
-use crate::start::{repositories, shared, tell};
+use crate::start::{STALL, repositories, shared, tell};
 
 /// Somebody who reads and writes all repositories, and does not try again.
 struct Worker {
@@ -56,32 +56,39 @@ async fn push_to_all(front: &Front) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_fourth_node_takes_its_share_while_everything_goes_on() {
-    let Some(builder) = shared().await else { return };
-    let mut cluster = builder.start().await;
-    let front = cluster.front().await;
-    push_to_all(&front).await;
-    let before = cluster.all_nodes_up().await;
-    let worker = Worker::start(front.client());
-    cluster.add_node();
-    let after = cluster.all_nodes_up().await;
-    let requests = worker.stop().await;
-    assert!(after.view > before.view, "{before:?} {after:?}");
-    tell(&format!("{requests} requests while a node joined, none failed"));
+    unless_stalled(STALL, async || {
+        let Some(builder) = shared().await else { return };
+        let mut cluster = builder.start().await;
+        let front = cluster.front().await;
+        push_to_all(&front).await;
+        let before = cluster.all_nodes_up().await;
+        let worker = Worker::start(front.client());
+        cluster.add_node();
+        let after = cluster.all_nodes_up().await;
+        let requests = worker.stop().await;
+        assert!(after.view > before.view, "{before:?} {after:?}");
+        tell(&format!("{requests} requests while a node joined, none failed"));
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_request_fails_while_a_node_is_drained_and_removed() {
-    let Some(builder) = shared().await else { return };
-    let mut cluster = builder.start().await;
-    let front = cluster.front().await;
-    push_to_all(&front).await;
-    let worker = Worker::start(front.client());
-    cluster.drain("node-1").await;
-    cluster.node(1).terminate().await;
-    cluster.remove("node-1").await;
-    let requests = worker.stop().await;
-    cluster.status_in_which("two nodes are left", |status| status.states.len() == 2 && status.up() == ["node-0", "node-2"]).await;
-    tell(&format!("{requests} requests while a node was drained and removed, none failed"));
+    unless_stalled(STALL, async || {
+        let Some(builder) = shared().await else { return };
+        let mut cluster = builder.start().await;
+        cluster.all_nodes_up().await;
+        let front = cluster.front().await;
+        push_to_all(&front).await;
+        let worker = Worker::start(front.client());
+        cluster.drain("node-1").await;
+        cluster.node(1).terminate().await;
+        cluster.remove("node-1").await;
+        let requests = worker.stop().await;
+        cluster.status_in_which("two nodes are left", |status| status.states.len() == 2 && status.up() == ["node-0", "node-2"]).await;
+        tell(&format!("{requests} requests while a node was drained and removed, none failed"));
+    })
+    .await;
 }
 
 /// The size of a blob of which much is on its way when its reader stops, whatever sockets and processes hold.
@@ -129,16 +136,20 @@ impl Transfers {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn long_transfers_come_to_their_end_while_their_node_is_drained_and_ends() {
-    let Some(builder) = shared().await else { return };
-    let mut cluster = builder.set("/http/limits/drainTimeout", "60s").start().await;
-    let front = cluster.front().await;
-    let client = front.client();
-    let begun = repositories().into_iter().zip(0..).map(|(repository, seed)| Transfers::begin(&client, repository, seed));
-    let transfers: Vec<Transfers> = stream::iter(begun).buffered(4).collect().await;
-    cluster.drain("node-1").await;
-    let node = cluster.node(1);
-    let ends = transfers.into_iter().map(|transfers| transfers.end(&client));
-    tokio::join!(node.terminate(), join_all(ends));
-    cluster.remove("node-1").await;
-    cluster.status_in_which("two nodes are left", |status| status.states.len() == 2).await;
+    unless_stalled(STALL, async || {
+        let Some(builder) = shared().await else { return };
+        let mut cluster = builder.set("/http/limits/drainTimeout", "60s").start().await;
+        cluster.all_nodes_up().await;
+        let front = cluster.front().await;
+        let client = front.client();
+        let begun = repositories().into_iter().zip(0..).map(|(repository, seed)| Transfers::begin(&client, repository, seed));
+        let transfers: Vec<Transfers> = stream::iter(begun).buffered(4).collect().await;
+        cluster.drain("node-1").await;
+        let node = cluster.node(1);
+        let ends = transfers.into_iter().map(|transfers| transfers.end(&client));
+        tokio::join!(node.terminate(), join_all(ends));
+        cluster.remove("node-1").await;
+        cluster.status_in_which("two nodes are left", |status| status.states.len() == 2).await;
+    })
+    .await;
 }

@@ -6,7 +6,7 @@ use crate::start::{repositories, shared};
 
 async fn push_to_all(client: &Client) {
     for repository in repositories() {
-        client.push_image(&repository, "v1", &Image::small(1)).await;
+        client.patient().push_image(&repository, "v1", &Image::small(1)).await;
     }
 }
 

@@ -6,7 +6,7 @@ use crate::start::{repositories, shared};
 
 async fn everything_is_there_after_a_restart(mut cluster: Cluster) {
     for killed in [true, false] {
-        let client = cluster.gateway(0).client();
+        let client = cluster.gateway(0).client().patient();
         for (seed, repository) in (0..).zip(repositories()) {
             client.push_image(&repository, &format!("killed-{killed}"), &Image::small(seed)).await;
         }

@@ -11,6 +11,9 @@ use zot_tests::{
 /// Repositories enough that every node owns some.
 pub(crate) const REPOSITORIES: usize = 12;
 
+/// Who stands still for longer may be taken for silent, and a body that is too long to be kept is then asked for again: after three seconds.
+pub(crate) const STALL: Duration = Duration::from_secs(2);
+
 /// The names of these repositories.
 pub(crate) fn repositories() -> Vec<String> {
     (0..REPOSITORIES).map(|number| format!("team-{number}/app")).collect()

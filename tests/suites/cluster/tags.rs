@@ -29,7 +29,7 @@ fn artifact(number: usize) -> Image {
 async fn push_at_once(cluster: &Cluster, count: usize) {
     let clients: Vec<Client> = cluster.gateways().iter().map(|gateway| gateway.client()).collect();
     let repository = repository(count);
-    clients[0].push_blob(&repository, &artifact(0).config).await;
+    clients[0].patient().push_blob(&repository, &artifact(0).config).await;
     let pushes = (0..count).map(|number| {
         let (client, repository) = (&clients[number % clients.len()], &repository);
         // A store that is slower than its clients may have them come again.
@@ -45,7 +45,7 @@ async fn push_at_once(cluster: &Cluster, count: usize) {
 
 async fn look_for_all(cluster: &Cluster, count: usize) {
     let (repository, expected) = (repository(count), (0..count).map(tag).collect::<Vec<_>>());
-    for client in cluster.gateways().iter().map(|gateway| gateway.client()) {
+    for client in cluster.gateways().iter().map(|gateway| gateway.client().patient()) {
         assert_eq!(client.tags(&repository).await, expected);
         for number in 0..count {
             let reply = client.get_manifest(&repository, &tag(number)).await.expect(200);

@@ -3,9 +3,17 @@
 use bytes::Bytes;
 use futures::{Stream, StreamExt as _, future::join_all, stream};
 use tokio::{sync::oneshot, task::JoinHandle};
-use zot_tests::{Client, Cluster, Reply, cluster::Services, content, digest_of, skip::skip, wait};
+use zot_tests::{
+    Client, Cluster, Reply,
+    cluster::{Builder, Services},
+    content, digest_of,
+    sandbox::OUTAGE,
+    skip::skip,
+    stall::unless_stalled,
+    wait,
+};
 
-use crate::start::{repositories, shared, spread, tell};
+use crate::start::{STALL, repositories, shared, spread, tell};
 
 /// An upload under way.
 struct Upload {
@@ -44,31 +52,38 @@ const LENGTHS: [usize; 4] = [3_000, 40_000, 1_500_000, 13_000_000];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_upload_goes_on_where_it_was_acknowledged_after_its_gateway_and_its_node_died() {
-    let Some(builder) = shared().await else { return };
-    let mut cluster = builder.start().await;
-    let first = cluster.gateway(0).client();
-    let begun = repositories().into_iter().zip(LENGTHS.into_iter().cycle());
-    let uploads = join_all(begun.map(|(repository, length)| {
-        let first = first.clone();
-        async move { Upload::begin(&first, &repository, length).await }
-    }))
+    unless_stalled(STALL, async || {
+        let Some(builder) = shared().await else { return };
+        let mut cluster = builder.start().await;
+        cluster.all_nodes_up().await;
+        let first = cluster.gateway(0).client();
+        let begun = repositories().into_iter().zip(LENGTHS.into_iter().cycle());
+        let uploads = join_all(begun.map(|(repository, length)| {
+            let first = first.clone();
+            async move { Upload::begin(&first, &repository, length).await }
+        }))
+        .await;
+        // Every node owns some of the repositories: whichever dies, uploads are among what it had.
+        cluster.gateway(0).kill9();
+        cluster.node(0).kill9();
+        let second = cluster.gateway(1).client();
+        let gaps = join_all(uploads.into_iter().map(|upload| upload.finish(&second))).await;
+        tell(&format!("uploads answered again after the death of their gateway and node: {}", spread(gaps)));
+    })
     .await;
-    // Every node owns some of the repositories: whichever dies, uploads are among what it had.
-    cluster.gateway(0).kill9();
-    cluster.node(0).kill9();
-    let second = cluster.gateway(1).client();
-    let gaps = join_all(uploads.into_iter().map(|upload| upload.finish(&second))).await;
-    tell(&format!("uploads answered again after the death of their gateway and node: {}", spread(gaps)));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_request_of_an_upload_may_meet_another_gateway() {
-    let Some(builder) = shared().await else { return };
-    let cluster = builder.start().await;
-    let front = cluster.front().await;
-    for (repository, length) in repositories().into_iter().zip(LENGTHS.into_iter().cycle()) {
-        Upload::begin(&front.client(), &repository, length).await.finish(&front.client()).await;
-    }
+    unless_stalled(STALL, async || {
+        let Some(builder) = shared().await else { return };
+        let cluster = builder.start().await;
+        let front = cluster.front().await;
+        for (repository, length) in repositories().into_iter().zip(LENGTHS.into_iter().cycle()) {
+            Upload::begin(&front.client(), &repository, length).await.finish(&front.client()).await;
+        }
+    })
+    .await;
 }
 
 /// A body of twice `half`, of which the second one comes when `released` says so.
@@ -98,6 +113,7 @@ async fn is_under_way(client: &Client, upload: &str, request: &JoinHandle<Reply>
 async fn a_small_chunk_that_is_being_sent_when_its_node_dies_goes_to_another_node() {
     let Some(builder) = shared().await else { return };
     let mut cluster = builder.start().await;
+    cluster.all_nodes_up().await;
     let client = cluster.gateway(0).client();
     let half = Bytes::from(content::bytes(3, 10_000));
     let (content, mut sending) = ([half.clone(), half.clone()].concat(), Vec::new());
@@ -129,7 +145,8 @@ async fn an_upload_that_redis_forgot_is_unknown_whenever_it_forgot_it() {
         return skip("uploads::an_upload_that_redis_forgot_is_unknown_whenever_it_forgot_it", &reason);
     }
     let services = Services::start().await;
-    let cluster = Cluster::builder().sized(1, 1).shared(&services.endpoints()).start().await;
+    let builder = Cluster::builder().sized(1, 1).shared(&services.endpoints());
+    let cluster = OUTAGE.into_iter().fold(builder, Builder::tolerate_errors).start().await;
     let client = cluster.gateways()[0].client();
 
     // Between two requests.

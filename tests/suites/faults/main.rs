@@ -19,6 +19,3 @@ mod random;
 mod rounds;
 mod slow_clients;
 mod termination;
-
-/// What processes log while a store is out of their reach or refuses: work in the background, which is tried again.
-const OUTAGE: [&str; 3] = ["could not bring image layouts up to date", "reap-uploads failed", "reap-open-uploads failed"];

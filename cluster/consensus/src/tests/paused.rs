@@ -14,6 +14,7 @@ use tokio::{
     time::{Instant, sleep, timeout},
 };
 use zot_cluster::{NodeId, State, Storage, View};
+use zot_services::stall::unless_stalled;
 
 use super::network::{PATIENCE, address, all_up, is};
 use crate::{Consensus, Options, Timings, Transport, TransportError};
@@ -119,6 +120,11 @@ impl Drop for Process {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_leader_that_was_stopped_gives_up_its_lease_and_takes_nobody_for_down() {
+    // Nobody else may be taken for silent: elections begin after a second.
+    unless_stalled(Duration::from_millis(400), gives_up_its_lease_and_takes_nobody_for_down).await;
+}
+
+async fn gives_up_its_lease_and_takes_nobody_for_down() {
     let streets = Streets::default();
     let processes: Vec<Process> = (1..=NODES).map(|node| Process::start(node, &streets)).collect();
     for process in &processes {

@@ -15,8 +15,9 @@ use zot_contract::{
     },
 };
 use zot_oci::{Algorithm, ByteRange, Digest};
+use zot_services::stall::unless_stalled;
 
-use super::{HANG, cluster::Cluster, until};
+use super::{HANG, STALL, cluster::Cluster, until};
 use crate::sandbox::{Answers, Recording};
 
 const NAME: &str = "app";
@@ -134,13 +135,16 @@ async fn a_dead_disk_is_not_an_empty_one() {
 
 #[tokio::test]
 async fn a_frozen_owner_is_passed_over() {
-    let (cluster, client, owner) = owned(Storage::Shared).await;
-    client.push_image(1, &["v1"]).await;
-    let thaw = cluster.nodes[owner].freeze().await;
-    // Far less than a call may take: pings tell.
-    let resolved = timeout(Duration::from_secs(20), client.resolve("v1")).await;
-    assert!(resolved.expect("another member answers").is_some());
-    drop(thaw);
+    unless_stalled(STALL, async || {
+        let (cluster, client, owner) = owned(Storage::Shared).await;
+        client.push_image(1, &["v1"]).await;
+        let thaw = cluster.nodes[owner].freeze().await;
+        // Far less than a call may take: pings tell.
+        let resolved = timeout(Duration::from_secs(20), client.resolve("v1")).await;
+        assert!(resolved.expect("another member answers").is_some());
+        drop(thaw);
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -251,30 +255,42 @@ fn routes(recordings: &[Arc<Recording>]) -> Vec<Option<Routed>> {
     recordings.iter().flat_map(|recording| std::mem::take(&mut *recording.calls.lock())).map(|cx| cx.routed).collect()
 }
 
+/// Somebody was asked to stand in, and nobody was asked who owns it.
+fn assert_all_failover(routes: &[Option<Routed>]) {
+    let failover = Some(Routed { view: 1, failover: true });
+    assert!(!routes.is_empty() && routes.iter().all(|routed| *routed == failover), "{routes:?}");
+}
+
 #[tokio::test]
 async fn calls_say_which_view_they_go_by_and_who_was_passed_over() {
-    let (mut cluster, client, recordings, owner) = recorded(Answers::Given).await;
-    assert!(!client.has_blob(&Digest::sha256(b"")).await);
-    assert_eq!(recordings[owner].calls.lock().len(), 1, "the owner is asked, and nobody else");
-    assert_eq!(routes(&recordings), [Some(Routed { view: 1, failover: false })]);
-    cluster.nodes[owner].kill();
-    assert!(!client.has_blob(&Digest::sha256(b"")).await);
-    assert_eq!(routes(&recordings), [Some(Routed { view: 1, failover: true })]);
+    unless_stalled(STALL, async || {
+        let (mut cluster, client, recordings, owner) = recorded(Answers::Given).await;
+        assert!(!client.has_blob(&Digest::sha256(b"")).await);
+        assert_eq!(recordings[owner].calls.lock().len(), 1, "the owner is asked, and nobody else");
+        assert_eq!(routes(&recordings), [Some(Routed { view: 1, failover: false })]);
+        cluster.nodes[owner].kill();
+        assert!(!client.has_blob(&Digest::sha256(b"")).await);
+        assert_all_failover(&routes(&recordings));
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn an_owner_that_froze_is_asked_last_and_first_again_once_it_thaws() {
-    let (cluster, client, recordings, owner) = recorded(Answers::Given).await;
-    let thaw = cluster.nodes[owner].freeze().await;
-    assert!(!timeout(HANG, client.has_blob(&Digest::sha256(b""))).await.expect("another member answers"));
-    assert_eq!(routes(&recordings), [Some(Routed { view: 1, failover: true })]);
-    // Changes do not wait for it either, now that it is known.
-    client.push_blob("abc").await;
-    assert!(routes(&recordings).into_iter().all(|routed| routed == Some(Routed { view: 1, failover: true })));
-    drop(thaw);
-    until(async || {
-        client.has_blob(&Digest::sha256(b"")).await;
-        routes(&recordings) == [Some(Routed { view: 1, failover: false })]
+    unless_stalled(STALL, async || {
+        let (cluster, client, recordings, owner) = recorded(Answers::Given).await;
+        let thaw = cluster.nodes[owner].freeze().await;
+        assert!(!timeout(HANG, client.has_blob(&Digest::sha256(b""))).await.expect("another member answers"));
+        assert_all_failover(&routes(&recordings));
+        // Changes do not wait for it either, now that it is known.
+        client.push_blob("abc").await;
+        assert_all_failover(&routes(&recordings));
+        drop(thaw);
+        until(async || {
+            client.has_blob(&Digest::sha256(b"")).await;
+            routes(&recordings) == [Some(Routed { view: 1, failover: false })]
+        })
+        .await;
     })
     .await;
 }

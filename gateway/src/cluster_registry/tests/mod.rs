@@ -10,6 +10,9 @@ use std::time::Duration;
 /// A test that takes longer hangs. Generous, because nothing here measures speed.
 const HANG: Duration = Duration::from_secs(60);
 
+/// A standstill after which members that are there may have been taken for silent: less than the half second after which they are asked.
+const STALL: Duration = Duration::from_millis(400);
+
 /// Waits until a condition holds.
 async fn until(condition: impl AsyncFn() -> bool) {
     let holds = async {

@@ -14,24 +14,28 @@ use zot_contract::{
     suite::{Client, content::blob_of},
 };
 use zot_oci::Digest;
+use zot_services::stall::unless_stalled;
 
-use super::{cluster::Cluster, until};
+use super::{STALL, cluster::Cluster, until};
 
 #[tokio::test]
 async fn a_move_is_followed_once_the_new_view_is_told() {
-    let cluster = Cluster::start(Storage::Local).await;
-    let (before, after) = (cluster.view(1, &[]), cluster.view(2, &[2]));
-    let name = cluster.moving(&before, &after);
-    let registry = cluster.registry_of(vec![cluster.nodes[0].member.address.clone()]).await;
-    let shared: Arc<dyn Registry> = Arc::new(registry.clone());
-    // Only the node that loses it and the one that gets it know of the new view: the gateway follows another one, until it is told.
-    let (loser, heir) = (cluster.owner(&before, &name), cluster.owner(&after, &name));
-    Client::new(&cluster.nodes[heir].registry, &name).push_image(1, &["v1"]).await;
-    for node in [loser, heir] {
-        cluster.nodes[node].tell(&after, cluster.key());
-    }
-    assert!(Client::new(&shared, &name).resolve("v1").await.is_some());
-    assert_eq!(registry.view().unwrap().number, 2);
+    unless_stalled(STALL, async || {
+        let cluster = Cluster::start(Storage::Local).await;
+        let (before, after) = (cluster.view(1, &[]), cluster.view(2, &[2]));
+        let name = cluster.moving(&before, &after);
+        let registry = cluster.registry_of(vec![cluster.nodes[0].member.address.clone()]).await;
+        let shared: Arc<dyn Registry> = Arc::new(registry.clone());
+        // Only the node that loses it and the one that gets it know of the new view: the gateway follows another one, until it is told.
+        let (loser, heir) = (cluster.owner(&before, &name), cluster.owner(&after, &name));
+        Client::new(&cluster.nodes[heir].registry, &name).push_image(1, &["v1"]).await;
+        for node in [loser, heir] {
+            cluster.nodes[node].tell(&after, cluster.key());
+        }
+        assert!(Client::new(&shared, &name).resolve("v1").await.is_some());
+        assert_eq!(registry.view().unwrap().number, 2);
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -107,30 +111,33 @@ async fn push_and_read(client: Client, stop: Arc<AtomicBool>) -> BTreeSet<String
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_fails_and_nothing_is_missing_while_members_come_and_go() {
-    let cluster = Cluster::start(Storage::Shared).await;
-    let stop = Arc::new(AtomicBool::new(false));
-    let mut pushing = Vec::new();
-    for number in 0..4 {
-        let registry: Arc<dyn Registry> = Arc::new(cluster.registry().await);
-        let client = Client::new(&registry, &format!("app-{number}"));
-        pushing.push((client.clone(), tokio::spawn(push_and_read(client, Arc::clone(&stop)))));
-    }
-    for number in 2..40 {
-        let view = changing(&cluster, number);
-        // Nodes learn of it one after the other, and gateways from any of them.
-        for node in &cluster.nodes {
-            node.tell(&view, cluster.key());
-            tokio::task::yield_now().await;
+    unless_stalled(STALL, async || {
+        let cluster = Cluster::start(Storage::Shared).await;
+        let stop = Arc::new(AtomicBool::new(false));
+        let mut pushing = Vec::new();
+        for number in 0..4 {
+            let registry: Arc<dyn Registry> = Arc::new(cluster.registry().await);
+            let client = Client::new(&registry, &format!("app-{number}"));
+            pushing.push((client.clone(), tokio::spawn(push_and_read(client, Arc::clone(&stop)))));
         }
-        let (client, _) = &pushing[usize::try_from(number).unwrap() % pushing.len()];
-        client.tags_page(&PageRequest::first(1)).await.ok();
-    }
-    stop.store(true, Ordering::Relaxed);
-    for (client, pushed) in pushing {
-        let acknowledged = tokio::time::timeout(super::HANG, pushed).await.unwrap().unwrap();
-        let listed: BTreeSet<String> = client.tags().await.into_iter().collect();
-        assert_eq!(listed, acknowledged);
-    }
+        for number in 2..40 {
+            let view = changing(&cluster, number);
+            // Nodes learn of it one after the other, and gateways from any of them.
+            for node in &cluster.nodes {
+                node.tell(&view, cluster.key());
+                tokio::task::yield_now().await;
+            }
+            let (client, _) = &pushing[usize::try_from(number).unwrap() % pushing.len()];
+            client.tags_page(&PageRequest::first(1)).await.ok();
+        }
+        stop.store(true, Ordering::Relaxed);
+        for (client, pushed) in pushing {
+            let acknowledged = tokio::time::timeout(super::HANG, pushed).await.unwrap().unwrap();
+            let listed: BTreeSet<String> = client.tags().await.into_iter().collect();
+            assert_eq!(listed, acknowledged);
+        }
+    })
+    .await;
 }
 
 #[tokio::test]

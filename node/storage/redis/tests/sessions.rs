@@ -132,9 +132,10 @@ async fn a_server_that_is_away_or_hangs_is_unavailable_and_never_says_absent() {
         return;
     }
     let mut server = Redis::start().await;
+    let (patient, upload) = (open(&at(&server.url())), UploadId::random());
+    patient.save(upload, &session(1), None).await.unwrap();
     let sessions = open(&at(&format!("{}?dial_timeout=300ms&read_timeout=300ms", server.url())));
-    let upload = UploadId::random();
-    sessions.save(upload, &session(1), None).await.unwrap();
+    wait::until("the session is found", async || sessions.load(upload).await.is_ok()).await;
     server.process().signal(Signal::STOP);
     refuses_all(&sessions, upload).await;
     server.process().signal(Signal::CONT);

@@ -20,9 +20,6 @@ use crate::{
     program::{Program, this_test},
 };
 
-/// How long a repository may be refused after the node that had it is killed, on machines under load too.
-const TAKEN_OVER: Duration = Duration::from_secs(30);
-
 /// Where `deploy/` is.
 fn deploy() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy")
@@ -155,7 +152,7 @@ async fn a_cluster_outlives_a_gateway_and_a_node_and_grows() {
     let mut longest = Duration::ZERO;
     for repository in &repositories {
         let begun = Instant::now();
-        let pushed = wait::within(TAKEN_OVER, async || cluster.try_push(repository).await.is_ok());
+        let pushed = wait::within(wait::PATIENCE, async || cluster.try_push(repository).await.is_ok());
         assert!(pushed.await, "{repository} is refused for {:?} after a node was killed", begun.elapsed());
         longest = longest.max(begun.elapsed());
     }

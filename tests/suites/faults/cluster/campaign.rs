@@ -32,6 +32,7 @@ pub(super) async fn campaign(nemesis: Nemesis, times: usize) {
     let mut cluster = nemesis.tolerating(Cluster::builder().shared(&services.endpoints())).prepare();
     let proxies = nemesis.arm(&mut cluster, &services).await;
     cluster.start().await;
+    cluster.all_nodes_up().await;
     let front = cluster.front().await;
     let after = if nemesis == Nemesis::EmptyRedis { AfterFailure::MayBeLost } else { AfterFailure::Kept };
     let mut load = Load::with(&rounds.random, WhenGone::GoOn(after));

@@ -6,11 +6,11 @@ use zot_services::{Fault, Proxy};
 use zot_tests::{
     Cluster,
     cluster::{Builder, Services},
-    sandbox::Signal,
+    sandbox::{OUTAGE, Signal},
 };
 
 use super::partition;
-use crate::{OUTAGE, random::Random};
+use crate::random::Random;
 
 /// How long a server of the shared storage does not answer, or cannot be reached by a node; how long one stays cut off from its peers after others took
 /// over.
@@ -58,7 +58,9 @@ impl Nemesis {
     /// Announces the errors that it makes processes log.
     pub(super) fn tolerating(self, builder: Builder) -> Builder {
         match self {
-            Self::PauseS3 | Self::PauseDynamoDb | Self::CutFrom(_) => OUTAGE.into_iter().fold(builder, Builder::tolerate_errors),
+            Self::EmptyRedis | Self::PauseS3 | Self::PauseDynamoDb | Self::CutFrom(_) => {
+                OUTAGE.into_iter().fold(builder, Builder::tolerate_errors)
+            }
             _ => builder,
         }
     }

@@ -18,13 +18,12 @@ use std::{
 use tempfile::TempDir;
 use zot_tests::{
     Sandbox,
-    sandbox::Builder,
+    sandbox::{Builder, OUTAGE},
     skip::{find_program, skip},
 };
 
 pub(crate) use self::frozen::Frozen;
 use self::mount::{Mount, Still};
-use crate::OUTAGE;
 
 /// What is needed to make, freeze and break a disk.
 const PROGRAMS: [&str; 7] = ["mkfs.ext4", "mount", "umount", "fsfreeze", "chattr", "cp", "perl"];

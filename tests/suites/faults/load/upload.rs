@@ -1,6 +1,6 @@
 //! An upload that goes on over many requests, and over failures.
 
-use zot_tests::{Client, Reply, digest_of};
+use zot_tests::{Client, Reply, digest_of, wait};
 
 use super::attempt::{Stopped, attempt};
 use crate::{
@@ -114,13 +114,29 @@ impl Upload {
         Ok(())
     }
 
-    /// Asks where the upload is, holds the registry to its word, and finishes from there. Whether there was something to go on with.
+    /// Asks where the upload is, holds the registry to its word, and finishes from there, as often as the registry says that it cannot yet.
+    /// Whether there was something to go on with.
     pub(super) async fn resume(mut self, client: &Client, model: &Model, after: AfterFailure) -> bool {
-        let is_there = self.is_there(client, after).await.expect("the registry is there");
+        let mut went_on = false;
+        wait::until("an upload can be finished after the failure", async || match self.end(client, model, after).await {
+            Ok(was_there) => {
+                went_on = was_there;
+                true
+            }
+            Err(Stopped::Unavailable) => false,
+            Err(Stopped::Gone) => panic!("the registry is there"),
+        })
+        .await;
+        went_on
+    }
+
+    /// Finishes the upload from where it is. Whether it was anywhere.
+    async fn end(&mut self, client: &Client, model: &Model, after: AfterFailure) -> Result<bool, Stopped> {
+        let is_there = self.is_there(client, after).await?;
         if is_there {
-            self.finish(client, model).await.expect("an upload that is there can be finished");
+            self.finish(client, model).await?;
         }
-        is_there
+        Ok(is_there)
     }
 
     /// Asks where the upload is, and holds the registry to its word. Whether it is anywhere.

@@ -10,6 +10,9 @@ const JOB: &str = "reap-uploads";
 pub(super) const EXPIRY: &str = "30s";
 /// What the job says of a run that failed.
 const FAILED: &str = "failed";
+/// How long the job pauses at most after it failed, and what a run takes that waits in vain for a store.
+const PAUSE_MAX: Duration = Duration::from_secs(30);
+const FAILING_RUN: Duration = Duration::from_secs(12);
 /// For how long nothing is to be heard of a job that rests: several times as long as it takes to run again.
 const RESTS: Duration = Duration::from_secs(10);
 
@@ -27,9 +30,15 @@ pub(super) enum CleanUp {
 impl CleanUp {
     /// Waits until this is seen to become of the job, and says whether it was.
     pub(super) async fn is_seen(self, cluster: &Cluster) -> bool {
-        let Some(mut last) = last_run(cluster).await else { return false };
+        let mut last = None;
+        let answers = wait::within(wait::PATIENCE, async || {
+            last = last_run(cluster).await;
+            last.is_some()
+        });
+        let (true, Some(mut last)) = (answers.await, last) else { return false };
         let mut ended = 0;
-        let seen = wait::within(if self == Self::Rests { RESTS } else { wait::PATIENCE }, async || {
+        let two_runs = 2 * (PAUSE_MAX + FAILING_RUN) + wait::PATIENCE;
+        let seen = wait::within(if self == Self::Rests { RESTS } else { two_runs }, async || {
             let Some(run) = last_run(cluster).await.filter(|run| *run != last) else { return false };
             let failed = run.result == FAILED;
             last = run;

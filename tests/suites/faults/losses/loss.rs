@@ -6,14 +6,11 @@ use zot_services::{Fault, HttpProxy, Mood, Proxy, Redis, http_proxy, wrong_clock
 use zot_tests::{
     Cluster,
     cluster::{Builder, Endpoints},
-    sandbox::Signal,
+    sandbox::{OUTAGE, Signal},
     wait,
 };
 
-use crate::{
-    OUTAGE,
-    disk::{Disk, PLAIN},
-};
+use crate::disk::{Disk, PLAIN};
 
 /// The node that something is wrong with.
 const STRUCK: usize = 0;

@@ -55,10 +55,13 @@ pub(super) async fn row(loss: Loss, expected: [Expected; 5], clean_up: CleanUp) 
     tell(&format!("| {} | {} |", loss.name(), told.collect::<Vec<_>>().join(" | ")));
     loss.heal(&mut cluster, &way).await;
     recovered(&client, &cells).await;
-    assert!(CleanUp::Runs.is_seen(&cluster).await, "the clean-up does not run again");
-    // Last of all: what was seen is of use also where it is not what was expected.
-    assert!(is_seen, "the clean-up was to be {clean_up:?}, and was not");
-    cells.iter().zip(COLUMNS).zip(expected).for_each(|((cell, column), expected)| cell.expect(column, expected));
+    let runs_again = CleanUp::Runs.is_seen(&cluster).await;
+    // Last of all, and all at once: what was seen is of use also where it is not what was expected.
+    let mut wrong: Vec<String> =
+        cells.iter().zip(COLUMNS).zip(expected).filter_map(|((cell, column), is)| cell.wrong(column, is)).collect();
+    wrong.extend((!is_seen).then(|| format!("the clean-up is to be {clean_up:?}, and is not")));
+    wrong.extend((!runs_again).then(|| "the clean-up does not run again".to_owned()));
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 /// Pushes what is to be pulled, and pulls one half of it. The servers are busy with other tests as well, and may be late.

@@ -36,6 +36,8 @@ struct Seen {
 
 /// Fails the test unless the registry shows what it may, and all of it is whole.
 pub(crate) async fn check(model: &Model, client: &Client) -> Checked {
+    // Right after a fault a registry may say that it cannot yet; that is no lost fact.
+    let client = &client.patient();
     let mut wrong = Vec::new();
     let mut checked = Checked::default();
     let (mut needed, mut subjects) = (BTreeSet::new(), BTreeSet::new());
@@ -92,7 +94,7 @@ pub(crate) async fn push_to_every_repository(model: &Model, client: &Client, see
         let digest = image.digest();
         let pushed = [Fact::manifest(&repository, &digest), Fact::tag(&repository, "probe")];
         let pending = model.begin(pushed.into_iter().map(|fact| (fact, Some(digest.clone()))));
-        client.push_image(&repository, "probe", &image).await;
+        client.patient().push_image(&repository, "probe", &image).await;
         pending.acknowledged();
     }
 }
@@ -176,9 +178,10 @@ async fn lists(model: &Model, client: &Client) -> Vec<String> {
     for repository in model.repositories() {
         let expected: Vec<String> = model.tags(&repository).into_keys().collect();
         let reply = client.get(&format!("/v2/{repository}/tags/list")).await;
-        let found = if reply.status == 200 { reply.list("tags") } else { Vec::new() };
-        if found != expected {
-            wrong.push(format!("tags of {repository} are {found:?}, should be {expected:?}"));
+        match reply.status.as_u16() {
+            200 if reply.list("tags") == expected => {}
+            404 if expected.is_empty() => {}
+            status => wrong.push(format!("tags of {repository} are {status} {}, should be {expected:?}", reply.text())),
         }
         if !model.manifests(&repository).is_empty() {
             with_manifests.insert(repository);

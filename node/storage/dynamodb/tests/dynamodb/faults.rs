@@ -17,6 +17,13 @@ async fn behind_proxy(endpoint: &str, operation: &str) -> (DynamoMetadata, Proxy
     (open(&one_table(&proxy.endpoint())).await, proxy)
 }
 
+/// The same, with a store that gives up no call for its time.
+async fn patient_behind_proxy(endpoint: &str, operation: &str) -> (DynamoMetadata, Proxy) {
+    let proxy = Proxy::start(endpoint, operation, Vec::new()).await;
+    let options = Options { call_timeout: Duration::from_secs(120), ..options() };
+    (DynamoMetadata::open(&one_table(&proxy.endpoint()), options).await.unwrap(), proxy)
+}
+
 async fn delete(store: &dyn Metadata, key: Key, expect: Expect) -> zot_storage::Result<Outcome> {
     let mut transaction = Transaction::new();
     transaction.delete(key, expect);
@@ -119,7 +126,7 @@ async fn an_unmet_condition_after_a_lost_attempt_is_a_conflict_only_if_it_stays_
 #[tokio::test(flavor = "multi_thread")]
 async fn refusals_that_pass_are_waited_for() {
     let Some(server) = server("faults::refusals_that_pass_are_waited_for").await else { return };
-    let (store, proxy) = behind_proxy(&server.endpoint(), "TransactWriteItems").await;
+    let (store, proxy) = patient_behind_proxy(&server.endpoint(), "TransactWriteItems").await;
     let throttled = Fault::Refuse(400, "ProvisionedThroughputExceededException");
     proxy.plan(&[throttled, Fault::Refuse(400, "TransactionInProgressException"), Fault::Refuse(500, "InternalServerError"), throttled]);
     assert_eq!(put(&store, tag("passing", "v1"), Expect::Absent, "1").await.unwrap(), Outcome::Committed);
@@ -151,7 +158,7 @@ async fn rows_that_a_batch_leaves_unread_are_not_taken_for_absent() {
 #[tokio::test(flavor = "multi_thread")]
 async fn throttling_that_lasts_is_told_in_time_and_not_made_worse() {
     let Some(server) = server("faults::throttling_that_lasts_is_told_in_time_and_not_made_worse").await else { return };
-    let (store, proxy) = behind_proxy(&server.endpoint(), "GetItem").await;
+    let (store, proxy) = patient_behind_proxy(&server.endpoint(), "GetItem").await;
     proxy.plan(&vec![Fault::Refuse(400, "ThrottlingException"); 10_000]);
     let key = tag("throttled", "v1");
     let all = futures::future::join_all((0..200).map(|_| store.get(&key)));

@@ -7,7 +7,7 @@ use tokio::sync::Barrier;
 use zot_config::storage;
 use zot_contract::UploadId;
 use zot_s3::{Limits, S3Blobs};
-use zot_services::process::Signal;
+use zot_services::{process::Signal, wait};
 use zot_storage::{BlobAddress, Error, blobs::BlobStore};
 
 use crate::{
@@ -18,15 +18,20 @@ use crate::{
 /// Long enough for any bound that holds, on any machine.
 const PATIENCE: Duration = Duration::from_secs(120);
 
+/// Gives up soon a server that says nothing, and so does not suit where it is to answer.
 fn hasty() -> Limits {
-    Limits { connect: Duration::from_millis(300), stall: Duration::from_millis(1500), attempts_max: 2, ..Limits::default() }
+    Limits { connect: Duration::from_millis(300), stall: Duration::from_millis(1500), ..tried_twice() }
+}
+
+fn tried_twice() -> Limits {
+    Limits { attempts_max: 2, ..Limits::default() }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_upload_outlives_a_server_that_is_killed() {
     needs_server!("faults::an_upload_outlives_a_server_that_is_killed");
     let mut server = start().await;
-    let store = S3Blobs::open(&config(&server.endpoint()), hasty()).await.unwrap();
+    let store = S3Blobs::open(&config(&server.endpoint()), tried_twice()).await.unwrap();
     let bytes = content(17 << 20);
     let half = 8 << 20;
     let mut staged = store.stage(UploadId::random()).await.unwrap();
@@ -54,9 +59,16 @@ async fn an_upload_outlives_a_server_that_is_killed() {
 async fn a_server_that_stopped_is_unavailable_and_then_there_again() {
     needs_server!("faults::a_server_that_stopped_is_unavailable_and_then_there_again");
     let mut server = start().await;
-    let store = S3Blobs::open(&config(&server.endpoint()), hasty()).await.unwrap();
+    let patient = S3Blobs::open(&config(&server.endpoint()), Limits::default()).await.unwrap();
+    let mut opened = None;
+    wait::until("the server is reached", async || {
+        opened = S3Blobs::open(&config(&server.endpoint()), hasty()).await.ok();
+        opened.is_some()
+    })
+    .await;
+    let store = opened.unwrap();
     let bytes = content(1 << 20);
-    store.put(&key(&bytes), bytes.clone()).await.unwrap();
+    patient.put(&key(&bytes), bytes.clone()).await.unwrap();
     let at = BlobAddress::from(key(&bytes));
     server.process().signal(Signal::STOP);
     let within = async |work: std::pin::Pin<Box<dyn Future<Output = zot_storage::Result<()>> + Send + '_>>| {
@@ -67,7 +79,8 @@ async fn a_server_that_stopped_is_unavailable_and_then_there_again() {
     within(Box::pin(async { store.size(&at).await.map(drop) })).await;
     within(Box::pin(async { store.read(&at, 1 << 20, zot_oci::ByteRange::whole(1 << 20).unwrap()).await.map(drop) })).await;
     server.process().signal(Signal::CONT);
-    assert!(read(&store, &at, bytes.len()).await == bytes);
+    wait::until("the server is there again", async || store.size(&at).await.is_ok()).await;
+    assert!(read(&patient, &at, bytes.len()).await == bytes);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -134,7 +147,7 @@ async fn an_upload_whose_completion_failed_is_completed_later() {
     let server = shared().await;
     let proxy = Proxy::plain(&server.endpoint()).await;
     let proxied = storage::S3 { region_endpoint: Some(proxy.address.clone()), ..config(&server.endpoint()) };
-    let store = S3Blobs::open(&proxied, hasty()).await.unwrap();
+    let store = S3Blobs::open(&proxied, tried_twice()).await.unwrap();
     let bytes = content(7 << 20);
     for flushed in [0, 6 << 20] {
         for completions in [[Completion::Lost, Completion::Lost], [Completion::Dropped, Completion::Dropped]] {
