@@ -4,10 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use axum::body::Body;
 use http_body_util::BodyExt as _;
-use zot_contract::{
-    Registry,
-    suite::{Client, content::blob_of},
-};
+use zot_contract::{Registry, suite::Client};
 use zot_oci::Digest;
 use zot_services::stall::unless_stalled;
 
@@ -107,7 +104,7 @@ async fn a_slow_body_may_take_as_long_as_it_moves() {
 async fn a_body_that_trickles_is_given_up_and_what_came_is_kept() {
     unless_stalled(SHORT / 2, async || {
         let mut setup = Setup::default();
-        setup.options.body_progress = 4 * SHORT;
+        setup.options.body_progress = 2 * SHORT;
         let sandbox = Sandbox::with(setup).await;
         let upload = sandbox.open_upload("a").await;
         let mut wire = Wire::connect(sandbox.address).await;
@@ -126,11 +123,11 @@ async fn a_body_that_trickles_is_given_up_and_what_came_is_kept() {
 /// More than sockets hold.
 const LARGE_BYTES: usize = 64 << 20;
 
-/// Writing alone is impatient: a client that nobody hurries asks for a large blob, which was there before.
+/// The server alone is impatient, and the blob was there before: nobody is hurried while it is pushed.
 async fn with_a_large_blob() -> (Sandbox, Digest) {
-    let setup = Setup { server: ServerOptions { write_progress: SHORT, ..ServerOptions::default() }, ..Setup::default() };
+    let setup = Setup { server: impatient().server, ..Setup::default() };
     let registry: Arc<dyn Registry> = Arc::clone(&setup.registry);
-    let digest = Client::new(&registry, "a").push_blob(blob_of(1, LARGE_BYTES)).await;
+    let digest = Client::new(&registry, "a").push_blob(vec![b'x'; LARGE_BYTES]).await;
     (Sandbox::with(setup).await, digest)
 }
 
