@@ -22,7 +22,7 @@ fn main() -> ExitCode {
     match arguments.command {
         _ if arguments.version => output::version("gateway"),
         Some(Command::Serve { config }) => zot_process::serve(&config, run),
-        Some(Command::Verify { config }) => zot_process::verify(&config, Part::Gateway, zot_gateway::check),
+        Some(Command::Verify { config }) => zot_process::verify(&config, Part::Gateway, |config| zot_gateway::check(config).into()),
         Some(Command::Ready { config }) => zot_process::ready(&config, async |config| zot_gateway::ready(&config.http).await),
         None => output::help(&mut Arguments::command()),
     }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use zot_config::cluster::Cluster;
 
 /// A storage node of a clustered OCI registry: keeps content, and serves it to gateways.
 #[derive(Debug, Parser)]
@@ -29,6 +30,8 @@ pub(crate) enum Command {
     Verify {
         /// The configuration file: JSON, YAML or TOML.
         config: PathBuf,
+        #[command(flatten)]
+        place: PlaceArguments,
     },
 }
 
@@ -44,4 +47,12 @@ pub(crate) struct PlaceArguments {
     /// The address:port that the internal plane listens on, instead of cluster.listen.
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub(crate) listen: Option<String>,
+}
+
+impl PlaceArguments {
+    /// The cluster as this node sees it.
+    pub(crate) fn applied(self, cluster: Cluster) -> Cluster {
+        let Self { name, advertise, listen } = self;
+        Cluster { name: name.or(cluster.name), advertise: advertise.or(cluster.advertise), listen: listen.or(cluster.listen), ..cluster }
+    }
 }

@@ -10,7 +10,7 @@ mod vouched;
 
 pub use assembly::{Node, rebuild};
 pub use owned::Owned;
-pub use plane::{Door, Ownership, Plane, UnknownPlace};
+pub use plane::{Door, Ownership, Plane, UnknownPlace, check};
 pub use stores::OpenError;
 pub use vouched::Vouched;
 pub use zot_storage::Rebuilt;

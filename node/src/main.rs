@@ -7,9 +7,9 @@ use std::{process::ExitCode, sync::Arc};
 use anyhow::Context as _;
 use clap::{CommandFactory, Parser};
 use command::{Arguments, Command, PlaceArguments};
-use zot_config::cluster::Cluster;
+use zot_config::{Config, cluster::Cluster};
 use zot_node::{Door, Node, Ownership, Plane};
-use zot_process::{Part, Process, output};
+use zot_process::{Findings, Part, Process, output};
 use zot_proto::Stopped;
 
 /// Small and long-lived objects of many threads are what a registry allocates; the system's allocator keeps more memory for them.
@@ -24,17 +24,19 @@ fn main() -> ExitCode {
     match arguments.command {
         _ if arguments.version => output::version("node"),
         Some(Command::Serve { config, place }) => zot_process::serve(&config, async |process| run(process, place).await),
-        Some(Command::Verify { config }) => zot_process::verify(&config, Part::Node, |_| Vec::new()),
+        Some(Command::Verify { config, place }) => zot_process::verify(&config, Part::Node, |config| check(config.clone(), place)),
         None => output::help(&mut Arguments::command()),
     }
 }
 
+fn check(config: Config, place: PlaceArguments) -> Findings {
+    let cluster = config.cluster.map(|cluster| place.applied(cluster));
+    zot_node::check(&Config { cluster, ..config })
+}
+
 async fn run(process: &Process, place: PlaceArguments) -> anyhow::Result<()> {
-    let mut cluster =
-        process.config.cluster.clone().context("find `cluster` in the configuration: a node needs its `nodes` and `hashKey`")?;
-    cluster.name = place.name.or(cluster.name);
-    cluster.advertise = place.advertise.or(cluster.advertise);
-    cluster.listen = place.listen.or(cluster.listen);
+    let cluster = process.config.cluster.clone();
+    let cluster = place.applied(cluster.context("find `cluster` in the configuration: a node needs its `nodes` and `hashKey`")?);
     let (ownership, door) = (Ownership::default(), Plane::bind(process, &cluster).await?);
     let opened = process.unless_signalled(Node::open(&process.config, Some(&ownership), &zot_node::log_progress)).await;
     let Some(node) = opened.transpose()?.map(Arc::new) else {

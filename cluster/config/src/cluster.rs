@@ -118,7 +118,17 @@ impl Cluster {
         if let Some(redis) = &self.redis {
             redis.check(&path.key("redis"), report);
         }
+        self.check_directory(storage, path, report);
         self.check_storage(storage, report);
+    }
+
+    /// A store of this machine's disk has a directory, or is refused for having none.
+    fn check_directory(&self, storage: &Storage, path: &KeyPath, report: &Report) {
+        let store = &storage.default;
+        if self.directory.is_none() && store.storage_driver.is_some() && store.root_directory.as_os_str().is_empty() {
+            let message = "what the nodes agreed on needs a local directory: give this, or `storage.rootDirectory`";
+            report.problem(&path.key("directory"), message);
+        }
     }
 
     fn check_claim_key(&self, path: &KeyPath, report: &Report) {
@@ -165,10 +175,8 @@ impl Cluster {
         for (path, store) in storage.stores() {
             if store.storage_driver.is_some() != remote {
                 report.problem(&path.key("storageDriver"), "the stores of a cluster must be either all remote or all local");
-            } else if remote && !has_remote_metadata(store) {
-                let message = "several nodes need metadata that all of them reach: configure `dynamodb`; with metadata on its own disk, \
-                               a remote store can serve one node";
-                report.problem(&path.key("cacheDriver"), message);
+            } else if remote && !store.has_remote_metadata() {
+                check_metadata(store, &path, report);
             }
         }
         if !remote {
@@ -187,8 +195,16 @@ fn is_short(secret: &Secret) -> bool {
     secret.reveal().chars().count() < CLAIM_KEY_CHARS_MIN
 }
 
-fn has_remote_metadata(store: &Store) -> bool {
-    store.cache_driver.is_some() && store.uses_remote_cache()
+/// Says how a remote store of several nodes comes to metadata that all of them reach.
+fn check_metadata(store: &Store, path: &KeyPath, report: &Report) {
+    let needed = "several nodes need metadata that all of them reach";
+    if store.cache_driver.is_some() {
+        let message = format!("{needed}: set it to true, so that `cacheDriver` is used; by default it is where `dedupe` is on");
+        report.problem(&path.key("remoteCache"), message);
+    } else {
+        let message = format!("{needed}: configure `dynamodb`; with metadata on its own disk, a remote store can serve one node");
+        report.problem(&path.key("cacheDriver"), message);
+    }
 }
 
 /// Where the internal plane of a member is reached whose HTTP is reached at `member`.

@@ -23,6 +23,7 @@ use std::path::{Path, PathBuf};
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 
+pub use environment::address::{Unlistenable, try_listening};
 pub use key_path::KeyPath;
 pub use report::{Problem, Warning};
 pub use setting::duration::Timeout;
@@ -156,7 +157,7 @@ impl Config {
         config.settle(report);
         config.check(report);
         unbuilt::refuse(tree, report);
-        unbuilt::warn(&config, report);
+        unbuilt::warn(tree, &config, report);
         config
     }
 
@@ -172,6 +173,7 @@ impl Config {
             report.warning(&KeyPath::of("distSpecVersion"), message);
         }
         self.storage.check(report);
+        self.storage.check_local_parts(self.cluster.as_ref(), report);
         self.http.check(&KeyPath::of("http"), report);
         self.extensions.check(&self.storage, &self.http, report);
         if let Some(cluster) = &self.cluster {

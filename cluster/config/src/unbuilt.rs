@@ -1,4 +1,5 @@
-//! The keys whose features are not built yet: asking for one is refused, so that nobody believes in what is not there.
+//! The keys whose features are not built yet: asking for one is refused, so that nobody believes in what is not there. What is accepted and does
+//! nothing is warned of.
 
 use serde_json::Value;
 
@@ -19,6 +20,10 @@ enum Asks {
     IfEnabled,
     /// If the `name` of the section is one of these.
     IfNamed(&'static [&'static str]),
+    /// If it is this boolean.
+    If(bool),
+    /// If it is another word than this, and not empty.
+    Unless(&'static str),
 }
 
 /// The keys, `*` standing for any key or index, when they ask, and for what; a feature that gets built takes its lines away.
@@ -30,6 +35,7 @@ const UNBUILT: &[(&str, Asks, &str)] = &[
     ("storage.subPaths.*.storageDriver", Asks::IfNamed(&["gcs", "azure"]), "this storage driver"),
     ("storage.subPaths.*.cacheDriver", Asks::IfNamed(&["redis"]), "metadata in Redis"),
     ("storage.subPaths.*.retention.policies", Asks::IfNotEmpty, "retention"),
+    ("http.accessControl.metrics.users", Asks::IfNotEmpty, "metrics"),
     ("extensions.search", Asks::UnlessDisabled, "searching"),
     ("extensions.ui", Asks::UnlessDisabled, "the user interface"),
     ("extensions.metrics", Asks::UnlessDisabled, "metrics"),
@@ -39,6 +45,30 @@ const UNBUILT: &[(&str, Asks, &str)] = &[
     ("extensions.events", Asks::IfEnabled, "sending events"),
     ("extensions.sync", Asks::UnlessDisabled, "copying from other registries"),
 ];
+
+/// The sections of stores, and those of what they are in.
+const STORES: &[&str] = &["storage", "storage.subPaths.*"];
+const DRIVERS: &[&str] = &["storage.storageDriver", "storage.subPaths.*.storageDriver"];
+
+const NOTHING_IS_RETAINED: &str = "retention is not built yet in this release, and nothing is removed";
+const NOTHING_IS_COPIED: &str = "no object is ever copied";
+
+/// Keys that are accepted and do nothing: in which sections, when they ask for something, and why they do not get it.
+const NO_EFFECT: &[(&[&str], &str, Asks, &str)] = &[
+    (&["storage"], "fastRestart", Asks::If(true), "a start never walks over the store"),
+    (STORES, "retention.dryRun", Asks::If(true), NOTHING_IS_RETAINED),
+    (STORES, "retention.delay", Asks::IfNotEmpty, NOTHING_IS_RETAINED),
+    (DRIVERS, "v4auth", Asks::If(false), "requests are always signed by version 4"),
+    (DRIVERS, "multipartcopychunksize", Asks::IfNotEmpty, NOTHING_IS_COPIED),
+    (DRIVERS, "multipartcopymaxconcurrency", Asks::IfNotEmpty, NOTHING_IS_COPIED),
+    (DRIVERS, "multipartcopythresholdsize", Asks::IfNotEmpty, NOTHING_IS_COPIED),
+    (DRIVERS, "loglevel", Asks::Unless("off"), "`log.level` is for everything"),
+    (&["http.accessControl"], "metrics.anonymousPolicy", Asks::IfNotEmpty, "there are no metrics yet in this release"),
+    (&["scheduler"], "numWorkers", Asks::IfNotEmpty, "each kind of background work has one task of its own"),
+];
+
+/// Keys of stores that need `gc`.
+const SWEEPS: [&str; 3] = ["gcDelay", "gcInterval", "gcTimeWindow"];
 
 /// Refuses every key of the file that asks for a feature which is not built yet.
 pub(crate) fn refuse(tree: &Value, report: &Report) {
@@ -52,18 +82,24 @@ pub(crate) fn refuse(tree: &Value, report: &Report) {
     }
 }
 
-/// Warns of what is accepted because it is on by default or does no harm, and has no effect yet.
-pub(crate) fn warn(config: &Config, report: &Report) {
+/// Warns of what is accepted because it is on by default or does no harm, and has no effect.
+pub(crate) fn warn(tree: &Value, config: &Config, report: &Report) {
     if let Some((path, _)) = config.storage.stores().find(|(_, store)| store.gc) {
         let message = "garbage collection is not built yet in this release: content that nothing refers to stays; \
                        set it to false to say that this is meant";
         report.warning(&path.key("gc"), message);
     }
-    if config.storage.all.fast_restart {
-        report.warning(&KeyPath::of("storage.fastRestart"), "has no effect: a start never walks over the store");
+    for (sections, key, asks, reason) in NO_EFFECT {
+        let found = sections.iter().flat_map(|section| matches(tree, &format!("{section}.{key}")));
+        for (path, _) in found.filter(|(_, value)| asks.of(value)) {
+            report.warning(&path, format!("has no effect: {reason}"));
+        }
     }
-    if config.scheduler.workers > 0 {
-        report.warning(&KeyPath::of("scheduler.numWorkers"), "has no effect: no background work is built yet in this release");
+    let stores = STORES.iter().flat_map(|stores| matches(tree, stores));
+    for (path, section) in stores.filter(|(path, _)| config.storage.stores().any(|(at, store)| at == *path && !store.gc)) {
+        for key in SWEEPS.into_iter().filter(|key| child(section, key).is_some_and(|(_, value)| !is_empty(value))) {
+            report.warning(&path.key(key), "has no effect because `gc` is off");
+        }
     }
 }
 
@@ -73,6 +109,8 @@ impl Asks {
             Self::IfNotEmpty => !is_empty(value),
             Self::UnlessDisabled => enabled(value).unwrap_or(true),
             Self::IfEnabled => enabled(value).unwrap_or(false),
+            Self::If(wanted) => boolean(value) == Some(wanted),
+            Self::Unless(word) => !is_empty(value) && value.as_str().is_none_or(|text| !text.eq_ignore_ascii_case(word)),
             Self::IfNamed(names) => child(value, "name").is_some_and(|(_, name)| names.iter().any(|unbuilt| name == unbuilt)),
         }
     }

@@ -11,5 +11,5 @@ mod verify;
 pub use ready::ready;
 pub use serve::{Process, serve};
 pub use tls::{http_tls_files, plane_tls_files};
-pub use verify::verify;
+pub use verify::{Findings, verify};
 pub use zot_config::Part;

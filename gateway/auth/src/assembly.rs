@@ -17,7 +17,7 @@ use crate::{
         ldap::{self, Ldap, LdapError},
     },
     authz::Policy,
-    browser::Browser,
+    browser::{self, Browser},
     openid::LoginsError,
     sessions::MemoryStore,
 };
@@ -73,7 +73,8 @@ pub enum OpenError {
 /// What is wrong with a configuration that only those see who know what to do with it.
 pub fn check(config: &Config) -> Vec<Problem> {
     let rules = config.http.access_control.as_ref().and_then(|written| Policy::compile(written).err());
-    rules.unwrap_or_default().into_iter().chain(htpasswd::check(config)).chain(ldap::check(config)).chain(bearer::check(config)).collect()
+    let passwords = htpasswd::check(config).into_iter().chain(ldap::check(config));
+    rules.unwrap_or_default().into_iter().chain(passwords).chain(bearer::check(config)).chain(browser::check(config)).collect()
 }
 
 fn one_line(problems: &[Problem]) -> String {

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use zot_config::{
-    Config, Secret,
-    http::auth::{SessionKeys, SessionPlace},
+    Config, KeyPath, Problem, Secret,
+    http::auth::{SessionDriver, SessionKeys, SessionPlace},
 };
 use zot_redis::{Connection, Room};
+use zot_runtime::telemetry::chain;
 
 use crate::{
     OpenError, Surroundings,
@@ -23,6 +24,20 @@ const SESSIONS_DIRECTORY: &str = "_zot/sessions";
 pub(crate) struct Browser {
     pub(crate) sessions: Option<Arc<Sessions>>,
     pub(crate) logins: Option<Logins>,
+}
+
+/// What is wrong with the Redis of sessions and with that of the cluster.
+pub(crate) fn check(config: &Config) -> Vec<Problem> {
+    let own = match &config.http.auth.session_driver {
+        Some(SessionDriver::Redis(redis)) => Some(("http.auth.sessionDriver", redis.as_ref())),
+        _ => None,
+    };
+    let shared = config.cluster.as_ref().and_then(|cluster| cluster.redis.as_ref()).map(|redis| ("cluster.redis", redis));
+    let unusable = |(path, redis): (&str, _)| {
+        let error = Connection::open(redis).err()?;
+        Some(Problem { path: KeyPath::of(path), message: chain(&error).to_string() })
+    };
+    own.into_iter().chain(shared).filter_map(unusable).collect()
 }
 
 impl Browser {

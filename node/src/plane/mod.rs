@@ -2,6 +2,7 @@
 
 mod address;
 mod agreement;
+mod check;
 mod door;
 mod ownership;
 
@@ -23,7 +24,7 @@ use self::{
 };
 use crate::{Node, owned::Owned, vouched::Vouched};
 
-pub use self::{address::UnknownPlace, door::Door, ownership::Ownership};
+pub use self::{address::UnknownPlace, check::check, door::Door, ownership::Ownership};
 
 /// A node that takes part in its cluster.
 pub struct Plane {

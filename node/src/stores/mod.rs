@@ -74,7 +74,7 @@ impl Opened {
 /// Names the place of a store: two sections with the same one are one store.
 pub(crate) fn place(store: &Store) -> String {
     match &store.storage_driver {
-        Some(StorageDriver::S3(s3)) => format!("s3://{}/{}", s3.bucket, s3.root_directory.trim_matches('/')),
+        Some(StorageDriver::S3(s3)) => s3.place(),
         Some(driver) => driver.name().to_owned(),
         None => store.root_directory.display().to_string(),
     }

@@ -107,6 +107,23 @@ async fn each_store_of_a_process_sends_clients_to_s3_or_does_not() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn clients_are_sent_to_where_they_reach_s3() {
+    let Some(endpoints) = endpoints("redirect::clients_are_sent_to_where_they_reach_s3").await else { return };
+    let mut driver = endpoints.storage_driver();
+    // The same server under another name, for which alone the signature is good.
+    let public = driver["regionendpoint"].as_str().unwrap().replace("127.0.0.1", "localhost");
+    driver["redirectendpoint"] = public.as_str().into();
+    let builder = Sandbox::builder().set("/storage/storageDriver", driver).set("/storage/remoteCache", false);
+    let sandbox = builder.set("/storage/redirectBlobURL", true).start().await;
+    let client = sandbox.client();
+    let digest = client.push_blob("app", &content::bytes(9, OBJECTS[0])).await;
+    let link = get(&client, "app", &digest).await.expect(307).location();
+    assert!(link.starts_with(&format!("{public}/")), "{link}");
+    client.get(&link.replacen("localhost", "127.0.0.1", 1)).await.expect(403);
+    redirects(&client, "app").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_at_hand_is_served() {
     let Some(endpoints) = endpoints("redirect::what_is_at_hand_is_served").await else { return };
     let builder = Sandbox::builder();

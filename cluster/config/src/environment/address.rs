@@ -1,29 +1,60 @@
 //! Whether an address belongs to this machine.
 
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::net::{TcpListener, ToSocketAddrs};
 
 use crate::http::Http;
 use crate::key_path::KeyPath;
 use crate::report::Report;
 
-/// Reports an address that has no meaning here, or that cannot be listened on for another reason than being in use.
-pub(super) fn check(http: &Http, path: &KeyPath, report: &Report) {
-    let address = http.listen_address();
-    let addresses = match address.to_socket_addrs() {
-        Ok(addresses) => addresses.collect::<Vec<_>>(),
-        Err(error) => {
-            report.problem(&path.key("address"), format!("`{}` cannot be resolved: {error}", http.address));
-            return;
-        }
-    };
+/// Why nobody can listen on an address.
+#[derive(Debug, thiserror::Error)]
+pub enum Unlistenable {
+    /// The host of it is unknown.
+    #[error("`{address}` cannot be resolved")]
+    Unresolved {
+        /// The address.
+        address: String,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// It is not of this machine, or not for this user.
+    #[error("cannot listen on {address}")]
+    Refused {
+        /// The address.
+        address: String,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+}
+
+/// Tries whether an address could be listened on. One in use could: it may be the registry itself that is running.
+///
+/// # Errors
+/// It could not.
+pub fn try_listening(address: &str) -> Result<(), Unlistenable> {
+    let resolved = address.to_socket_addrs().map(Iterator::collect::<Vec<_>>);
+    let addresses = resolved.map_err(|source| Unlistenable::Unresolved { address: address.to_owned(), source })?;
     // The listener is closed at once; a port that was listened on without a connection is free again immediately.
     match TcpListener::bind(addresses.as_slice()) {
-        Ok(_) => {}
-        Err(error) if error.kind() == ErrorKind::AddrInUse => {}
-        Err(error) => {
-            let key = if error.kind() == ErrorKind::PermissionDenied { "port" } else { "address" };
-            report.problem(&path.key(key), format!("cannot listen on {address}: {}", error.kind()));
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == ErrorKind::AddrInUse => Ok(()),
+        Err(source) => Err(Unlistenable::Refused { address: address.to_owned(), source }),
+    }
+}
+
+/// Reports an address that has no meaning here, or that cannot be listened on for another reason than being in use.
+pub(super) fn check(http: &Http, path: &KeyPath, report: &Report) {
+    let Err(error) = try_listening(&http.listen_address()) else { return };
+    match &error {
+        Unlistenable::Unresolved { source, .. } => {
+            report.problem(&path.key("address"), format!("`{}` cannot be resolved: {source}", http.address));
+        }
+        Unlistenable::Refused { source, .. } => {
+            let key = if source.kind() == ErrorKind::PermissionDenied { "port" } else { "address" };
+            report.problem(&path.key(key), format!("{error}: {}", source.kind()));
         }
     }
 }

@@ -1,13 +1,16 @@
 //! Whether this machine has what a configuration speaks of; looking leaves nothing behind.
 
-mod address;
+pub(crate) mod address;
 mod disk;
 
 use std::path::PathBuf;
 
+use crate::cluster::Cluster;
 use crate::extensions::Extensions;
+use crate::http::auth::SessionDriver;
 use crate::http::{Auth, Http};
 use crate::key_path::KeyPath;
+use crate::redis::Redis;
 use crate::report::Report;
 use crate::{Config, ConfigError, Part};
 
@@ -15,9 +18,6 @@ use crate::{Config, ConfigError, Part};
 pub(crate) fn check(config: &Config, part: Part, report: &Report) {
     if part.stores() {
         check_directories(config, report);
-    }
-    if let Some(cache) = &config.storage.all.blob_cache {
-        disk::check_writable_directory(&cache.directory, &KeyPath::of("storage.blobCache.directory"), report);
     }
     for (key, file) in [("log.output", &config.log.output), ("log.audit", &config.log.audit)] {
         if let Some(file) = file {
@@ -48,6 +48,9 @@ fn check_directories(config: &Config, report: &Report) {
     }
     if let Some(directory) = config.cluster.as_ref().and_then(|cluster| cluster.directory.as_ref()) {
         disk::check_writable_directory(directory, &KeyPath::of("cluster.directory"), report);
+    }
+    if let Some(cache) = &config.storage.all.blob_cache {
+        disk::check_writable_directory(&cache.directory, &KeyPath::of("storage.blobCache.directory"), report);
     }
 }
 
@@ -82,14 +85,27 @@ fn files(config: &Config, part: Part) -> Vec<Named> {
         files.extend(http_files(&config.http));
         files.extend(extension_files(&config.extensions));
     }
-    files.push((KeyPath::of("cluster.claimKeyFile"), config.cluster.as_ref().and_then(|cluster| cluster.claim_key_file.clone())));
-    if let Some(tls) = config.cluster.as_ref().and_then(|cluster| cluster.tls.as_ref()) {
-        let path = KeyPath::of("cluster.tls");
+    files.extend(config.cluster.iter().flat_map(cluster_files));
+    files
+}
+
+fn cluster_files(cluster: &Cluster) -> Vec<Named> {
+    let path = KeyPath::of("cluster");
+    let mut files = vec![(path.key("claimKeyFile"), cluster.claim_key_file.clone())];
+    if let Some(tls) = &cluster.tls {
+        let path = path.key("tls");
         files.push((path.key("cert"), tls.cert.clone()));
         files.push((path.key("key"), tls.key.clone()));
         files.push((path.key("cacert"), tls.cacert.clone()));
     }
+    files.extend(cluster.redis.as_ref().map(|redis| redis_file(redis, &path.key("redis"))));
     files
+}
+
+/// The authorities that a server may be certified by, wherever the settings name them.
+fn redis_file(redis: &Redis, path: &KeyPath) -> Named {
+    let tls = redis.reach().ok().and_then(|reach| reach.tls);
+    (path.key("cacert"), tls.and_then(|tls| tls.ca_certificates))
 }
 
 fn http_files(http: &Http) -> Vec<Named> {
@@ -106,6 +122,9 @@ fn http_files(http: &Http) -> Vec<Named> {
 fn auth_files(auth: &Auth) -> Vec<Named> {
     let path = KeyPath::of("http.auth");
     let mut files = vec![(path.key("sessionKeysFile"), auth.session_keys_file.clone())];
+    if let Some(SessionDriver::Redis(redis)) = &auth.session_driver {
+        files.push(redis_file(redis, &path.key("sessionDriver")));
+    }
     files.extend(auth.htpasswd.iter().map(|htpasswd| (path.key("htpasswd.path"), Some(htpasswd.path.clone()))));
     if let Some(ldap) = &auth.ldap {
         files.push((path.key("ldap.caCert"), ldap.ca_cert.clone()));

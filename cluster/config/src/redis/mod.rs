@@ -1,5 +1,6 @@
 //! How a Redis server or cluster is reached; the same keys serve the cache and the sessions.
 
+mod ineffective;
 mod reach;
 mod url;
 
@@ -16,8 +17,8 @@ use crate::setting::section::section;
 section! {
     /// A Redis server or cluster, given as a URL or by the keys beside it; the URL's query knows the same keys, and wins.
     ///
-    /// Keys that adjust a pool of connections, or let replicas answer, are accepted and do nothing: all commands share one
-    /// connection to each server, and ask primaries only.
+    /// Keys that adjust a pool of connections, or let replicas answer, are accepted with a warning and do nothing: all commands share
+    /// one connection to each server, and ask primaries only.
     pub struct Redis {
         /// `redis://`, `rediss://` or `unix://`, with options in its query; it may hold a password.
         "url" => url: Option<Secret> = None;
@@ -94,7 +95,9 @@ section! {
 
 impl Redis {
     pub(crate) fn check(&self, path: &KeyPath, report: &Report) {
-        reach::read(self, path, report);
+        if let Some(reach) = reach::read(self, path, report) {
+            ineffective::warn(self, &reach, path, report);
+        }
     }
 
     /// Where the servers are and how they are spoken to.

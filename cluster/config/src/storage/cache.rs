@@ -1,5 +1,7 @@
 //! `storage.cacheDriver`: where the records of a remote store are kept.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value};
 
 use crate::key_path::KeyPath;
@@ -55,10 +57,19 @@ impl DynamoDb {
         tables.into_iter().filter(|(_, name)| is_missing(name)).map(|(key, _)| key).collect()
     }
 
+    /// The tables that hold rows of content; records of users are the default store's, whoever names their table.
+    pub(super) fn content_tables(&self) -> BTreeSet<&str> {
+        let tables = [&self.cache_table, &self.repository_table, &self.manifest_table, &self.repository_blobs_table, &self.version_table];
+        tables.into_iter().flatten().map(String::as_str).filter(|name| !name.is_empty()).collect()
+    }
+
     pub(super) fn check(&self, path: &KeyPath, report: &Report) {
         let missing = self.tables_missing();
         if !missing.is_empty() {
             report.problem(path, format!("names no table for: {}", missing.join(", ")));
+        }
+        if self.api_key_table.is_some() && self.user_table.is_none() {
+            report.warning(&path.key("apiKeyTablename"), "has no effect: API keys are with users' records, in `userDataTablename`");
         }
     }
 }

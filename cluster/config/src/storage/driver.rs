@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use serde_json::{Map, Value};
 
+use super::S3;
 use crate::key_path::KeyPath;
 use crate::report::Report;
 use crate::setting::secret::Secret;
@@ -19,58 +20,6 @@ pub enum StorageDriver {
     Gcs(Gcs),
     /// Azure Blob Storage.
     Azure(Azure),
-}
-
-section! {
-    /// A bucket of Amazon S3, or of what speaks its protocol.
-    pub struct S3 {
-        /// What every key begins with.
-        "rootdirectory" => root_directory: String = String::new();
-        /// Name of the bucket.
-        "bucket" => bucket: String = String::new();
-        /// Region of the bucket.
-        "region" => region: Option<String> = None;
-        /// URL of the service, where it is not Amazon's.
-        "regionendpoint" => region_endpoint: Option<String> = None;
-        /// Whether the bucket stands in the path instead of the host name; so by default with an endpoint of one's own.
-        "forcepathstyle" => force_path_style: Option<bool> = None;
-        /// Whether TLS is used.
-        "secure" => secure: bool = true;
-        /// Whether the service's certificate is taken unchecked.
-        "skipverify" => skip_verify: bool = false;
-        /// Access key; the environment's credentials if absent.
-        "accesskey" => access_key: Option<Secret> = None;
-        /// Secret of the access key.
-        "secretkey" => secret_key: Option<Secret> = None;
-        /// Token of temporary credentials.
-        "sessiontoken" => session_token: Option<Secret> = None;
-        /// Whether objects are encrypted by the service.
-        "encrypt" => encrypt: bool = false;
-        /// Key of the service's key store to encrypt with.
-        "keyid" => key_id: Option<String> = None;
-        /// Whether requests are signed by version 4.
-        "v4auth" => v4_auth: bool = true;
-        /// Size of the parts of an upload, in bytes.
-        "chunksize" => chunk_size: Option<u64> = None;
-        /// Size of the parts of a copy, in bytes.
-        "multipartcopychunksize" => multipart_copy_chunk_size: Option<u64> = None;
-        /// Most parts copied at a time.
-        "multipartcopymaxconcurrency" => multipart_copy_max_concurrency: Option<u64> = None;
-        /// Size from which objects are copied in parts, in bytes.
-        "multipartcopythresholdsize" => multipart_copy_threshold_size: Option<u64> = None;
-        /// Storage class of new objects.
-        "storageclass" => storage_class: Option<String> = None;
-        /// Access control list of new objects.
-        "objectacl" => object_acl: Option<String> = None;
-        /// Whether the service is reached over IPv6 too.
-        "usedualstack" => use_dual_stack: bool = false;
-        /// Whether the accelerated endpoint is used.
-        "accelerate" => accelerate: bool = false;
-        /// Name the client gives itself.
-        "useragent" => user_agent: Option<String> = None;
-        /// How much the client logs.
-        "loglevel" => log_level: Option<String> = None;
-    }
 }
 
 section! {
@@ -137,12 +86,7 @@ impl StorageDriver {
     /// Fills in the defaults that depend on other keys.
     pub(super) fn settle(&mut self, path: &KeyPath, report: &Report) {
         match self {
-            Self::S3(s3) if s3.region_endpoint.is_some() && s3.force_path_style.is_none() => {
-                s3.force_path_style = Some(true);
-                let message = "is deprecated without `forcepathstyle`, which is now taken to be true";
-                report.warning(&path.key("regionendpoint"), message);
-            }
-            Self::S3(_) => {}
+            Self::S3(s3) => s3.settle(path, report),
             // An object's key cannot be empty, so that these two services need something to begin with.
             Self::Gcs(Gcs { root_directory, .. }) | Self::Azure(Azure { root_directory, .. }) => {
                 if matches!(root_directory.as_str(), "" | "/") {
@@ -160,6 +104,9 @@ impl StorageDriver {
         };
         for (key, _) in needed.iter().filter(|(_, value)| value.is_empty()) {
             report.problem(&path.key(key), format!("must be set for the storage driver `{}`", self.name()));
+        }
+        if let Self::S3(s3) = self {
+            s3.check(path, report);
         }
     }
 }

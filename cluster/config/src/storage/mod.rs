@@ -3,8 +3,10 @@
 pub(crate) mod blob_cache;
 pub(crate) mod cache;
 pub(crate) mod driver;
+pub(crate) mod places;
 pub(crate) mod retention;
 pub(crate) mod roots;
+pub(crate) mod s3;
 pub(crate) mod store;
 pub(crate) mod window;
 
@@ -15,11 +17,13 @@ use serde_json::{Map, Value};
 
 pub use blob_cache::BlobCache;
 pub use cache::{CacheDriver, DynamoDb};
-pub use driver::{Azure, AzureCredentials, Gcs, S3, StorageDriver};
+pub use driver::{Azure, AzureCredentials, Gcs, StorageDriver};
 pub use retention::{KeepTags, KeepUntagged, Retention, RetentionPolicy};
+pub use s3::{PART_BYTES, S3};
 pub use store::Store;
 pub use window::TimeWindow;
 
+use crate::cluster::Cluster;
 use crate::key_path::KeyPath;
 use crate::report::Report;
 use crate::setting::section::{Keys, Section, section, show};
@@ -80,12 +84,29 @@ impl Storage {
             store.check_beside_default(&path, report);
         }
         roots::check(self, report);
+        places::check(self, report);
         if let Some(cache) = &self.all.blob_cache {
             let stores: Vec<&Store> = self.stores().map(|(_, store)| store).collect();
             cache.check(&stores, &KeyPath::of("storage.blobCache"), report);
         }
         if self.all.upload_expiry.is_zero() {
             report.problem(&KeyPath::of("storage.uploadExpiry"), "must be greater than zero");
+        }
+    }
+
+    /// Reports remote stores that keep something on the local disk and do not say where.
+    pub(crate) fn check_local_parts(&self, cluster: Option<&Cluster>, report: &Report) {
+        let uploads = cluster.is_none_or(|cluster| cluster.redis.is_none());
+        let nowhere = |store: &Store| store.storage_driver.is_some() && store.root_directory.as_os_str().is_empty();
+        for (path, store) in self.stores().filter(|(_, store)| nowhere(store)) {
+            let what = match (!store.has_remote_metadata(), uploads) {
+                (true, true) => "the metadata and how far uploads are",
+                (true, false) => "the metadata",
+                (false, true) => "how far uploads are",
+                (false, false) => continue,
+            };
+            let message = format!("a local directory is needed for {what}: `cacheDriver` and `cluster.redis` keep these elsewhere");
+            report.problem(&path.key("rootDirectory"), message);
         }
     }
 }

@@ -55,6 +55,12 @@ impl Store {
         self.remote_cache.unwrap_or(self.dedupe && self.storage_driver.is_some())
     }
 
+    /// Whether its metadata is where all processes reach it.
+    #[must_use]
+    pub fn has_remote_metadata(&self) -> bool {
+        self.cache_driver.is_some() && self.uses_remote_cache()
+    }
+
     /// Age before untagged manifests and referrers are removed.
     #[must_use]
     pub fn retention_delay(&self) -> Duration {
@@ -86,6 +92,12 @@ impl Store {
         if let Some(driver) = &self.storage_driver {
             driver.check(&path.key("storageDriver"), report);
         }
+        if let Some(StorageDriver::S3(s3)) = &self.storage_driver
+            && s3.redirect_endpoint.is_some()
+            && !self.redirect_blob_url
+        {
+            report.warning(&path.key("storageDriver.redirectendpoint"), "has no effect because `redirectBlobURL` is off");
+        }
         self.check_cache(path, report);
         self.retention.check(&path.key("retention"), report);
     }
@@ -103,6 +115,9 @@ impl Store {
                 report.problem(&at, "cannot have local storage driver with remote database!");
             }
             (Some(_), Some(CacheDriver::DynamoDb(tables))) => tables.check(&at, report),
+            (None, None) if self.remote_cache == Some(true) => {
+                report.warning(&path.key("remoteCache"), "has no effect: the records of local storage are on the same disk");
+            }
             _ => {}
         }
         if let Some(driver) = &self.cache_driver {

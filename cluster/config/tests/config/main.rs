@@ -9,6 +9,7 @@ mod passwords;
 mod reading;
 mod rules;
 mod sessions;
+mod stores;
 mod unbuilt;
 
 use std::path::Path;

@@ -14,7 +14,7 @@ use aws_sdk_s3::{
 };
 use aws_smithy_http_client::tls;
 use aws_smithy_runtime_api::client::{orchestrator::HttpResponse, result::SdkError};
-use http::HeaderValue;
+use http::{HeaderValue, header::InvalidHeaderValue};
 use zot_config::storage::S3;
 
 use crate::{
@@ -22,7 +22,7 @@ use crate::{
     bucket::{Bucket, Storing},
     http::{Http, Patience, Trust},
     keys::Keys,
-    parts::{PART_BYTES_DEFAULT, PART_BYTES_MAX, PART_BYTES_MIN},
+    parts::PART_BYTES_DEFAULT,
     store::Store,
 };
 
@@ -41,22 +41,9 @@ pub enum OpenError {
     /// Nothing says which region the bucket is in.
     #[error("`storageDriver.region` is not set, and neither AWS_REGION nor a profile nor the instance's metadata names a region")]
     NoRegion,
-    /// One of two keys that belong together.
-    #[error("`storageDriver.{given}` is set without `storageDriver.{missing}`")]
-    Half {
-        /// The key that is set.
-        given: &'static str,
-        /// The key that is not.
-        missing: &'static str,
-    },
-    /// A value that S3 cannot be used with.
-    #[error("`storageDriver.{key}` {problem}")]
-    Unusable {
-        /// The key.
-        key: &'static str,
-        /// What is wrong with its value.
-        problem: String,
-    },
+    /// The name that the client is to give itself cannot be sent.
+    #[error("use `storageDriver.useragent` as a header")]
+    UserAgent(#[from] InvalidHeaderValue),
     /// The system's certificates cannot be read.
     #[error("prepare a client of S3")]
     Client(#[source] std::io::Error),
@@ -100,11 +87,9 @@ pub enum OpenError {
 impl S3Blobs {
     /// Opens a bucket, and asks S3 whether it can be used.
     pub async fn open(config: &S3, limits: Limits) -> Result<Self, OpenError> {
-        let part_bytes = part_bytes(config)?;
         let (shared, endpoint) = shared(config).await?;
         let counters = Arc::default();
-        let user_agent = config.user_agent.as_deref().filter(|name| !name.is_empty()).map(HeaderValue::from_str).transpose();
-        let user_agent = user_agent.map_err(|error| unusable("useragent", error.to_string()))?;
+        let user_agent = config.user_agent.as_deref().filter(|name| !name.is_empty()).map(HeaderValue::from_str).transpose()?;
         let patience = Patience { connect: limits.connect, stall: limits.stall };
         let http = Http::new(trust(config, &endpoint), patience, user_agent, Arc::clone(&counters)).map_err(OpenError::Client)?;
         let clock = http.clock.clone();
@@ -112,21 +97,11 @@ impl S3Blobs {
         // The clock is put right by us, for URLs too: the SDK would put it right a second time, and for requests only.
         let client = client.disable_clock_skew_correction(true);
         let client = Client::from_conf(client.build());
-        let bucket = Bucket { client, name: config.bucket.clone(), storing: storing(config), counters, clock };
+        let links = config.redirect_endpoint.clone();
+        let bucket = Bucket { client, name: config.bucket.clone(), storing: storing(config), links, counters, clock };
         bucket.check().await.map_err(|error| refused(config, &endpoint, error))?;
+        let part_bytes = config.chunk_size.unwrap_or(PART_BYTES_DEFAULT);
         Ok(Self::new(Store::new(bucket, Keys::new(&config.root_directory), part_bytes, limits)))
-    }
-}
-
-fn unusable(key: &'static str, problem: impl Into<String>) -> OpenError {
-    OpenError::Unusable { key, problem: problem.into() }
-}
-
-fn part_bytes(config: &S3) -> Result<u64, OpenError> {
-    match config.chunk_size {
-        None => Ok(PART_BYTES_DEFAULT),
-        Some(size) if (PART_BYTES_MIN..=PART_BYTES_MAX).contains(&size) => Ok(size),
-        Some(size) => Err(unusable("chunksize", format!("is {size}, S3 takes parts from {PART_BYTES_MIN} to {PART_BYTES_MAX} bytes"))),
     }
 }
 
@@ -139,7 +114,7 @@ async fn shared(config: &S3) -> Result<(SdkConfig, String), OpenError> {
     if let Some(region) = config.region.clone().filter(|region| !region.is_empty()) {
         loader = loader.region(Region::new(region));
     }
-    if let Some(credentials) = credentials(config)? {
+    if let Some(credentials) = credentials(config) {
         loader = loader.credentials_provider(credentials);
     }
     let shared = loader.load().await;
@@ -148,24 +123,22 @@ async fn shared(config: &S3) -> Result<(SdkConfig, String), OpenError> {
     Ok((shared, endpoint))
 }
 
-fn credentials(config: &S3) -> Result<Option<Credentials>, OpenError> {
+/// Half of the keys is no credentials, and is refused with the configuration.
+fn credentials(config: &S3) -> Option<Credentials> {
     let token = config.session_token.as_ref().map(|token| token.reveal().to_owned());
-    match (&config.access_key, &config.secret_key) {
-        (Some(access), Some(secret)) => Ok(Some(Credentials::new(access.reveal(), secret.reveal(), token, None, CONFIGURED))),
-        (Some(_), None) => Err(OpenError::Half { given: "accesskey", missing: "secretkey" }),
-        (None, Some(_)) => Err(OpenError::Half { given: "secretkey", missing: "accesskey" }),
-        (None, None) => Ok(None),
-    }
+    let (access, secret) = (config.access_key.as_ref()?, config.secret_key.as_ref()?);
+    Some(Credentials::new(access.reveal(), secret.reveal(), token, None, CONFIGURED))
 }
 
 /// Where S3 is, as a URL.
 fn endpoint(config: &S3, region: &str) -> String {
     let scheme = if config.secure { "https" } else { "http" };
+    let service = if config.use_fips_endpoint { "s3-fips" } else { "s3" };
     match config.region_endpoint.as_deref().filter(|endpoint| !endpoint.is_empty()) {
         Some(endpoint) if endpoint.contains("://") => endpoint.to_owned(),
         Some(endpoint) => format!("{scheme}://{endpoint}"),
-        None if region.starts_with("cn-") => format!("{scheme}://s3.{region}.amazonaws.com.cn"),
-        None => format!("{scheme}://s3.{region}.amazonaws.com"),
+        None if region.starts_with("cn-") => format!("{scheme}://{service}.{region}.amazonaws.com.cn"),
+        None => format!("{scheme}://{service}.{region}.amazonaws.com"),
     }
 }
 
@@ -192,10 +165,10 @@ fn client(config: &S3, shared: &SdkConfig, endpoint: &str, limits: Limits) -> Bu
         .response_checksum_validation(ResponseChecksumValidation::WhenRequired)
         .force_path_style(config.force_path_style.unwrap_or_default())
         .use_dual_stack(config.use_dual_stack)
-        .accelerate(config.accelerate);
-    // Amazon's own names follow from region, `usedualstack` and `accelerate`, but always with TLS.
-    let custom = config.region_endpoint.as_deref().is_some_and(|endpoint| !endpoint.is_empty()) || !config.secure;
-    if custom { builder.endpoint_url(endpoint) } else { builder }
+        .accelerate(config.accelerate)
+        .use_fips(config.use_fips_endpoint || shared.use_fips().unwrap_or_default());
+    // Amazon's own names follow from region, `usedualstack`, `accelerate` and `usefipsendpoint`, but always with TLS.
+    if config.has_own_endpoint() { builder.endpoint_url(endpoint) } else { builder }
 }
 
 fn storing(config: &S3) -> Storing {
@@ -222,5 +195,48 @@ fn refused(config: &S3, endpoint: &str, error: SdkError<HeadBucketError, HttpRes
             OpenError::OtherRegion { bucket, region }
         }
         _ => OpenError::Failed { bucket, endpoint, source: error.into() },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn link(config: &S3) -> String {
+        let (shared, endpoint) = shared(config).await.unwrap();
+        let http = Http::new(Trust::Nobody, Patience { connect: BACKOFF, stall: BACKOFF }, None, Arc::default()).unwrap();
+        let clock = http.clock.clone();
+        let client = Client::from_conf(client(config, &shared, &endpoint, Limits::default()).http_client(http).build());
+        let links = config.redirect_endpoint.clone();
+        let bucket = Bucket { client, name: config.bucket.clone(), storing: Storing::default(), links, counters: Arc::default(), clock };
+        bucket.presigned("key", Duration::from_secs(60)).await.unwrap()
+    }
+
+    fn config() -> S3 {
+        let secret = || Some(zot_config::Secret::new("secret"));
+        S3 {
+            bucket: "bucket".to_owned(),
+            region: Some("us-gov-west-1".to_owned()),
+            access_key: secret(),
+            secret_key: secret(),
+            ..S3::default()
+        }
+    }
+
+    #[tokio::test]
+    async fn the_validated_endpoint_is_asked_if_the_configuration_says_so() {
+        let usual = link(&config()).await;
+        assert!(usual.starts_with("https://bucket.s3.us-gov-west-1.amazonaws.com/key?"), "{usual}");
+        let validated = link(&S3 { use_fips_endpoint: true, ..config() }).await;
+        assert!(validated.starts_with("https://bucket.s3-fips.us-gov-west-1.amazonaws.com/key?"), "{validated}");
+    }
+
+    #[tokio::test]
+    async fn links_lead_where_clients_are_to_go() {
+        let redirect_endpoint = Some("https://blobs.example:8443".to_owned());
+        let in_host = link(&S3 { redirect_endpoint: redirect_endpoint.clone(), ..config() }).await;
+        assert!(in_host.starts_with("https://blobs.example:8443/key?"), "{in_host}");
+        let in_path = link(&S3 { redirect_endpoint, force_path_style: Some(true), ..config() }).await;
+        assert!(in_path.starts_with("https://blobs.example:8443/bucket/key?"), "{in_path}");
     }
 }

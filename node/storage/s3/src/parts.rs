@@ -1,9 +1,9 @@
 //! How large the parts of an upload are: small at first, so that memory is; larger the more there are, so that they suffice.
 
-/// The smallest part that S3 takes, but for the last one.
-pub(crate) const PART_BYTES_MIN: u64 = 5 << 20;
+use zot_config::storage::PART_BYTES;
+
 /// The largest part that S3 takes.
-pub(crate) const PART_BYTES_MAX: u64 = 5 << 30;
+pub(crate) const PART_BYTES_MAX: u64 = *PART_BYTES.end();
 /// The first parts where the configuration says nothing.
 pub(crate) const PART_BYTES_DEFAULT: u64 = 8 << 20;
 /// The most parts of an upload.
@@ -28,6 +28,8 @@ pub(crate) fn parts_bytes(first: u64, count: usize) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const PART_BYTES_MIN: u64 = *PART_BYTES.start();
 
     #[test]
     fn ten_thousand_parts_reach_five_tebibytes() {

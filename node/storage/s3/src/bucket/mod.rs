@@ -14,7 +14,13 @@ use aws_sdk_s3::{
     types::{ObjectCannedAcl, ServerSideEncryption, StorageClass},
 };
 use aws_smithy_async::time::TimeSource;
-use aws_smithy_runtime_api::client::{orchestrator::HttpResponse, result::SdkError};
+use aws_smithy_runtime_api::{
+    client::{
+        orchestrator::{HttpRequest, HttpResponse},
+        result::SdkError,
+    },
+    http::HttpError,
+};
 use aws_smithy_types::body::SdkBody;
 use bytes::Bytes;
 use zot_aws::Clock;
@@ -42,6 +48,8 @@ pub(crate) struct Bucket {
     pub(crate) client: Client,
     pub(crate) name: String,
     pub(crate) storing: Storing,
+    /// Scheme, host and port that clients reach the bucket at, if they are others than ours.
+    pub(crate) links: Option<String>,
     pub(crate) counters: Arc<Counters>,
     /// What requests and URLs are signed with.
     pub(crate) clock: Clock,
@@ -112,9 +120,20 @@ impl Bucket {
         // The SDK asks the client's clock for requests only.
         let signing = PresigningConfig::builder().start_time(self.clock.now()).expires_in(valid_for).build();
         let signing = signing.map_err(|error| Error::remote(act(), error))?;
-        let signed = self.client.get_object().bucket(&self.name).key(key).presigned(signing).await;
+        let request = self.client.get_object().bucket(&self.name).key(key);
+        let signed = match self.links.clone() {
+            None => request.presigned(signing).await,
+            // Before it is signed: the signature is for one host.
+            Some(links) => request.customize().map_request(move |request| at(request, &links)).presigned(signing).await,
+        };
         signed.map(|request| request.uri().to_owned()).map_err(|error| failed(act(), error))
     }
+}
+
+/// The request as it is made of another host.
+fn at(mut request: HttpRequest, endpoint: &str) -> std::result::Result<HttpRequest, HttpError> {
+    request.uri_mut().set_endpoint(endpoint)?;
+    Ok(request)
 }
 
 /// The size of the whole object that an answer is about.
