@@ -14,6 +14,7 @@ mod layouts;
 mod load;
 mod losses;
 mod model;
+mod node_disk_full;
 mod power_cut;
 mod random;
 mod rounds;
@@ -22,3 +23,6 @@ mod termination;
 
 /// What processes log while a store is out of their reach or refuses: work in the background, which is tried again.
 const OUTAGE: [&str; 3] = ["could not bring image layouts up to date", "reap-uploads failed", "reap-open-uploads failed"];
+
+/// What a node logs whose disk takes no more of its log: Raft says so in its own words, and the node ends.
+const NODE_ENDS: [&str; 4] = ["No space left", "takes no part in its cluster", "openraft", "could not serve"];
