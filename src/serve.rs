@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use zot_config::cluster::Cluster;
 use zot_gateway::Front;
 use zot_node::{Door, Node, Ownership, Plane};
-use zot_process::Process;
+use zot_process::{Process, Step};
 use zot_runtime::schedule::Alone;
 
 /// Serves until a signal ends it.
@@ -62,20 +62,24 @@ async fn serve_members(
 ) -> anyhow::Result<()> {
     front.is_doing("opening what the nodes agreed on");
     let opened = process.unless_signalled(Plane::open(process, cluster, door, node, ownership)).await;
-    let Some(mut plane) = opened.transpose()? else { return front.drain().await.map(drop) };
+    let Some(plane) = opened.transpose()? else { return front.drain().await.map(drop) };
     node.run_jobs(&process.config, &process.tasks, plane.roles(ownership));
     let registry = zot_gateway::cluster(process, cluster)?;
     let (supplied, is_removed) = (registry.clone(), plane.is_removed());
     let wants_requests = move || supplied.is_ready() && !is_removed();
     let opened = process.unless_signalled(front.open(process, Arc::new(registry), wants_requests)).await;
-    if opened.transpose()?.is_some() {
-        tokio::select! {
-            () = process.signal() => {}
-            error = plane.ended() => return Err(error),
-        }
-    }
-    front.drain().await?;
-    plane.drain(process).await.map(drop)
+    let ended = match opened.transpose()? {
+        Some(()) => tokio::select! {
+            () = process.signal() => Ok(()),
+            error = plane.ended() => Err(error),
+        },
+        None => Ok(()),
+    };
+    // What clients have asked for may need the plane of this very process: it serves until they have their answers.
+    let (drained, ()) = tokio::join!(front.drain(), plane.step_aside(process));
+    let stopped = plane.drain(process).await;
+    drained.and(stopped)?;
+    ended
 }
 
 /// Ends before anybody was served.
@@ -89,8 +93,9 @@ async fn give_up(process: &Process, front: Front) -> anyhow::Result<()> {
 /// Ends what is left when nobody is served any more. Background work that is merely cut off would log faults of its own.
 async fn close(process: &Process, node: &Node, served: anyhow::Result<()>) -> anyhow::Result<()> {
     let unfinished = process.end_tasks().await;
-    served?;
-    node.close(process.storage_may_take()).await.context("close the storage")?;
+    // The stores may be well although serving failed, and have what this process knows of uploads.
+    let closed = node.close(process.ending.left_for(Step::Storage)).await.context("close the storage");
+    served.and(closed)?;
     tracing::info!(?unfinished, "stopped");
     Ok(())
 }

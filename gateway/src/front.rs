@@ -10,7 +10,7 @@ use zot_auth::{Access, OpenError, Surroundings, rate::RateLimits, sessions::Memo
 use zot_cluster::{ClaimKey, HashKey};
 use zot_config::{Config, cluster::Cluster};
 use zot_contract::Registry;
-use zot_process::{Process, http_tls_files};
+use zot_process::{Process, Step, http_tls_files};
 use zot_proto::Dialer;
 use zot_redis::Connection;
 use zot_runtime::{file_watch::RELOAD_POLL, tasks::Tasks, telemetry::chain, tls::TlsSource};
@@ -49,7 +49,7 @@ impl Front {
         let http = &process.config.http;
         let logs = Logs { access: process.logs.access_log(), audit: process.audit.clone() };
         let gateway = Arc::new(Gateway::new(Options::configured(http)?, Health::new(), logs));
-        let options = ServerOptions { drain_timeout: process.requests_may_take(), ..ServerOptions::configured(http) };
+        let options = ServerOptions { drain_timeout: process.ending.share_of(Step::Clients), ..ServerOptions::configured(http) };
         let options = options.within(process.descriptors_max);
         let server = Server::bind(&http.listen_address(), tls(process)?, Arc::clone(&gateway), &options).await?;
         let (address, stop) = (server.address(), CancellationToken::new());

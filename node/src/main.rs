@@ -9,7 +9,7 @@ use clap::{CommandFactory, Parser};
 use command::{Arguments, Command, PlaceArguments};
 use zot_config::{Config, cluster::Cluster};
 use zot_node::{Door, Node, Ownership, Plane};
-use zot_process::{Findings, Part, Process, output};
+use zot_process::{Findings, Part, Process, Step, output};
 use zot_proto::Stopped;
 
 /// Small and long-lived objects of many threads are what a registry allocates; the system's allocator keeps more memory for them.
@@ -47,8 +47,10 @@ async fn run(process: &Process, place: PlaceArguments) -> anyhow::Result<()> {
     let served = serve(process, &cluster, door, &node, &ownership).await;
     // Background work that is merely cut off would log faults of its own.
     let unfinished = process.end_tasks().await;
+    // The stores may be well although the node is not, and have what it knows of uploads.
+    let closed = node.close(process.ending.left_for(Step::Storage)).await.context("close the storage");
     let stopped = served?;
-    node.close(process.storage_may_take()).await.context("close the storage")?;
+    closed?;
     tracing::info!(?stopped, ?unfinished, "stopped");
     Ok(())
 }
@@ -62,11 +64,13 @@ async fn serve(
     ownership: &Ownership,
 ) -> anyhow::Result<Option<Stopped>> {
     let opened = process.unless_signalled(Plane::open(process, cluster, door, node, ownership)).await;
-    let Some(mut plane) = opened.transpose()? else { return Ok(None) };
+    let Some(plane) = opened.transpose()? else { return Ok(None) };
     node.run_jobs(&process.config, &process.tasks, plane.roles(ownership));
-    tokio::select! {
-        () = process.signal() => {}
-        error = plane.ended() => return Err(error),
-    }
-    plane.drain(process).await.map(Some)
+    let ended = tokio::select! {
+        () = process.signal() => Ok(()),
+        error = plane.ended() => Err(error),
+    };
+    plane.step_aside(process).await;
+    let stopped = plane.drain(process).await?;
+    ended.map(|()| Some(stopped))
 }

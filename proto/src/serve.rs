@@ -36,13 +36,13 @@ pub enum Stopped {
     CutOff,
 }
 
-/// Serves until `stop` is cancelled; then lets calls and transfers under way finish within `drain_within`. Callers are told to make their next
-/// calls elsewhere, or over a new connection.
+/// Serves until `stop` is cancelled; then lets calls and transfers under way finish, for as long as `drain_within` says when it is asked then.
+/// Callers are told to make their next calls elsewhere, or over a new connection.
 pub async fn serve(
     listener: TcpListener,
     tls: Option<Arc<TlsSource>>,
     services: Services,
-    drain_within: Duration,
+    drain_within: impl FnOnce() -> Duration + Send,
     stop: CancellationToken,
 ) -> Result<Stopped, ServeError> {
     serve_connections(transport::incoming(listener, tls), services, drain_within, stop).await
@@ -52,7 +52,7 @@ pub async fn serve(
 pub async fn serve_connections(
     incoming: impl Stream<Item = io::Result<Connection>> + Send,
     services: Services,
-    drain_within: Duration,
+    drain_within: impl FnOnce() -> Duration + Send,
     stop: CancellationToken,
 ) -> Result<Stopped, ServeError> {
     let (lanes, carried) = mpsc::channel(LANES_WAITING_MAX);
@@ -62,7 +62,7 @@ pub async fn serve_connections(
     let answering = transport::server().add_routes(routes).serve_with_incoming_shutdown(incoming, stop.cancelled());
     let overdue = async {
         stop.cancelled().await;
-        sleep(drain_within).await;
+        sleep(drain_within()).await;
     };
     tokio::select! {
         (answered, ()) = future::join(answering, carrying) => answered.map(|()| Stopped::Drained).map_err(ServeError),

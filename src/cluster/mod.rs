@@ -1,5 +1,6 @@
 //! `zot cluster`: asks the nodes of a cluster about it, and tells them what to do.
 
+mod json;
 mod table;
 
 use std::{
@@ -103,7 +104,8 @@ impl Command {
                 if ready {
                     asked.expect_up()?;
                 }
-                if json { Ok(format!("{}\n", serde_json::to_string_pretty(&asked.status)?)) } else { asked.draw() }
+                let shares = asked.shares();
+                if json { Ok(json::write(&asked.status, &shares)?) } else { Ok(table::draw(&asked.status, &shares, SystemTime::now())) }
             }
             Self::Join { cluster, address } => {
                 let asked = Asked::find(&cluster).await?;
@@ -196,9 +198,9 @@ impl Asked {
         }
     }
 
-    fn draw(&self) -> anyhow::Result<String> {
-        let shares: BTreeMap<NodeId, u64> = Placement::new(self.status.view.clone(), self.hash_key).shares();
-        Ok(table::draw(&self.status, &shares, SystemTime::now()))
+    /// The share of all repositories that each owner has, in 1/1000.
+    fn shares(&self) -> BTreeMap<NodeId, u64> {
+        Placement::new(self.status.view.clone(), self.hash_key).shares()
     }
 }
 

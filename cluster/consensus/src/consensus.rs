@@ -162,7 +162,8 @@ impl Consensus {
     }
 
     /// Has the others count this node as down, ahead of its end, and waits at most `within` until they do: then nobody sends it anything any more.
-    /// Returns whether they do; they never will if nobody else is up. It is up again when it starts again.
+    /// Returns whether they do; they never will if nobody else is up, and a node whose disk failed does not hear of it. It is up again when it
+    /// starts again.
     pub async fn step_aside(&self, within: Duration) -> bool {
         let id = self.0.id;
         let is_up = |view: &View, wanted: bool| view.members.iter().any(|member| (member.id == id) == wanted && member.state == State::Up);
@@ -172,6 +173,9 @@ impl Consensus {
         }
         self.0.aside.store(true, Ordering::Relaxed);
         self.0.take_leave().await;
+        if matches!(*self.0.standing.borrow(), Standing::Failed(_)) {
+            return false;
+        }
         let gone = views.wait_for(|view| view.as_ref().is_some_and(|view| !is_up(view, true)));
         tokio::time::timeout(within, gone).await.is_ok_and(|gone| gone.is_ok())
     }

@@ -1,11 +1,6 @@
 //! The life of a process that serves: configuration, logs, threads, its part of the registry, a signal, and the end.
 
-use std::{
-    path::Path,
-    process::ExitCode,
-    sync::{Arc, OnceLock},
-    time::{Duration, Instant},
-};
+use std::{path::Path, process::ExitCode, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use tokio::sync::{Mutex, Notify, watch};
@@ -19,12 +14,12 @@ use zot_runtime::{
     tls::TlsSource,
 };
 
-use crate::{output, plane_tls_files, reload::Reload, reopen};
-
-/// The shares of `http.limits.drainTimeout` that requests, background tasks and the storage may take to finish, one after the other.
-const DRAIN_REQUESTS: f64 = 0.7;
-const DRAIN_TASKS: f64 = 0.1;
-const DRAIN_STORAGE: f64 = 0.2;
+use crate::{
+    ending::{Ending, Step},
+    output, plane_tls_files,
+    reload::Reload,
+    reopen,
+};
 
 /// Threads that may block wait for the disk most of the time; more of them would only cost memory.
 const BLOCKING_THREADS_MAX: usize = 64;
@@ -41,10 +36,10 @@ pub struct Process {
     pub tasks: Tasks,
     /// How many files and connections may be open at a time, if there is a limit.
     pub descriptors_max: Option<u64>,
+    /// The time that it may take to end.
+    pub ending: Arc<Ending>,
     signals: Mutex<ShutdownSignals>,
     configurations: watch::Receiver<Arc<Config>>,
-    /// When the signal to end came.
-    signalled: OnceLock<Instant>,
 }
 
 /// Serves what `run` opens until it returns. It is to wait for [`Process::signal`], and to drain.
@@ -58,7 +53,7 @@ pub fn serve(path: &Path, run: impl AsyncFnOnce(&Process) -> anyhow::Result<()>)
         let served = runtime.block_on(async {
             let process = Process::start(loaded, reload, logs.handle())?;
             let served = run(&process).await;
-            left = process.may_still_take();
+            left = process.ending.left_for(Step::Storage);
             served
         });
         // Work that blocks cannot be dropped, and may wait for a disk that never answers.
@@ -92,7 +87,8 @@ impl Process {
         let (configurations, hangup) = (reload.follow(), Arc::new(Notify::new()));
         reopen::on_hangup(&tasks, &logs, audit.clone(), Arc::clone(&hangup))?;
         reload.start(&tasks, hangup);
-        Ok(Self { config, logs, audit, tasks, descriptors_max, signals, configurations, signalled: OnceLock::new() })
+        let ending = Arc::new(Ending::within(config.http.limits.drain_timeout));
+        Ok(Self { config, logs, audit, tasks, descriptors_max, ending, signals, configurations })
     }
 
     /// The certificate of the internal plane, for both of its ends, if there is to be one; a newer one is looked for from now on.
@@ -129,28 +125,12 @@ impl Process {
 
     async fn received(&self) -> ShutdownSignal {
         let signal = self.signals.lock().await.received().await;
-        self.signalled.get_or_init(Instant::now);
+        self.ending.begin();
         signal
-    }
-
-    /// What is left of the time to drain.
-    fn may_still_take(&self) -> Duration {
-        let taken = self.signalled.get().map_or(Duration::ZERO, Instant::elapsed);
-        self.config.http.limits.drain_timeout.saturating_sub(taken)
-    }
-
-    /// How long requests under way may take to finish.
-    pub fn requests_may_take(&self) -> Duration {
-        self.config.http.limits.drain_timeout.mul_f64(DRAIN_REQUESTS)
-    }
-
-    /// How long the storage may take to close.
-    pub fn storage_may_take(&self) -> Duration {
-        self.config.http.limits.drain_timeout.mul_f64(DRAIN_STORAGE)
     }
 
     /// Ends what runs in the background. Returns the names of what did not end in time.
     pub async fn end_tasks(&self) -> Vec<String> {
-        self.tasks.shutdown(self.config.http.limits.drain_timeout.mul_f64(DRAIN_TASKS)).await
+        self.tasks.shutdown(self.ending.left_for(Step::Tasks)).await
     }
 }

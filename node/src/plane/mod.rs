@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use zot_cluster::{ClaimKey, HashKey, Storage};
 use zot_config::{Config, cluster::Cluster};
 use zot_consensus::{ClusterRoles, Consensus, Options, Standing, Timings};
-use zot_process::Process;
+use zot_process::{Process, Step};
 use zot_proto::{Dialer, PeerTransport, ServeError, Services, Stopped, serve};
 use zot_runtime::schedule::{Alone, Roles};
 
@@ -31,6 +31,8 @@ pub struct Plane {
     consensus: Consensus,
     storage: Storage,
     serving: JoinHandle<Result<Stopped, ServeError>>,
+    /// Cancelled when serving has ended, whoever wanted that.
+    served: CancellationToken,
     stop: CancellationToken,
 }
 
@@ -56,10 +58,16 @@ impl Plane {
         let claims = cluster.claim_secret().context("read cluster.claimKeyFile")?;
         let registry = Arc::new(Vouched::new(owned, ClaimKey::new(claims.reveal().as_bytes())));
         let services = Services { registry, cluster: Some(Arc::new(Agreement::new(consensus.clone()))) };
-        let stop = CancellationToken::new();
+        let (stop, served) = (CancellationToken::new(), CancellationToken::new());
         tracing::info!(node = %consensus.id(), name = place.name, address = place.advertised, "serving the cluster at {}", place.listen);
-        let serving = tokio::spawn(serve(listener, tls, services, process.requests_may_take(), stop.clone()));
-        Ok(Self { consensus, storage: storage(&process.config), serving, stop })
+        let ending = Arc::clone(&process.ending);
+        let serving = serve(listener, tls, services, move || ending.left_for(Step::Members), stop.clone());
+        let over = served.clone().drop_guard();
+        let serving = tokio::spawn(async move {
+            let _over = over;
+            serving.await
+        });
+        Ok(Self { consensus, storage: storage(&process.config), serving, served, stop })
     }
 
     /// The roles of this node: where the stores are shared, what the members agreed on; otherwise everything in its own store is its own.
@@ -74,23 +82,22 @@ impl Plane {
         }
     }
 
-    /// Waits until only another run of the process can take part again, which is for whoever supervises it to see to, and says why.
+    /// Waits until only another run of the process can take part again, which is for whoever supervises it to see to, and says why. Requests
+    /// under way may finish all the same: see [`Plane::drain`].
     ///
     /// That does not come for a node that is removed while it runs: a supervisor would start it again, and it would be back at once.
-    pub async fn ended(&mut self) -> anyhow::Error {
+    pub async fn ended(&self) -> anyhow::Error {
         let mut standing = self.consensus.standing();
         let is_over = |standing: &Standing| matches!(standing, Standing::Forgotten | Standing::Failed(_));
-        tokio::select! {
-            served = &mut self.serving => match served {
-                Ok(Ok(_)) => anyhow::anyhow!("serving the cluster ended"),
-                Ok(Err(error)) => error.into(),
-                Err(error) => error.into(),
-            },
+        let error = tokio::select! {
+            () = self.served.cancelled() => anyhow::anyhow!("serving the cluster ended"),
             Ok(standing) = standing.wait_for(is_over) => match &*standing {
                 Standing::Failed(error) => anyhow::anyhow!("take part in the cluster: the state of this node cannot be written: {error}"),
                 _ => anyhow::anyhow!("this node was removed from its cluster before it started"),
             },
-        }
+        };
+        tracing::warn!(%error, "this process has to end, finishing requests under way");
+        error
     }
 
     /// Says, whenever it is asked, whether the node was removed from its cluster.
@@ -99,14 +106,20 @@ impl Plane {
         move || *standing.borrow() == Standing::Removed
     }
 
-    /// Lets the others take over and calls under way finish. Returns how serving ended. The node stays a member.
+    /// Lets the others take over at once, instead of after a silence. Meanwhile everybody is served as before.
+    pub async fn step_aside(&self, process: &Process) {
+        self.consensus.step_aside(process.ending.left_for(Step::StepAside)).await;
+    }
+
+    /// Lets calls under way finish, and nobody in any more. Returns how serving ended. The node stays a member.
+    ///
+    /// What is acknowledged meanwhile by a node that takes no part any more is as safe as ever. With shared storage another member may own the
+    /// repository by now, and all changes are conditional in the stores; with local storage nobody else has it.
     pub async fn drain(self, process: &Process) -> anyhow::Result<Stopped> {
-        // The others take over at once, instead of after a silence.
-        self.consensus.step_aside(process.storage_may_take()).await;
         self.stop.cancel();
-        let stopped = self.serving.await.context("serve the cluster")??;
-        self.consensus.close(process.storage_may_take()).await;
-        Ok(stopped)
+        let served = self.serving.await;
+        self.consensus.close(process.ending.left_for(Step::Agreement)).await;
+        served.context("serve the cluster")?.map_err(Into::into)
     }
 }
 

@@ -280,7 +280,7 @@ impl Node {
         let (connections, mut incoming) = mpsc::unbounded_channel();
         let (stop, services) = (CancellationToken::new(), Services { registry, cluster: None });
         let incoming = stream::poll_fn(move |cx| incoming.poll_recv(cx));
-        let serving = serve_connections(incoming, services, Duration::from_secs(60), stop.clone());
+        let serving = serve_connections(incoming, services, || Duration::from_secs(60), stop.clone());
         Self { connections, stop, task: tokio::spawn(async { serving.await.unwrap() }) }
     }
 

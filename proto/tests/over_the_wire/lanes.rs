@@ -56,7 +56,7 @@ fn piped(registry: Arc<dyn Registry>) -> (RemoteRegistry, Arc<Pipes>) {
     let (accept, mut accepted) = mpsc::unbounded_channel();
     let services = Services { registry, cluster: None };
     let incoming = stream::poll_fn(move |cx| accepted.poll_recv(cx));
-    tokio::spawn(serve_connections(incoming, services, Duration::ZERO, CancellationToken::new()));
+    tokio::spawn(serve_connections(incoming, services, || Duration::ZERO, CancellationToken::new()));
     let pipes = Arc::new(Pipes { accept, dialed: AtomicUsize::new(0) });
     (RemoteRegistry::dial(&Dialer::over(pipes.clone()), "node:1").unwrap(), pipes)
 }

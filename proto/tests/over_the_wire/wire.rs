@@ -53,7 +53,7 @@ impl Server {
         let listener = TcpListener::bind(("127.0.0.1", port)).await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let stop = CancellationToken::new();
-        let serving = serve(listener, tls, services, DRAIN_WITHIN, stop.clone());
+        let serving = serve(listener, tls, services, || DRAIN_WITHIN, stop.clone());
         Self { address, stop, task: Some(tokio::spawn(async { serving.await.unwrap() })) }
     }
 

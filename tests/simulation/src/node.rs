@@ -83,7 +83,7 @@ pub(crate) async fn run(options: Options, means: Means, inside: Arc<Mutex<Inside
     end.network.attach(&address, consensus.clone(), accept);
     let services = Services { registry: Arc::new(vouched), cluster: Some(Arc::new(Plane(consensus))) };
     let incoming = stream::poll_fn(move |cx| accepted.poll_recv(cx));
-    drop(serve_connections(incoming, services, DRAIN, CancellationToken::new()).await);
+    drop(serve_connections(incoming, services, || DRAIN, CancellationToken::new()).await);
     Ok(())
 }
 

@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// What a cluster says of itself.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Status {
     /// Grows with every change of the members.
     pub view: u64,
@@ -19,6 +19,8 @@ pub struct Status {
     pub leader: Option<String>,
     /// The state of every node, by its name.
     pub states: BTreeMap<String, String>,
+    /// The share of the repositories that every node owns, in percent, by its name.
+    pub shares: BTreeMap<String, f64>,
     /// The last run of every job that one node at a time runs, by its name.
     pub runs: BTreeMap<String, Run>,
 }
@@ -44,10 +46,11 @@ impl Status {
         let name = |member: &Value| Some(member["name"].as_str()?.to_owned());
         let leader = members.iter().find(|member| member["id"] == status["leader"]).and_then(name);
         let states = members.iter().filter_map(|member| Some((name(member)?, member["state"].as_str()?.to_owned()))).collect();
+        let shares = members.iter().map(|member| Some((name(member)?, member["share_percent"].as_f64()?))).collect::<Option<_>>()?;
         let run =
             |job: &Value| Some(Run { ended_unix_ms: job["last_run_unix_ms"].as_u64()?, result: job["last_result"].as_str()?.to_owned() });
         let runs = status["jobs"].as_array()?.iter().filter_map(|job| Some((job["name"].as_str()?.to_owned(), run(job)?))).collect();
-        Some(Self { view: status["view"]["number"].as_u64()?, leader, states, runs })
+        Some(Self { view: status["view"]["number"].as_u64()?, leader, states, shares, runs })
     }
 }
 

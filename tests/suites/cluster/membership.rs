@@ -67,6 +67,9 @@ async fn a_fourth_node_takes_its_share_while_everything_goes_on() {
         let after = cluster.all_nodes_up().await;
         let requests = worker.stop().await;
         assert!(after.view > before.view, "{before:?} {after:?}");
+        // A quarter of everything is the new one's, and what the others have less than before.
+        assert!((20.0..30.0).contains(&after.shares["node-3"]), "{after:?}");
+        assert!(before.shares.iter().all(|(node, share)| after.shares[node] < *share), "{before:?} {after:?}");
         tell(&format!("{requests} requests while a node joined, none failed"));
     })
     .await;

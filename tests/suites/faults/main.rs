@@ -14,8 +14,12 @@ mod layouts;
 mod load;
 mod losses;
 mod model;
+mod node_disk_full;
 mod power_cut;
 mod random;
 mod rounds;
 mod slow_clients;
 mod termination;
+
+/// What a node logs whose disk takes no more of its log: Raft says so in its own words, and the node ends.
+const NODE_ENDS: [&str; 4] = ["No space left", "takes no part in its cluster", "openraft", "could not serve"];

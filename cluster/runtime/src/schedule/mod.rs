@@ -33,8 +33,10 @@ pub enum Scope {
 /// - A run takes no input and may be repeated: it looks at what there is and does what is missing.
 /// - It does not try again by itself: the next run does.
 /// - It may be dropped wherever it waits: when the process stops, when it takes too long, when its lease is lost.
-/// - Under [`Scope::Leader`], what it changes is refused by the store if it comes with an older [`JobContext::epoch`] than another change did,
-///   or if what it was decided from is not there any more: a process that was stopped may wake up in the middle of a run that is no longer its own.
+/// - Under [`Scope::Leader`], a process that was stopped may wake up in the middle of a run that is no longer its own, and stores know nothing of
+///   leases: what a run changes names the versions of the rows and sessions that it was decided from, and is refused if they are others by then.
+/// - Under [`Scope::OwnedRepositories`], a run asks [`JobContext::owns`] of each repository right before it turns to it: members may come and go in
+///   the middle of a run. Two may still be at one repository for as long as one of them has not heard of the change.
 pub trait Job: Send + Sync + 'static {
     /// What it is called in logs, in the status of the cluster, and as a task.
     const NAME: &'static str;
@@ -81,7 +83,8 @@ pub struct JobContext {
 }
 
 impl JobContext {
-    /// The epoch of the lease that it runs under; `None` if it is not a job of the leader.
+    /// The epoch of the lease that it runs under, which logs and the status of the cluster tell runs apart by; `None` if it is not a job of the
+    /// leader.
     pub fn epoch(&self) -> Option<u64> {
         self.epoch
     }

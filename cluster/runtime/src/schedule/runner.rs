@@ -100,12 +100,12 @@ impl<J: Job> Runner<J> {
             match &result {
                 Ok(report) => {
                     (failures, pause) = (0, self.every.period);
-                    log::done(J::NAME, report, begun.elapsed());
+                    log::done(J::NAME, cx.epoch(), report, begun.elapsed());
                 }
                 Err(error) => {
                     pause = again(failures, self.every.period);
                     failures += 1;
-                    log::failed(J::NAME, error, failures, pause);
+                    log::failed(J::NAME, cx.epoch(), error, failures, pause);
                 }
             }
             if let Some(turn) = turn {

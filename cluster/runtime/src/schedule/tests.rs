@@ -1,15 +1,17 @@
 //! Jobs in simulated time.
 
 use std::{
-    collections::VecDeque,
+    collections::{BTreeMap, BTreeSet, VecDeque},
     sync::atomic::{AtomicBool, AtomicU64, Ordering},
 };
 
 use async_trait::async_trait;
 use parking_lot::Mutex;
+use serde_json::Value;
 use tokio::time::{Instant, sleep};
 
 use super::*;
+use crate::telemetry::{LogLevel, tests::TestLog};
 
 const EVERY: Every = Every { period: Duration::from_secs(100), run_max: Duration::from_secs(10) };
 
@@ -118,8 +120,8 @@ impl Roles for Contender {
         Ok(Some(Box::new(Lease(Arc::clone(&self.0), epoch))))
     }
 
-    fn owns(&self, repository: &str) -> bool {
-        repository == "mine"
+    fn owns(&self, _: &str) -> bool {
+        false
     }
 }
 
@@ -207,8 +209,124 @@ async fn a_run_ends_when_its_lease_is_lost() {
     assert!(contest.0.recorded.lock().is_empty());
 }
 
+const REPOSITORIES: [&str; 4] = ["a", "b", "c", "d"];
+
+/// What a view places on whom, and what was done for it: repositories and processes by their numbers.
+#[derive(Debug, Default)]
+struct Placed {
+    owners: Mutex<BTreeMap<&'static str, usize>>,
+    done: Mutex<Vec<(&'static str, usize)>>,
+}
+
+impl Placed {
+    /// Places the repositories, in their order, on these processes.
+    fn place(&self, owners: [usize; 4]) {
+        *self.owners.lock() = REPOSITORIES.into_iter().zip(owners).collect();
+    }
+
+    /// By whom repositories were done since this was asked last.
+    fn done(&self) -> BTreeSet<(&'static str, usize)> {
+        std::mem::take(&mut *self.done.lock()).into_iter().collect()
+    }
+}
+
+/// One of two processes among which repositories are placed.
+#[derive(Clone, Debug)]
+struct Process(usize, Arc<Placed>);
+
+#[async_trait]
+impl Roles for Process {
+    async fn take(&self, _: &str) -> Result<Option<Box<dyn Turn>>, BoxError> {
+        Ok(None)
+    }
+
+    fn owns(&self, repository: &str) -> bool {
+        self.1.owners.lock().get(repository) == Some(&self.0)
+    }
+}
+
+struct EachRepository(Process);
+
+impl Job for EachRepository {
+    const NAME: &'static str = "each-repository";
+    const SCOPE: Scope = Scope::OwnedRepositories;
+
+    async fn run(&self, cx: &JobContext) -> Result<Report, BoxError> {
+        let Process(number, placed) = &self.0;
+        for repository in REPOSITORIES {
+            if cx.owns(repository) {
+                placed.done.lock().push((repository, *number));
+                sleep(Duration::from_secs(1)).await;
+            }
+        }
+        Ok(Report::nothing())
+    }
+}
+
+/// Two processes, and a way to have each run the job at once.
+fn two_processes(placed: &Arc<Placed>) -> [Trigger; 2] {
+    [0, 1].map(|number| {
+        let process = Process(number, Arc::clone(placed));
+        Scheduler::new(Tasks::new(), Arc::new(process.clone())).start(EachRepository(process), EVERY)
+    })
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_repository_is_done_by_its_owner_alone_wherever_it_moves() {
+    let placed = Arc::<Placed>::default();
+    placed.place([0, 0, 1, 1]);
+    two_processes(&placed);
+    sleep(Duration::from_secs(250)).await;
+    assert_eq!(placed.done(), BTreeSet::from([("a", 0), ("b", 0), ("c", 1), ("d", 1)]));
+    placed.place([0, 1, 0, 1]);
+    sleep(Duration::from_secs(250)).await;
+    assert_eq!(placed.done(), BTreeSet::from([("a", 0), ("b", 1), ("c", 0), ("d", 1)]));
+    placed.place([1, 1, 1, 1]);
+    sleep(Duration::from_secs(250)).await;
+    assert_eq!(placed.done(), BTreeSet::from(REPOSITORIES.map(|repository| (repository, 1))));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_turns_to_no_repository_that_has_moved_away_meanwhile() {
+    let placed = Arc::<Placed>::default();
+    placed.place([0, 0, 0, 0]);
+    let [first, second] = two_processes(&placed);
+    first.now();
+    sleep(Duration::from_millis(1500)).await;
+    placed.place([1, 1, 1, 1]);
+    second.now();
+    sleep(Duration::from_secs(10)).await;
+    let by = |process: usize, done: &BTreeSet<(&'static str, usize)>| done.iter().filter(|(_, by)| *by == process).count();
+    let done = placed.done();
+    assert_eq!((by(0, &done), by(1, &done)), (2, 4), "{done:?}");
+}
+
+#[test]
+fn the_line_of_a_run_names_the_epoch_of_its_lease() {
+    let log = TestLog::of(LogLevel::Info, |_| {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+        runtime.block_on(async {
+            let acts = || [Act::Take(Duration::from_secs(1)), Act::Fail];
+            let (once, everywhere) = (Diary::of(acts()), Diary::of(acts()));
+            let scheduler = Scheduler::new(Tasks::new(), Arc::new(Contender::default()));
+            scheduler.start(Once(once.clone()), EVERY);
+            scheduler.start(Everywhere(everywhere.clone()), EVERY);
+            tokio::join!(once.until(3), everywhere.until(3));
+        });
+    });
+    let lines = log.lines();
+    let told = |job: &str| -> Vec<(&Value, &Value)> {
+        lines.iter().filter(|line| line["job"] == job).map(|line| (&line["message"], &line["epoch"])).collect()
+    };
+    assert_eq!(told("once"), [(&"once: removed 3".into(), &1.into()), (&"once failed".into(), &1.into())]);
+    assert_eq!(told("everywhere"), [(&"everywhere: removed 3".into(), &Value::Null), (&"everywhere failed".into(), &Value::Null)]);
+}
+
 #[tokio::test]
-async fn a_run_knows_its_repositories() {
-    let cx = JobContext { epoch: None, roles: Arc::new(Contender::default()), stop: CancellationToken::new() };
-    assert!(cx.owns("mine") && !cx.owns("yours") && !cx.stop().is_cancelled());
+async fn a_run_knows_whether_the_process_stops() {
+    let stop = CancellationToken::new();
+    let cx = JobContext { epoch: None, roles: Arc::new(Alone), stop: stop.clone() };
+    assert!(!cx.stop().is_cancelled());
+    stop.cancel();
+    assert!(cx.stop().is_cancelled());
 }

@@ -20,6 +20,8 @@ mod users;
 
 use std::{sync::Arc, time::Duration};
 
+use tokio::time::{Instant, timeout};
+
 use crate::{
     Result, WallClock,
     blobs::{BlobStore, MemoryBlobs},
@@ -120,10 +122,13 @@ impl Engine {
     /// Saves what is only in memory, brings image layouts up to date and releases the stores, each as far as that is possible `within` a time.
     /// The next start does the rest. Nothing may be called afterwards.
     pub async fn close(&self, within: Duration) -> Result<()> {
-        let saved = in_time(within, handover::save_all(self)).await;
+        let begun = Instant::now();
+        // Each step has until so much of the time is over: none takes what is meant for those after it.
+        let until = |hundredths| (within / 100 * hundredths).saturating_sub(begun.elapsed());
+        let saved = in_time(until(30), handover::save_all(self)).await;
         // One step that fails keeps no other from being done.
-        let projected = tokio::time::timeout(within, self.project()).await.unwrap_or(Ok(()));
-        let closed = in_time(within, self.metadata.close()).await;
+        let projected = timeout(until(80), self.project()).await.unwrap_or(Ok(()));
+        let closed = in_time(until(100), self.metadata.close()).await;
         saved.and(projected).and(closed)
     }
 
@@ -137,5 +142,5 @@ impl Engine {
 
 /// Does not wait any longer than that: a disk that hangs may never answer.
 async fn in_time(within: Duration, step: impl Future<Output = Result<()>>) -> Result<()> {
-    tokio::time::timeout(within, step).await.unwrap_or_else(|late| Err(crate::Error::Interrupted(late.into())))
+    timeout(within, step).await.unwrap_or_else(|late| Err(crate::Error::Interrupted(late.into())))
 }

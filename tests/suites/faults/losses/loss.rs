@@ -10,7 +10,10 @@ use zot_tests::{
     wait,
 };
 
-use crate::disk::{Disk, PLAIN};
+use crate::{
+    NODE_ENDS,
+    disk::{Disk, PLAIN},
+};
 
 /// The node that something is wrong with.
 const STRUCK: usize = 0;
@@ -96,8 +99,7 @@ impl Loss {
         if self != Self::DiskFull {
             return builder;
         }
-        // Raft says so in its own words, and the node ends.
-        ["No space left", "takes no part in its cluster", "openraft", "could not serve"].into_iter().fold(builder, Builder::tolerate_errors)
+        NODE_ENDS.into_iter().fold(builder, Builder::tolerate_errors)
     }
 
     /// Sets up what is not between a cluster and its servers, before its processes start.

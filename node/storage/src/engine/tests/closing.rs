@@ -2,12 +2,18 @@
 
 use std::time::Duration;
 
-use super::{finishing::FailingMetadata, *};
+use tokio::time::Instant;
 
-/// It ends all the same: this test would never.
-#[tokio::test]
-async fn a_store_that_never_closes_is_not_waited_for_without_end() {
-    let metadata = FailingMetadata { hangs: true, ..FailingMetadata::default() };
-    let engine = Engine::new(Arc::new(metadata), Arc::<MemoryBlobs>::default(), Arc::<MemorySessions>::default(), true);
-    engine.close(Duration::from_millis(10)).await.unwrap_err();
+use super::{finishing::FailingMetadata, *};
+use crate::{layouts::MemoryLayouts, projection::Projector};
+
+#[tokio::test(start_paused = true)]
+async fn stores_that_never_answer_are_waited_for_no_longer_than_they_may_take_together() {
+    let metadata: Arc<dyn Metadata> = Arc::new(FailingMetadata { hangs: true, ..FailingMetadata::default() });
+    let blobs: Arc<dyn BlobStore> = Arc::<MemoryBlobs>::default();
+    let projector = Projector::new(Arc::clone(&metadata), Arc::clone(&blobs), Arc::<MemoryLayouts>::default(), None);
+    let engine = Engine::new(metadata, blobs, Arc::<MemorySessions>::default(), true).with_projector(Arc::new(projector));
+    let begun = Instant::now();
+    engine.close(Duration::from_secs(10)).await.unwrap_err();
+    assert_eq!(begun.elapsed().as_secs(), 10);
 }

@@ -1,14 +1,22 @@
 //! A finish that was refused, and is tried again.
 
 use super::*;
-use crate::metadata::{Cursor, Key, Kind, Metadata, Row, Scan, Transaction};
+use crate::metadata::{Cursor, Key, Kind, Row, Scan, Transaction};
 
 #[derive(Debug, Default)]
 pub(super) struct FailingMetadata {
     pub(super) metadata: MemoryMetadata,
     pub(super) fails: Switch,
-    /// Whether it never closes.
+    /// Whether it neither scans nor closes, ever.
     pub(super) hangs: bool,
+}
+
+impl FailingMetadata {
+    async fn may_hang(&self) {
+        if self.hangs {
+            std::future::pending::<()>().await;
+        }
+    }
 }
 
 #[async_trait::async_trait]
@@ -22,6 +30,7 @@ impl Metadata for FailingMetadata {
     }
 
     async fn scan(&self, scan: &Scan, limit: usize) -> Result<Vec<(Key, Row)>> {
+        self.may_hang().await;
         self.metadata.scan(scan, limit).await
     }
 
@@ -39,9 +48,7 @@ impl Metadata for FailingMetadata {
     }
 
     async fn close(&self) -> Result<()> {
-        if self.hangs {
-            std::future::pending::<()>().await;
-        }
+        self.may_hang().await;
         self.metadata.close().await
     }
 }

@@ -21,7 +21,7 @@ use super::{Engine, INLINE_BYTES_MAX};
 use crate::{
     BlobAddress, BlobKey, Result,
     blobs::{BlobStore, MemoryBlobs, Opened, Pieces, Staged, Staging},
-    metadata::{MemoryMetadata, Outcome},
+    metadata::{MemoryMetadata, Metadata, Outcome},
     sessions::{MemorySessions, SessionRecord, Sessions},
 };
 
