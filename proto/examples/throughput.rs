@@ -32,7 +32,7 @@ async fn main() -> Outcome<()> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?.to_string();
     let services = Services { registry: memory.clone(), cluster: None };
-    let serving = tokio::spawn(serve(listener, None, services, Duration::ZERO, CancellationToken::new()));
+    let serving = tokio::spawn(serve(listener, None, services, || Duration::ZERO, CancellationToken::new()));
     let remote: Arc<dyn Registry> = Arc::new(RemoteRegistry::dial(&Dialer::plain(), &address)?);
 
     let blob = Bytes::from(vec![7; BLOB_BYTES]);

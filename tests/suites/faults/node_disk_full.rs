@@ -10,12 +10,13 @@ use zot_tests::{
     cluster::{Builder, Services},
     content::bytes,
     digest_of,
+    sandbox::OUTAGE,
     skip::skip,
     wait,
 };
 
 use crate::{
-    NODE_ENDS, OUTAGE,
+    NODE_ENDS,
     disk::{Disk, PLAIN},
 };
 

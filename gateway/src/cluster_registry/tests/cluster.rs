@@ -92,7 +92,7 @@ impl Node {
         let stopped = stop.clone();
         runtime.spawn(async {
             let listener = TcpListener::from_std(listener).unwrap();
-            serve(listener, None, services, super::HANG, stopped).await
+            serve(listener, None, services, || super::HANG, stopped).await
         });
         Self { member, registry, view, placement, stop, runtime: Some(runtime) }
     }
