@@ -88,6 +88,15 @@ impl Cluster {
         }
     }
 
+    /// Fails the test if a node had to keep uploads to itself: no other could have gone on with them.
+    async fn assert_redis_was_reached(&self) {
+        for service in ["node2", "node3"] {
+            let said = self.engine.run(&format!("logs {}", self.container(service).await)).await;
+            assert!(said.contains("serving the cluster"), "{service} says nothing of itself: {said}");
+            assert!(!said.contains("upload sessions are out of reach"), "{said}");
+        }
+    }
+
     /// What `service` is called by the engine.
     async fn container(&self, service: &str) -> String {
         self.engine.run(&format!("ps -q --filter label=com.docker.compose.service={service}")).await.trim().to_owned()
@@ -162,8 +171,9 @@ async fn a_cluster_outlives_a_gateway_and_a_node_and_grows() {
 
     cluster.compose(&compose, PLAIN, "up -d").await;
     cluster.compose(&compose, PLAIN, "up -d node4").await;
-    let up = |said: &str| said.lines().filter(|line| line.contains("up")).count();
+    let up = |said: &str| said.lines().filter(|line| line.contains(" up ")).count();
     cluster.status("node2", |said| up(said) == 4).await;
+    cluster.assert_redis_was_reached().await;
     cluster.push("app/number-1").await;
     cluster.assert_everything_is_there().await;
 
