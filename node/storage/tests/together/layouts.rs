@@ -130,8 +130,9 @@ async fn what_rows_hold_is_shown_before_they_go() {
 /// A call to layouts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Call {
-    Apply,
+    Show,
     WriteIndex,
+    Hide,
 }
 
 /// What happens just before the first call.
@@ -173,7 +174,8 @@ impl EventfulLayouts {
 #[async_trait::async_trait]
 impl Layouts for EventfulLayouts {
     async fn apply(&self, repository: &RepositoryName, changes: Vec<Change>) -> Result<()> {
-        self.before(Call::Apply).await?;
+        let hides = changes.iter().any(|change| matches!(change, Change::Remove(_)));
+        self.before(if hides { Call::Hide } else { Call::Show }).await?;
         self.layouts.apply(repository, changes).await
     }
 
@@ -217,7 +219,7 @@ impl Layouts for EventfulLayouts {
 
 #[tokio::test]
 async fn a_slow_projector_does_not_have_the_last_word() {
-    for call in [Call::WriteIndex, Call::Apply] {
+    for call in [Call::WriteIndex, Call::Show, Call::Hide] {
         let stores = Stores::new();
         let layouts = Arc::<MemoryLayouts>::default();
         let (fast, _) = open(&stores, layouts.clone()).await;
@@ -246,7 +248,7 @@ async fn check_listed(layouts: &dyn Layouts) {
 
 #[tokio::test]
 async fn an_index_lists_nothing_that_is_not_there_yet() {
-    for call in [Call::WriteIndex, Call::Apply] {
+    for call in [Call::WriteIndex, Call::Show] {
         let stores = Stores::new();
         let layouts = Arc::<MemoryLayouts>::default();
         let (other, _) = open(&stores, layouts.clone()).await;
