@@ -48,23 +48,13 @@ fn share_of(member: &Member, shares: &BTreeMap<NodeId, u64>) -> f64 {
 #[cfg(test)]
 mod tests {
     use serde_json::{Value, json};
-    use zot_cluster::{State, View};
 
     use super::*;
+    use crate::cluster::example;
 
     #[test]
     fn a_status_is_as_it_travels_and_says_the_share_of_each_member() {
-        let member = |id, state| Member { id: NodeId(id), name: format!("node{id}"), address: format!("node{id}:9090"), state };
-        let members = vec![member(1, State::Up), member(2, State::Down)];
-        let job = JobStatus {
-            name: "reap-uploads".to_owned(),
-            holder: Some(NodeId(1)),
-            epoch: 3,
-            last_run_unix_ms: Some(1_000_000),
-            last_result: Some("2 uploads".to_owned()),
-        };
-        let view = View { cluster: None, number: 7, storage: Storage::Shared, members };
-        let status = Status { node: NodeId(1), leader: Some(NodeId(1)), term: 4, view, jobs: vec![job] };
+        let status = example::status();
         let text = write(&status, &BTreeMap::from([(NodeId(1), 251)])).unwrap();
         let mut shown: Value = serde_json::from_str(&text).unwrap();
         assert_eq!(serde_json::from_str::<Status>(&text).unwrap(), status);

@@ -1,5 +1,7 @@
 //! `zot cluster`: asks the nodes of a cluster about it, and tells them what to do.
 
+#[cfg(test)]
+mod example;
 mod json;
 mod table;
 

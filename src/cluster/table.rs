@@ -65,23 +65,13 @@ fn ago(unix_ms: u64, now: SystemTime) -> String {
 
 #[cfg(test)]
 mod tests {
-    use zot_cluster::{JobStatus, Member, State, View};
 
     use super::*;
+    use crate::cluster::example;
 
     #[test]
     fn members_and_jobs_are_told_in_columns() {
-        let member = |id, name: &str, state| Member { id: NodeId(id), name: name.to_owned(), address: format!("{name}:9090"), state };
-        let members = vec![member(1, "node1", State::Up), member(0x2a, "node2", State::Down)];
-        let job = JobStatus {
-            name: "reap-uploads".to_owned(),
-            holder: Some(NodeId(1)),
-            epoch: 3,
-            last_run_unix_ms: Some(1_000_000),
-            last_result: Some("2 uploads".to_owned()),
-        };
-        let view = View { cluster: None, number: 7, storage: Storage::Shared, members };
-        let status = Status { node: NodeId(1), leader: Some(NodeId(1)), term: 4, view, jobs: vec![job] };
+        let status = example::status();
         let drawn = draw(&status, &BTreeMap::from([(NodeId(1), 1000)]), UNIX_EPOCH + Duration::from_secs(1_125));
         let expected = "\
 view 7, leader node1 (term 4), shared storage

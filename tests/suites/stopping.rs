@@ -3,7 +3,13 @@
 use std::time::{Duration, Instant};
 
 use futures::future::join_all;
-use zot_tests::{Client, Cluster, Image, Sandbox, digest_of, sandbox::Signal, wait};
+use zot_tests::{
+    Client, Cluster, Image, Sandbox,
+    cluster::{prepare_members, start_members},
+    digest_of,
+    sandbox::Signal,
+    wait,
+};
 
 use crate::wire::{Reach, Wire, status};
 
@@ -54,16 +60,8 @@ async fn a_push_under_way_is_finished() {
 
 #[tokio::test]
 async fn pushes_under_way_are_finished_by_a_member_of_a_cluster_through_its_own_plane_and_others() {
-    let mut members: Vec<Sandbox> = (0..2).map(|_| Sandbox::builder().prepare()).collect();
-    let addresses: Vec<String> = members.iter().map(|member| member.address().to_string()).collect();
-    for member in &mut members {
-        member.set("/cluster/members", addresses.clone());
-        member.set("/cluster/hashKey", "loremipsumdolors");
-        member.spawn();
-    }
-    for member in &mut members {
-        member.ready().await;
-    }
+    let mut members = prepare_members::<2>();
+    start_members(&mut members).await;
     let repositories: Vec<String> = (0..8).map(|number| format!("team-{number}/app")).collect();
     let client = members[0].client();
     let pushes = join_all(repositories.iter().map(|repository| Push::begin(&members[0], &client, repository))).await;

@@ -10,7 +10,7 @@ use super::{Cluster, Endpoints, Member, services::credentials};
 use crate::{client::Trust, sandbox::set};
 
 /// The key by which repositories are spread.
-const HASH_KEY: &str = "loremipsumdolors";
+pub(super) const HASH_KEY: &str = "loremipsumdolors";
 
 /// A cluster that has not started: two gateways, three nodes, each node with a disk of its own.
 #[must_use = "a builder does nothing until it starts a cluster"]

@@ -1,6 +1,7 @@
 //! A cluster of its own for a test: gateways and storage nodes as real processes, their configuration, directories and logs, all gone when the test ends.
 
 mod administration;
+mod all_in_one;
 mod builder;
 mod member;
 mod services;
@@ -18,6 +19,7 @@ use crate::{
 pub(crate) use self::services::credentials;
 pub use self::{
     administration::{Run, Status},
+    all_in_one::{prepare_members, start_members},
     builder::Builder,
     member::Member,
     services::{Endpoints, Services},

@@ -5,7 +5,12 @@ use std::{fs, path::Path};
 use serde_json::Value;
 use tempfile::TempDir;
 use zot_services::{Haproxy, port};
-use zot_tests::{Client, Image, Sandbox, skip::skip, wait};
+use zot_tests::{
+    Client, Image, Sandbox,
+    cluster::{prepare_members, start_members},
+    skip::skip,
+    wait,
+};
 
 use crate::start::shared_endpoints;
 
@@ -14,16 +19,8 @@ const REPOSITORIES: usize = 48;
 
 #[tokio::test]
 async fn all_in_one_processes_that_name_each_other_are_one_registry() {
-    let mut members: Vec<Sandbox> = (0..3).map(|_| Sandbox::builder().prepare()).collect();
-    let addresses: Vec<String> = members.iter().map(|member| member.address().to_string()).collect();
-    for member in &mut members {
-        member.set("/cluster/members", addresses.clone());
-        member.set("/cluster/hashKey", "loremipsumdolors");
-        member.spawn();
-    }
-    for member in &mut members {
-        member.ready().await;
-    }
+    let mut members = prepare_members::<3>();
+    start_members(&mut members).await;
     let mut expected: Vec<String> = (0..REPOSITORIES).map(|number| format!("team-{number}/app")).collect();
     expected.sort();
     for (repository, member) in expected.iter().zip(members.iter().cycle()) {
@@ -64,13 +61,7 @@ async fn the_files_that_are_shipped_make_one_registry_behind_their_load_balancer
     let root = TempDir::new().unwrap();
     let mut members = configs.map(|config| Sandbox::builder().with(config).root(root.path()).in_services().prepare());
     let addresses = members.each_ref().map(|member| member.address().to_string());
-    for member in &mut members {
-        member.set("/cluster/members", addresses.to_vec());
-        member.spawn();
-    }
-    for member in &mut members {
-        member.ready().await;
-    }
+    start_members(&mut members).await;
     let front = port::free();
     let places = shipped_at.iter().zip(&addresses);
     let balancer = places.fold(shipped("haproxy.cfg"), |text, (shipped, here)| {
