@@ -4,7 +4,7 @@ use zot_contract::{Catalog, Context, Error, Page, PageRequest, ReferrersPage, Re
 use zot_oci::{Descriptor, Digest, RepositoryName, Tag};
 
 use super::Engine;
-use crate::metadata::{Key, Row, Scan};
+use crate::metadata::{Key, Scan};
 
 /// The most referrers that are read at a time: at most 8 MiB of rows, and in most repositories all there are.
 const REFERRERS_AT_A_TIME: usize = 128;
@@ -12,19 +12,19 @@ const REFERRERS_AT_A_TIME: usize = 128;
 #[async_trait::async_trait]
 impl Catalog for Engine {
     async fn list_repositories(&self, _cx: &Context, page: &PageRequest) -> Result<Page<RepositoryName>> {
-        let rows = self.page(&Scan::Repositories(page.after.as_deref().map(str::to_owned)), page).await?;
-        Ok(entries(rows, page, |key| match key {
+        let keys = self.page(&Scan::Repositories(page.after.as_deref().map(str::to_owned)), page).await?;
+        Ok(entries(keys, page, |key| match key {
             Key::Repository(name) => Some(name),
             _ => None,
         }))
     }
 
     async fn list_tags(&self, _cx: &Context, repository: &RepositoryName, page: &PageRequest) -> Result<Page<Tag>> {
-        let rows = self.page(&Scan::Tags(repository.clone(), page.after.as_deref().map(str::to_owned)), page).await?;
-        if rows.is_empty() && !self.repository_exists(repository).await? {
+        let keys = self.page(&Scan::Tags(repository.clone(), page.after.as_deref().map(str::to_owned)), page).await?;
+        if keys.is_empty() && !self.repository_exists(repository).await? {
             return Err(Error::NameUnknown { repository: repository.clone() });
         }
-        Ok(entries(rows, page, |key| match key {
+        Ok(entries(keys, page, |key| match key {
             Key::Tag(_, tag) => Some(tag),
             _ => None,
         }))
@@ -60,13 +60,13 @@ impl Catalog for Engine {
 
 impl Engine {
     /// One row more than asked for, to see whether there is more.
-    async fn page(&self, scan: &Scan, page: &PageRequest) -> crate::Result<Vec<(Key, Row)>> {
-        self.metadata.scan(scan, page.entries_max.saturating_add(1)).await
+    async fn page(&self, scan: &Scan, page: &PageRequest) -> crate::Result<Vec<Key>> {
+        self.metadata.keys(scan, page.entries_max.saturating_add(1)).await
     }
 }
 
-fn entries<T>(rows: Vec<(Key, Row)>, page: &PageRequest, entry: impl Fn(Key) -> Option<T>) -> Page<T> {
-    let more = rows.len() > page.entries_max;
-    let entries = rows.into_iter().take(page.entries_max).filter_map(|(key, _)| entry(key)).collect();
+fn entries<T>(keys: Vec<Key>, page: &PageRequest, entry: impl Fn(Key) -> Option<T>) -> Page<T> {
+    let more = keys.len() > page.entries_max;
+    let entries = keys.into_iter().take(page.entries_max).filter_map(entry).collect();
     Page { entries, more }
 }

@@ -239,7 +239,7 @@ impl Content {
         last: bool,
     ) -> Result<Option<BoxError>> {
         let mut gathered = Gathered::default();
-        let (mut broken, gathered_bytes) = (None, self.staging.gathered_bytes);
+        let (mut broken, gathered_bytes) = (None, self.hashing.gathered_bytes(self.staging.gathered_bytes));
         while let Some(piece) = stream.next().await {
             let piece = match piece {
                 Ok(piece) => piece,

@@ -14,6 +14,7 @@ use std::fmt::Debug;
 use bytes::Bytes;
 
 use crate::Result;
+pub(crate) use key::Keys;
 pub use key::{Key, Kind, Scan};
 pub use memory::MemoryMetadata;
 
@@ -43,6 +44,11 @@ pub trait Metadata: Debug + Send + Sync {
 
     /// The first `limit` rows of a scan, in the order of their keys.
     async fn scan(&self, scan: &Scan, limit: usize) -> Result<Vec<(Key, Row)>>;
+
+    /// The keys of the first `limit` rows of a scan, in their order: for lists of names, to which values say nothing.
+    async fn keys(&self, scan: &Scan, limit: usize) -> Result<Vec<Key>> {
+        Ok(self.scan(scan, limit).await?.into_iter().map(|(key, _)| key).collect())
+    }
 
     /// Some rows of a kind, in no order, and where to go on after them, if not at the end. For work in the background: where rows are spread
     /// over machines, all of them are read. A row that is there all the time is shown; one that changes meanwhile may be shown as it was.

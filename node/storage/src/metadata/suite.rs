@@ -83,8 +83,11 @@ async fn scans_page_in_order(store: &dyn Metadata) {
         put(store, tag("scans/other", text), Expect::Anything, "x").await;
     }
     let keys = async |after: Option<&str>, limit| {
-        let rows = store.scan(&Scan::Tags(name("scans"), after.map(str::to_owned)), limit).await.unwrap();
-        rows.into_iter().map(|(key, _)| key).collect::<Vec<_>>()
+        let scan = Scan::Tags(name("scans"), after.map(str::to_owned));
+        let rows = store.scan(&scan, limit).await.unwrap();
+        let keys = store.keys(&scan, limit).await.unwrap();
+        assert!(rows.iter().map(|(key, _)| key).eq(&keys), "{rows:?} are other rows than {keys:?}");
+        keys
     };
     assert_eq!(keys(None, 10).await, ["a", "b", "c"].map(|text| tag("scans", text)));
     assert_eq!(keys(None, 2).await, ["a", "b"].map(|text| tag("scans", text)));

@@ -162,7 +162,21 @@ impl Key {
 
     /// Reads what [`Key::encode`] wrote.
     pub fn decode(bytes: &[u8]) -> Result<Self> {
-        Decoder(bytes).key().ok_or_else(|| Error::damaged(format!("key {}", bytes.escape_ascii()), "it names no row"))
+        Keys::default().decode(bytes)
+    }
+}
+
+/// Reads keys one after another: those of one repository, which stand together, share its name.
+#[derive(Debug, Default)]
+pub(crate) struct Keys {
+    name: Option<RepositoryName>,
+}
+
+impl Keys {
+    /// Reads the next one.
+    pub(crate) fn decode(&mut self, bytes: &[u8]) -> Result<Key> {
+        let key = Decoder { left: bytes, known: &mut self.name }.key();
+        key.ok_or_else(|| Error::damaged(format!("key {}", bytes.escape_ascii()), "it names no row"))
     }
 }
 
@@ -222,9 +236,13 @@ fn digest_range(start: impl Fn() -> Encoder, after: Option<&Digest>) -> (Bound<V
     start().range(after.map(|after| start().digest(after)))
 }
 
-struct Decoder<'a>(&'a [u8]);
+struct Decoder<'a> {
+    left: &'a [u8],
+    /// The repository of the key before.
+    known: &'a mut Option<RepositoryName>,
+}
 
-impl Decoder<'_> {
+impl<'a> Decoder<'a> {
     fn key(mut self) -> Option<Key> {
         let key = match self.byte()? {
             SCHEMA => Key::Schema,
@@ -237,36 +255,38 @@ impl Decoder<'_> {
             BLOB => Key::Blob(self.digest()?),
             UNPROJECTED => Key::Unprojected(self.name()?, self.digest()?),
             USER => Key::User(self.rest()?.parse().ok()?),
-            CONDEMNED => Key::Condemned(self.rest()?),
-            OPERATION => Key::Operation(OperationId::from_bytes(std::mem::take(&mut self.0)).ok()?),
+            CONDEMNED => Key::Condemned(self.rest()?.to_owned()),
+            OPERATION => Key::Operation(OperationId::from_bytes(std::mem::take(&mut self.left)).ok()?),
             _ => return None,
         };
-        self.0.is_empty().then_some(key)
+        self.left.is_empty().then_some(key)
     }
 
     fn byte(&mut self) -> Option<u8> {
-        let (first, rest) = self.0.split_first()?;
-        self.0 = rest;
+        let (first, rest) = self.left.split_first()?;
+        self.left = rest;
         Some(*first)
     }
 
-    fn rest(&mut self) -> Option<String> {
-        let text = std::str::from_utf8(std::mem::take(&mut self.0)).ok()?;
-        Some(text.to_owned())
+    fn rest(&mut self) -> Option<&'a str> {
+        std::str::from_utf8(std::mem::take(&mut self.left)).ok()
     }
 
     fn name(&mut self) -> Option<RepositoryName> {
-        let end = self.0.iter().position(|byte| *byte == END)?;
-        let (name, rest) = self.0.split_at(end);
-        self.0 = rest.get(1..)?;
-        std::str::from_utf8(name).ok()?.parse().ok()
+        let end = self.left.iter().position(|byte| *byte == END)?;
+        let (name, rest) = self.left.split_at(end);
+        self.left = rest.get(1..)?;
+        if self.known.as_ref().is_none_or(|known| known.as_str().as_bytes() != name) {
+            *self.known = Some(std::str::from_utf8(name).ok()?.parse().ok()?);
+        }
+        self.known.clone()
     }
 
     fn digest(&mut self) -> Option<Digest> {
         let code = self.byte()?;
         let algorithm = Algorithm::ALL.into_iter().find(|algorithm| *algorithm as u8 == code)?;
-        let (value, rest) = self.0.split_at_checked(algorithm.size())?;
-        self.0 = rest;
+        let (value, rest) = self.left.split_at_checked(algorithm.size())?;
+        self.left = rest;
         Digest::from_value(algorithm, value)
     }
 }

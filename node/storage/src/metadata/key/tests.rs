@@ -36,6 +36,13 @@ fn every_key_comes_back() {
 }
 
 #[test]
+fn a_name_is_shared_with_keys_of_the_same_repository_only() {
+    let keys = ["a/b", "a/b", "a", "a/b", "a/bc"].map(|repository| Key::Tag(name(repository), "v1".parse().unwrap()));
+    let mut decoder = Keys::default();
+    assert_eq!(keys.each_ref().map(|key| decoder.decode(&key.encode()).unwrap()), keys);
+}
+
+#[test]
 fn damaged_keys_are_errors() {
     for bytes in [&b""[..], b"\xff", b"\x02a", b"\x03a\0\0short", b"\x07\x09", b"\x0bshort"] {
         assert!(Key::decode(bytes).is_err());

@@ -13,7 +13,7 @@ use ::redb::{Database, ReadableDatabase, TableDefinition, TableError};
 use parking_lot::RwLock;
 use tokio::sync::{mpsc, oneshot};
 
-use super::{Cursor, Key, Kind, Metadata, Outcome, Row, Scan, Transaction, WALKED_ROWS, walked};
+use super::{Cursor, Key, Keys, Kind, Metadata, Outcome, Row, Scan, Transaction, WALKED_ROWS, walked};
 use crate::{Error, Result, error::blocking};
 use file::{MetadataFile, Source};
 pub use keep::keep_users;
@@ -85,20 +85,33 @@ impl Shared {
         }
     }
 
-    fn scan(&self, (start, end): (Bound<Vec<u8>>, Bound<Vec<u8>>), limit: usize) -> Result<Vec<(Key, Row)>> {
+    fn scan(&self, range: Range, limit: usize) -> Result<Vec<(Key, Row)>> {
+        let mut keys = Keys::default();
+        self.each(range, limit, |key, value| Ok((keys.decode(key)?, row(value)?)))
+    }
+
+    fn keys(&self, range: Range, limit: usize) -> Result<Vec<Key>> {
+        let mut keys = Keys::default();
+        self.each(range, limit, |key, _| keys.decode(key))
+    }
+
+    /// What `entry` makes of the first rows in a range.
+    fn each<T>(&self, (start, end): Range, limit: usize, mut entry: impl FnMut(&[u8], &[u8]) -> Result<T>) -> Result<Vec<T>> {
         self.read(|rows| {
             let Some(rows) = rows else { return Ok(Vec::new()) };
             let range = (start.as_ref().map(Vec::as_slice), end.as_ref().map(Vec::as_slice));
             let found = rows.range::<&[u8]>(range).map_err(Error::metadata("scan"))?;
-            let decode = |entry: std::result::Result<(_, _), _>| {
-                let (key, value): Entry<'_> = entry.map_err(Error::metadata("scan"))?;
-                Ok((Key::decode(key.value())?, row(value.value())?))
-            };
-            found.take(limit).map(decode).collect()
+            let found = found.take(limit).map(|found| {
+                let (key, value): Entry<'_> = found.map_err(Error::metadata("scan"))?;
+                entry(key.value(), value.value())
+            });
+            found.collect()
         })
     }
 }
 
+/// Encoded keys.
+type Range = (Bound<Vec<u8>>, Bound<Vec<u8>>);
 type Rows = ::redb::ReadOnlyTable<&'static [u8], &'static [u8]>;
 type Entry<'a> = (::redb::AccessGuard<'a, &'static [u8]>, ::redb::AccessGuard<'a, &'static [u8]>);
 
@@ -129,6 +142,14 @@ impl Metadata for RedbMetadata {
         }
         let (database, scan) = (self.database.clone(), scan.clone());
         blocking(move || database.scan(scan.range(), limit)).await
+    }
+
+    async fn keys(&self, scan: &Scan, limit: usize) -> Result<Vec<Key>> {
+        if limit <= INLINE_SCAN_ROWS {
+            return self.database.keys(scan.range(), limit);
+        }
+        let (database, scan) = (self.database.clone(), scan.clone());
+        blocking(move || database.keys(scan.range(), limit)).await
     }
 
     async fn walk(&self, kind: Kind, after: Option<&Cursor>) -> Result<(Vec<(Key, Row)>, Option<Cursor>)> {
