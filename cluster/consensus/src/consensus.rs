@@ -2,7 +2,6 @@
 
 use std::{
     fmt,
-    path::Path,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -25,7 +24,7 @@ use crate::{
     random::Random,
     returning::identify,
     settings,
-    store::{Machine, Store},
+    store::{Machine, Store, Waiting},
     wire::{Answer, Question, Request},
 };
 
@@ -59,7 +58,7 @@ impl Consensus {
     pub async fn open(options: Options, transport: Arc<dyn Transport>) -> Result<Self, OpenError> {
         let failed = |source: BoxError| OpenError::Directory { directory: options.directory.clone(), source };
         let config = settings::config(&options).map_err(OpenError::Timings)?;
-        let store = open_store(&options.directory).await.map_err(failed)?;
+        let store = open_store(&options).await.map_err(failed)?;
         let random = Random::new(options.seed);
         let outbound = Arc::new(identify(&store, &options, &random, transport).await?);
         let (id, returns) = (outbound.id(), outbound.cluster().is_some());
@@ -193,9 +192,9 @@ impl Consensus {
     }
 }
 
-async fn open_store(directory: &Path) -> Result<Store, BoxError> {
-    let directory = directory.to_owned();
-    tokio::task::spawn_blocking(move || Store::open(&directory)).await?
+async fn open_store(options: &Options) -> Result<Store, BoxError> {
+    let (directory, waiting) = (options.directory.clone(), Waiting::of(options.seed));
+    waiting.for_disk(move || Store::open(&directory, waiting)).await
 }
 
 impl fmt::Debug for Consensus {

@@ -26,7 +26,8 @@ pub struct Options {
     pub timings: Timings,
     /// After how many entries of the log a snapshot takes their place.
     pub snapshot_entries: u64,
-    /// What all random numbers of this run of the node follow from: given in simulations only. Two nodes, or two runs, must not have the same.
+    /// What all random numbers of this run of the node follow from: given in simulations only, where a node waits for its disk on the spot. Two
+    /// nodes, or two runs, must not have the same.
     pub seed: Option<u64>,
 }
 

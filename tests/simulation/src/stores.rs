@@ -44,6 +44,10 @@ pub(crate) enum Broken {
     Marks,
 }
 
+impl Broken {
+    pub(crate) const ALL: [Self; 4] = [Self::Nothing, Self::Rows, Self::Sessions, Self::Marks];
+}
+
 /// The stores.
 #[derive(Debug, Clone)]
 pub(crate) struct Stores {

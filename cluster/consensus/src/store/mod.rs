@@ -5,6 +5,7 @@
 
 mod log;
 mod machine;
+mod waiting;
 
 use std::{path::Path, sync::Arc};
 
@@ -15,6 +16,7 @@ use zot_cluster::{ClusterId, NodeId};
 
 use crate::{error::BoxError, random::Random};
 pub(crate) use machine::{Applied, Machine};
+pub(crate) use waiting::Waiting;
 
 /// The file's name in the node's directory.
 const FILE: &str = "consensus.redb";
@@ -47,20 +49,21 @@ type Result<T> = std::result::Result<T, BoxError>;
 #[derive(Debug, Clone)]
 pub(crate) struct Store {
     database: Arc<Database>,
+    waiting: Waiting,
 }
 
 impl Store {
     /// Opens the file of a directory, making both when absent. Another process that has it open is an error.
-    pub(crate) fn open(directory: &Path) -> Result<Self> {
+    pub(crate) fn open(directory: &Path, waiting: Waiting) -> Result<Self> {
         std::fs::create_dir_all(directory)?;
-        let store = Self::of(Database::builder().set_cache_size(CACHE_BYTES).create(directory.join(FILE))?)?;
+        let store = Self::of(Database::builder().set_cache_size(CACHE_BYTES).create(directory.join(FILE))?, waiting)?;
         // A file that is new has to be found again.
         std::fs::File::open(directory)?.sync_all()?;
         Ok(store)
     }
 
-    fn of(database: Database) -> Result<Self> {
-        let store = Self { database: Arc::new(database) };
+    fn of(database: Database, waiting: Waiting) -> Result<Self> {
+        let store = Self { database: Arc::new(database), waiting };
         store.commit(Durability::Immediate, |transaction| {
             transaction.open_table(LOG)?;
             transaction.open_table(VALUES)?;
@@ -143,10 +146,10 @@ impl Store {
         Ok(transaction.commit()?)
     }
 
-    /// Runs what waits for the disk off the asynchronous threads.
+    /// Runs what waits for the disk.
     async fn blocking<T: Send + 'static>(&self, work: impl FnOnce(&Self) -> Result<T> + Send + 'static) -> Result<T> {
         let store = self.clone();
-        tokio::task::spawn_blocking(move || work(&store)).await?
+        self.waiting.for_disk(move || work(&store)).await
     }
 }
 

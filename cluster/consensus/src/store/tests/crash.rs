@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 use redb::{Database, StorageBackend};
 use zot_cluster::{NodeId, Storage};
 
-use super::super::{Machine, Store};
+use super::super::{Machine, Store, Waiting};
 use crate::{
     raft::{Entry, LogId, Vote},
     random::Random,
@@ -28,7 +28,7 @@ struct Bytes {
 
 impl Disk {
     fn store(&self) -> Store {
-        Store::of(Database::builder().create_with_backend(self.clone()).unwrap()).unwrap()
+        Store::of(Database::builder().create_with_backend(self.clone()).unwrap(), Waiting::Apart).unwrap()
     }
 
     /// What the disk holds when the machine stops now, as another one, so that nothing that still runs can write to it.

@@ -6,7 +6,7 @@ use openraft::testing::{StoreBuilder, Suite};
 use tempfile::TempDir;
 use zot_cluster::Storage;
 
-use super::{Machine, Store};
+use super::{Machine, Store, Waiting};
 use crate::raft::{StorageError, Types};
 
 struct Builder;
@@ -14,7 +14,7 @@ struct Builder;
 impl StoreBuilder<Types, Store, Machine, TempDir> for Builder {
     async fn build(&self) -> Result<(TempDir, Store, Machine), StorageError> {
         let directory = tempfile::tempdir().unwrap();
-        let store = Store::open(directory.path()).unwrap();
+        let store = Store::open(directory.path(), Waiting::Apart).unwrap();
         let machine = Machine::open(store.clone(), Storage::Shared).unwrap();
         Ok((directory, store, machine))
     }
