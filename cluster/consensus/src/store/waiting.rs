@@ -1,4 +1,4 @@
-//! Where a node waits for its disk.
+//! The one difference between a node's disk and that of a node of a simulation.
 
 use super::Result;
 

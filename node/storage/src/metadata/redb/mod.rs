@@ -63,6 +63,20 @@ impl RedbMetadata {
         Ok(Self { database: shared, queue })
     }
 
+    /// What `read` finds first in a scan.
+    async fn first<T: Send + 'static>(
+        &self,
+        scan: &Scan,
+        limit: usize,
+        read: fn(&Shared, Range, usize) -> Result<Vec<T>>,
+    ) -> Result<Vec<T>> {
+        if limit <= INLINE_SCAN_ROWS {
+            return read(&self.database, scan.range(), limit);
+        }
+        let (database, range) = (self.database.clone(), scan.range());
+        blocking(move || read(&database, range, limit)).await
+    }
+
     async fn submit<T>(&self, job: impl FnOnce(oneshot::Sender<T>) -> Job) -> Result<T> {
         let (reply, answer) = oneshot::channel();
         self.queue.send(job(reply)).await.map_err(|_| Error::MetadataClosed)?;
@@ -137,19 +151,11 @@ impl Metadata for RedbMetadata {
     }
 
     async fn scan(&self, scan: &Scan, limit: usize) -> Result<Vec<(Key, Row)>> {
-        if limit <= INLINE_SCAN_ROWS {
-            return self.database.scan(scan.range(), limit);
-        }
-        let (database, scan) = (self.database.clone(), scan.clone());
-        blocking(move || database.scan(scan.range(), limit)).await
+        self.first(scan, limit, Shared::scan).await
     }
 
     async fn keys(&self, scan: &Scan, limit: usize) -> Result<Vec<Key>> {
-        if limit <= INLINE_SCAN_ROWS {
-            return self.database.keys(scan.range(), limit);
-        }
-        let (database, scan) = (self.database.clone(), scan.clone());
-        blocking(move || database.keys(scan.range(), limit)).await
+        self.first(scan, limit, Shared::keys).await
     }
 
     async fn walk(&self, kind: Kind, after: Option<&Cursor>) -> Result<(Vec<(Key, Row)>, Option<Cursor>)> {
