@@ -1,9 +1,10 @@
 //! What comes in on a lane: read in large pieces and handed out without a copy, or not read at all.
 
-use std::io;
+use std::{io, time::Duration};
 
 use bytes::{BufMut as _, Bytes, BytesMut};
 use futures::FutureExt as _;
+use nix::{libc, setsockopt_impl, sockopt_impl, sys::socket::setsockopt};
 use rustix::net::sockopt::set_tcp_cork;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _, Interest},
@@ -23,16 +24,29 @@ const MESSAGE_ROOM_BYTES: usize = 16 * 1024;
 const PIPED_BYTES_MIN: u64 = 64 * 1024;
 /// Less room than this is not worth a read if more is to come.
 const ROOM_BYTES_MIN: usize = 64 * 1024;
+/// How long bytes wait for others, to go into a pipe and out of it together: each time costs as much as many bytes.
+const WAIT_FOR_OTHERS_MAX: Duration = Duration::from_millis(2);
+
+sockopt_impl!(
+    /// How many bytes must have come before who waits for some is woken (socket(7)).
+    ReceiveLowWater,
+    SetOnly,
+    libc::SOL_SOCKET,
+    libc::SO_RCVLOWAT,
+    usize
+);
 
 /// A lane, with what came and was not looked at yet.
 pub(super) struct Inbound {
     io: Connection,
     bytes: BytesMut,
+    /// How many bytes must come to wake who waits for some.
+    wakes_at: usize,
 }
 
 impl Inbound {
     pub(super) fn new(io: Connection) -> Self {
-        Self { io, bytes: BytesMut::new() }
+        Self { io, bytes: BytesMut::new(), wakes_at: 1 }
     }
 
     /// The next header. What comes after it is left to the system where that may hold it: `missing` says how many bytes will come.
@@ -42,6 +56,7 @@ impl Inbound {
                 return Ok(header);
             }
             if self.is_plain() && missing >= PIPED_BYTES_MIN {
+                self.wake_at(1);
                 let rest = HEADER_BYTES - self.bytes.len();
                 match self.io.read_buf(&mut (&mut self.bytes).limit(rest)).await? {
                     0 => return Err(io::ErrorKind::UnexpectedEof.into()),
@@ -75,16 +90,21 @@ impl Inbound {
         Ok(self.bytes.split_to(self.bytes.len().min(most)).freeze().into())
     }
 
-    /// Bytes that come next, at most `most`, in a pipe, if they can be had there.
+    /// Bytes that come next, at most `most`, in a pipe, if they can be had there: many of them if they come fast.
     async fn piped(&mut self, most: usize, pipes: &Pipes) -> io::Result<Option<Held>> {
-        let Some(socket) = self.io.plain_socket() else { return Ok(None) };
-        loop {
-            socket.readable().await?;
+        self.wake_at(most.min(READ_BYTES));
+        while let Some(socket) = self.io.plain_socket() {
+            let Ok(readable) = timeout(WAIT_FOR_OTHERS_MAX, socket.readable()).await else {
+                self.wake_at(1);
+                continue;
+            };
+            readable?;
             match socket.try_io(Interest::READABLE, || pipes.fill(socket, most)) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 filled => return Ok(filled?.map(Held::Pipe)),
             }
         }
+        Ok(None)
     }
 
     /// Whether nothing came that was not looked at, and the other end has not closed.
@@ -131,8 +151,20 @@ impl Inbound {
         Ok(())
     }
 
+    /// How many bytes must have come from now on to wake who waits for some; those that are there already count. For plain lanes only; where the
+    /// system does not know it, any wake.
+    fn wake_at(&mut self, bytes: usize) {
+        if self.wakes_at != bytes
+            && let Some(socket) = self.io.plain_socket()
+            && setsockopt(socket, ReceiveLowWater, &bytes).is_ok()
+        {
+            self.wakes_at = bytes;
+        }
+    }
+
     /// Reads once, where `room` bytes are worth it to have room for.
     async fn fill(&mut self, room: usize) -> io::Result<()> {
+        self.wake_at(1);
         if self.bytes.capacity() - self.bytes.len() < ROOM_BYTES_MIN.min(room) {
             // Memory that nobody reads any more is used again.
             self.bytes.reserve(room);
@@ -146,4 +178,47 @@ impl Inbound {
 
 fn invalid(no_frame: NoFrame) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, no_frame)
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::{TcpListener, TcpStream};
+
+    use super::*;
+    use crate::lanes::frame::Kind;
+
+    /// Both ends of a plain lane.
+    async fn plain() -> (Inbound, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let (near, far) = tokio::join!(TcpStream::connect(listener.local_addr().unwrap()), listener.accept());
+        (Inbound::new(Connection::plain(near.unwrap())), far.unwrap().0)
+    }
+
+    #[tokio::test]
+    async fn few_bytes_wake_nobody_who_waits_for_many_until_he_waits_for_few() {
+        let (mut lane, mut far) = plain().await;
+        lane.wake_at(READ_BYTES);
+        far.write_all(&[b'x'; 100]).await.unwrap();
+        let socket = lane.io.plain_socket().unwrap();
+        assert!(timeout(Duration::from_millis(50), socket.readable()).await.is_err());
+        lane.wake_at(1);
+        lane.io.plain_socket().unwrap().readable().await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn few_bytes_are_not_held_back_whatever_was_waited_for_before() {
+        let ((mut lane, mut far), pipes) = (plain().await, Pipes::default());
+        for missing in [0, u64::MAX] {
+            lane.wake_at(READ_BYTES);
+            far.write_all(&[Kind::Data as u8, 0, 1, 0, 0]).await.unwrap();
+            assert_eq!(lane.header(missing).await.unwrap().length, 64 * 1024);
+        }
+        let (piece, wrote) = tokio::join!(lane.some(HELD_BYTES_MAX, u64::MAX, &pipes), far.write_all(b"some"));
+        wrote.unwrap();
+        let piece = piece.unwrap();
+        assert!(matches!(&piece, Piece::Held(_)) && piece.length() == 4, "{piece:?}");
+        lane.wake_at(READ_BYTES);
+        far.write_all(b"message").await.unwrap();
+        assert_eq!(lane.message(7).await.unwrap(), "message");
+    }
 }
