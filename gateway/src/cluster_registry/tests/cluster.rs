@@ -1,6 +1,9 @@
 //! Nodes in this process, each on a runtime of its own: so that it can be killed as a process is.
 
-use std::sync::{Arc, mpsc};
+use std::{
+    sync::{Arc, mpsc},
+    thread,
+};
 
 use bytes::Bytes;
 use futures::stream::BoxStream;
@@ -97,9 +100,11 @@ impl Node {
         Self { member, registry, view, placement, stop, runtime: Some(runtime) }
     }
 
-    /// Ends everything that it runs, wherever it was.
+    /// Ends everything that it runs, wherever it was: a call that comes after this is answered by nobody.
     pub(super) fn kill(&mut self) {
-        self.runtime.take().into_iter().for_each(Runtime::shutdown_background);
+        let Some(runtime) = self.runtime.take() else { return };
+        // It can be waited for only outside of the test's own runtime.
+        thread::spawn(|| runtime.shutdown_timeout(super::HANG)).join().unwrap();
     }
 
     /// Stops it where it is, as a signal does, until what is returned is dropped.
